@@ -1,1 +1,25 @@
-//! kuvert-transport
+//! Carriers of opaque Kuvert envelopes: what a device needs from the network, and two things that give it.
+//!
+//! [`Transport`] posts envelopes to mailboxes and brings what arrives in one's own; [`Directory`] publishes and finds
+//! prekeys. [`Loopback`] does both inside one process, for tests and demonstrations; [`RelayClient`] does both over
+//! WebSocket with any number of relays. Envelopes are sealed before they come here and opened after they leave: of the
+//! project's crates this one imports `kuvert-wire` alone.
+//!
+//! Authors of other transports check theirs with `transport_suite!` (feature `suite`).
+//!
+//! # Spec
+//!
+//! `spec/08-relay.md`.
+
+mod backoff;
+mod directory;
+mod error;
+mod owner;
+mod transport;
+
+pub use backoff::Backoff;
+pub use directory::{Directory, Publication};
+pub use error::{Advice, Outage, TransportError};
+pub use kuvert_wire::relay::Refusal;
+pub use owner::MailboxOwner;
+pub use transport::{Delivered, MailboxCursor, Profile, Route, Transport};

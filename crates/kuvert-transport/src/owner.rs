@@ -1,0 +1,79 @@
+//! Who owns a mailbox: a key, and something that signs with it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use kuvert_wire::label::label;
+use kuvert_wire::{Encode, MailboxId, MailboxKey, Signature};
+use sha2::{Digest, Sha256};
+
+/// The owner of a mailbox: its public key, and a signer that never shows the secret one.
+///
+/// A relay lets nobody else read, confirm or close the mailbox. A device's front door is owned by its device key; the
+/// same owner then also proves possession of the device towards a [`Directory`](crate::Directory).
+#[derive(Clone)]
+pub struct MailboxOwner {
+    key: MailboxKey,
+    sign: Arc<dyn Fn(&[u8]) -> Signature + Send + Sync>,
+}
+
+impl MailboxOwner {
+    /// An owner with public key `key`, whose secret half `sign` uses on complete messages, label included.
+    ///
+    /// `sign` is called again for each new connection, from whatever verb makes it. It must not block, nor take a lock
+    /// that is held while a verb of the transport runs.
+    #[must_use]
+    pub fn new(key: MailboxKey, sign: impl Fn(&[u8]) -> Signature + Send + Sync + 'static) -> Self {
+        Self { key, sign: Arc::new(sign) }
+    }
+
+    /// The public key, Ed25519, 32 bytes.
+    #[must_use]
+    pub const fn key(&self) -> &MailboxKey {
+        &self.key
+    }
+
+    /// The name of the mailbox that this key owns: `HL("mailbox-id", key)`, 32 bytes.
+    #[must_use]
+    pub fn mailbox(&self) -> MailboxId {
+        MailboxId::from_bytes(hash("mailbox-id", &self.key.encode()))
+    }
+
+    /// Signs `message`, which begins with its label.
+    #[must_use]
+    pub fn sign(&self, message: &[u8]) -> Signature {
+        (self.sign)(message)
+    }
+}
+
+impl fmt::Debug for MailboxOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, sign: _ } = self;
+        f.debug_struct("MailboxOwner").field("key", key).finish_non_exhaustive()
+    }
+}
+
+/// `HL(s, x) = SHA-256(L(s) || x)`.
+pub(crate) fn hash(name: &str, input: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update(label(name)).chain_update(input).finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mailbox_is_named_by_the_hash_of_its_key() {
+        let owner =
+            MailboxOwner::new(MailboxKey::from_bytes([7; 32]), |_| Signature::from_bytes([0; 64]));
+        let by_hand = Sha256::digest([b"\x14kuvert-v1 mailbox-id".as_slice(), &[7; 32]].concat());
+        assert_eq!(owner.mailbox().as_bytes().as_slice(), by_hand.as_slice());
+    }
+
+    #[test]
+    fn debug_shows_the_key_alone() {
+        let owner =
+            MailboxOwner::new(MailboxKey::from_bytes([7; 32]), |_| Signature::from_bytes([0; 64]));
+        assert_eq!(format!("{owner:?}"), "MailboxOwner { key: MailboxKey(07070707…), .. }");
+    }
+}
