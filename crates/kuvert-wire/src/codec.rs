@@ -73,7 +73,9 @@ impl<'a> Reader<'a> {
     /// [`DecodeError::Truncated`] when fewer are left; nothing is consumed then.
     pub fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         let Some((taken, rest)) = self.rest.split_at_checked(len) else {
-            return Err(DecodeError::Truncated { needed: len - self.rest.len() }); // COD-1
+            return Err(DecodeError::Truncated {
+                needed: len - self.rest.len(),
+            }); // COD-1
         };
         self.rest = rest;
         Ok(taken)
@@ -88,6 +90,21 @@ impl<'a> Reader<'a> {
         let mut out = [0; N];
         out.copy_from_slice(self.take(N)?);
         Ok(out)
+    }
+
+    /// The next `N` bytes, borrowed.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::Truncated`] when fewer are left.
+    pub fn array_ref<const N: usize>(&mut self) -> Result<&'a [u8; N], DecodeError> {
+        let Some((taken, rest)) = self.rest.split_first_chunk() else {
+            return Err(DecodeError::Truncated {
+                needed: N - self.rest.len(),
+            }); // COD-1
+        };
+        self.rest = rest;
+        Ok(taken)
     }
 
     /// One byte.
@@ -135,7 +152,7 @@ impl<'a> Reader<'a> {
         match self.u8()? {
             0 => Ok(false),
             1 => Ok(true),
-            _ => Err(DecodeError::Unknown { what }), // COD-4
+            _ => Err(DecodeError::Unknown { what }),
         }
     }
 
@@ -243,10 +260,12 @@ mod tests {
     #[test]
     fn what_is_left_over_is_refused() {
         let reader = Reader::new(&[0; 3]);
-        assert_eq!(reader.finish(), Err(DecodeError::TrailingBytes { extra: 3 }));
+        assert_eq!(
+            reader.finish(),
+            Err(DecodeError::TrailingBytes { extra: 3 })
+        );
     }
 
-    /// COD-4
     #[test]
     fn a_flag_is_zero_or_one() {
         assert_eq!(Reader::new(&[1]).flag("has_ot"), Ok(true));
@@ -258,7 +277,10 @@ mod tests {
     #[test]
     fn a_length_is_bounded_before_it_is_used() {
         let mut reader = Reader::new(&[0xff; 4]);
-        let refused = Err(DecodeError::TooLong { what: "body", limit: 10 });
+        let refused = Err(DecodeError::TooLong {
+            what: "body",
+            limit: 10,
+        });
         assert_eq!(reader.len32("body", 10), refused);
     }
 }
