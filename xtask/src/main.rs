@@ -1,2 +1,47 @@
-//! stub
-fn main() {}
+//! Chores of the workspace, run as `cargo xtask COMMAND`.
+//!
+//! - `test` runs every check that a change must pass, and is what continuous integration runs;
+//! - `demo` builds the relay and the client and lets two people talk;
+//! - `bench` measures Kuvert against its peers and against its own primitives.
+
+mod check;
+mod context;
+mod counts;
+mod source;
+mod steps;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use context::Context;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Chores of the Kuvert workspace")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run every check that a change must pass
+    Test(test::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = Context::of_workspace().and_then(|context| match arguments.command {
+        Command::Test(arguments) => test::run(&context, &arguments),
+    });
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The small tools that the steps need, installed when they are not there.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use xshell::cmd;
+
+use crate::context::Context;
+
+/// A cargo tool and the version that is installed where there is none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+/// Runs tests, each in a process of its own.
+pub(crate) const NEXTEST: Tool = Tool {
+    name: "cargo-nextest",
+    version: "0.9.151",
+};
+/// Checks licences, sources and banned crates.
+pub(crate) const DENY: Tool = Tool {
+    name: "cargo-deny",
+    version: "0.20.2",
+};
+
+impl Tool {
+    /// The tool's path: from `PATH`, from `target/tools`, or built from source into the latter.
+    ///
+    /// # Errors
+    ///
+    /// When it is missing and cannot be built.
+    pub(crate) fn path(self, context: &Context) -> Result<PathBuf> {
+        let own = context.target().join("tools").join("bin").join(self.name);
+        for candidate in [PathBuf::from(self.name), own.clone()] {
+            if self.answers(context, &candidate) {
+                return Ok(candidate);
+            }
+        }
+        self.install(context)?;
+        Ok(own)
+    }
+
+    fn answers(self, context: &Context, program: &PathBuf) -> bool {
+        let shell = &context.shell;
+        // Both are cargo subcommands and take their own name first.
+        let subcommand = self.name.trim_start_matches("cargo-");
+        cmd!(shell, "{program} {subcommand} --version")
+            .quiet()
+            .ignore_stderr()
+            .read()
+            .is_ok()
+    }
+
+    /// Builds for a short build, not for speed: the tools run for seconds.
+    fn install(self, context: &Context) -> Result<()> {
+        let shell = &context.shell;
+        let Self { name, version } = self;
+        let root = context.target().join("tools");
+        let command = cmd!(
+            shell,
+            "cargo install --locked {name} --version {version} --root {root}"
+        )
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+        .env("CARGO_PROFILE_RELEASE_LTO", "off")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "0");
+        context.logged(&format!("install-{name}"), command)?;
+        Ok(())
+    }
+}
