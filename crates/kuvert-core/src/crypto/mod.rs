@@ -1,0 +1,52 @@
+//! The primitives, and the only place that names their crates.
+//!
+//! | module | what | crate |
+//! |---|---|---|
+//! | [`kdf`] | hash, MAC, HKDF and the table of all labels | sha2, hmac |
+//! | [`aead`] | ChaCha20-Poly1305, in place | chacha20poly1305 |
+//! | [`commit`] | keys that commit to what they open | on `kdf` |
+//! | [`dh`] | X25519, zero results refused | x25519-dalek |
+//! | [`sign`] | Ed25519, strict verification | ed25519-dalek |
+//! | [`kem`] | ML-KEM-768 and -1024, kept as seeds | libcrux-ml-kem |
+//!
+//! Nothing here knows a message, a session or a clock. Errors say which primitive refused, never
+//! why: why would tell an attacker, and a correct peer never causes them.
+//!
+//! # Spec
+//!
+//! `spec/00-conventions.md`, "Primitives".
+
+use subtle::ConstantTimeEq;
+
+pub(crate) mod aead;
+pub(crate) mod commit;
+pub(crate) mod dh;
+pub(crate) mod kdf;
+pub(crate) mod kem;
+pub(crate) mod sign;
+
+#[cfg(test)]
+mod vectors;
+
+/// A public key that no correct peer sends: a wrong length, a Diffie-Hellman result of zero, a
+/// coefficient that is not below the ML-KEM modulus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unacceptable public key")]
+pub struct BadKey;
+
+/// A signature that strict verification refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("bad signature")]
+pub struct BadSignature;
+
+/// A tag or commitment that does not match: wrong key, changed bytes or wrong associated data,
+/// deliberately not told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not authentic")]
+pub struct Unauthentic;
+
+/// Whether two strings of bytes are the same, in a time that depends on their lengths alone.
+#[must_use]
+pub(crate) fn ct_eq(ours: &[u8], theirs: &[u8]) -> bool {
+    ours.ct_eq(theirs).into()
+}
