@@ -82,6 +82,11 @@ pub enum Advice {
 }
 
 impl TransportError {
+    /// Refused, with nothing said about when it might not be.
+    pub(crate) const fn refused(reason: Refusal) -> Self {
+        Self::Refused { reason, retry_after: Duration::ZERO }
+    }
+
     /// Says what to do about it.
     #[must_use]
     pub const fn advice(&self) -> Advice {
@@ -96,7 +101,7 @@ impl TransportError {
 
 const fn refusal_advice(reason: Refusal, retry_after: Duration) -> Advice {
     match reason {
-        Refusal::NotFound | Refusal::BadToken => Advice::FindNewRoute,
+        Refusal::NotFound => Advice::FindNewRoute,
         Refusal::RateLimited | Refusal::MailboxFull | Refusal::Unavailable => {
             Advice::RetryLater(retry_after)
         }

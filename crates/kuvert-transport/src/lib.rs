@@ -14,12 +14,15 @@
 mod backoff;
 mod directory;
 mod error;
+mod loopback;
+mod mutex;
 mod owner;
 mod transport;
 
 pub use backoff::Backoff;
 pub use directory::{Directory, Publication};
 pub use error::{Advice, Outage, TransportError};
-pub use kuvert_wire::relay::Refusal;
+pub use kuvert_wire::relay::{Refusal, SealedEnvelope};
+pub use loopback::{Faults, Loopback, LoopbackHub};
 pub use owner::MailboxOwner;
 pub use transport::{Delivered, MailboxCursor, Profile, Route, Transport};

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use kuvert_wire::label::label;
-use kuvert_wire::{Encode, MailboxId, MailboxKey, Signature};
+use kuvert_wire::relay::{TokenId, proof};
+use kuvert_wire::{DeliveryToken, MailboxId, MailboxKey, Signature};
 use sha2::{Digest, Sha256};
 
 /// The owner of a mailbox: its public key, and a signer that never shows the secret one.
@@ -36,7 +36,7 @@ impl MailboxOwner {
     /// The name of the mailbox that this key owns: `HL("mailbox-id", key)`, 32 bytes.
     #[must_use]
     pub fn mailbox(&self) -> MailboxId {
-        MailboxId::from_bytes(hash("mailbox-id", &self.key.encode()))
+        mailbox_id(&self.key)
     }
 
     /// Signs `message`, which begins with its label.
@@ -53,9 +53,18 @@ impl fmt::Debug for MailboxOwner {
     }
 }
 
-/// `HL(s, x) = SHA-256(L(s) || x)`.
-pub(crate) fn hash(name: &str, input: &[u8]) -> [u8; 32] {
-    Sha256::new().chain_update(label(name)).chain_update(input).finalize().into()
+/// The name of the mailbox that `key` owns.
+pub(crate) fn mailbox_id(key: &MailboxKey) -> MailboxId {
+    MailboxId::from_bytes(sha256(&proof::mailbox_id_bytes(key)))
+}
+
+/// What a relay knows of a delivery token.
+pub(crate) fn token_id(token: &DeliveryToken) -> TokenId {
+    TokenId::from_bytes(sha256(&proof::token_id_bytes(token)))
+}
+
+pub(crate) fn sha256(input: &[u8]) -> [u8; 32] {
+    Sha256::digest(input).into()
 }
 
 #[cfg(test)]

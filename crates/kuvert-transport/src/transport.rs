@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use kuvert_wire::relay::{Refusal, SealedEnvelope};
 use kuvert_wire::{DeliveryToken, MailboxId, PostId, RelayUrl};
 
 pub use kuvert_wire::relay::Delivered;
@@ -20,6 +21,18 @@ pub struct Profile {
     pub duplicates: bool,
     /// Whether only printable text survives, so that envelopes must be text-encoded first.
     pub text_safe: bool,
+}
+
+impl Profile {
+    /// Takes an envelope for the way, if it fits.
+    pub(crate) fn admit(&self, envelope: &[u8]) -> Result<SealedEnvelope, TransportError> {
+        let (len_bytes, max_len_bytes) = (envelope.len(), self.max_len_bytes);
+        if len_bytes > max_len_bytes {
+            return Err(TransportError::TooLarge { len_bytes, max_len_bytes });
+        }
+        let malformed = || TransportError::refused(Refusal::Malformed);
+        SealedEnvelope::new(envelope.to_vec()).map_err(|_| malformed())
+    }
 }
 
 /// Where to post: a mailbox at a relay, and the token that its owner asks for.
@@ -96,6 +109,7 @@ pub trait Transport: Send + Sync {
     /// # Errors
     ///
     /// - [`TransportError::TooLarge`]: over [`Profile::max_len_bytes`]; nothing was sent.
+    /// - [`TransportError::Refused`], `NotFound`: no such mailbox, or the token is not one of its own.
     /// - Any other [`TransportError`].
     fn post(
         &self,
