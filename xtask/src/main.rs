@@ -7,6 +7,7 @@
 mod check;
 mod context;
 mod counts;
+mod demo;
 mod source;
 mod steps;
 mod test;
@@ -29,12 +30,15 @@ struct Arguments {
 enum Command {
     /// Run every check that a change must pass
     Test(test::Arguments),
+    /// Let two people talk through a relay, with the real programs
+    Demo(demo::Arguments),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = Context::of_workspace().and_then(|context| match arguments.command {
         Command::Test(arguments) => test::run(&context, &arguments),
+        Command::Demo(arguments) => demo::run(&context, &arguments),
     });
     match done {
         Ok(true) => ExitCode::SUCCESS,
