@@ -9,13 +9,13 @@
 use std::time::Duration;
 
 /// Ceiling of the first delay: long enough for a socket to be bound again, short enough not to be noticed.
-pub const FIRST_CEILING: Duration = Duration::from_millis(100);
+const FIRST_CEILING: Duration = Duration::from_millis(100);
 
 /// Ceiling of the second delay; each later one doubles it.
-pub const SECOND_CEILING: Duration = Duration::from_secs(1);
+const SECOND_CEILING: Duration = Duration::from_secs(1);
 
 /// No ceiling is higher: after an outage of any length a client is back half a minute later at the latest.
-pub const MAX_CEILING: Duration = Duration::from_secs(30);
+const MAX_CEILING: Duration = Duration::from_secs(30);
 
 /// Counts failures in a row and gives the delay after each.
 #[derive(Clone, Debug)]
@@ -28,7 +28,10 @@ impl Backoff {
     /// Starts without failures. Equal seeds give equal delays; clients should not share one.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self { failures: 0, jitter: SplitMix(seed) }
+        Self {
+            failures: 0,
+            jitter: SplitMix(seed),
+        }
     }
 
     /// Notes one more failure and says how long to wait before the next attempt.
@@ -81,7 +84,10 @@ mod tests {
             backoff.fail();
             ceiling.as_millis()
         });
-        assert_eq!(ceilings, [100, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
+        assert_eq!(
+            ceilings,
+            [100, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]
+        );
     }
 
     #[test]
@@ -94,7 +100,10 @@ mod tests {
             assert!(delay <= SECOND_CEILING);
             highest = highest.max(delay);
         }
-        assert!(highest > Duration::from_millis(900), "full jitter uses the whole interval");
+        assert!(
+            highest > Duration::from_millis(900),
+            "full jitter uses the whole interval"
+        );
     }
 
     #[test]

@@ -12,11 +12,14 @@
 //! `spec/08-relay.md`.
 
 mod backoff;
+mod clock;
 mod directory;
 mod error;
 mod loopback;
 mod mutex;
 mod owner;
+#[cfg(feature = "websocket")]
+mod relay;
 mod transport;
 
 pub use backoff::Backoff;
@@ -25,4 +28,6 @@ pub use error::{Advice, Outage, TransportError};
 pub use kuvert_wire::relay::{Refusal, SealedEnvelope};
 pub use loopback::{Faults, Loopback, LoopbackHub};
 pub use owner::MailboxOwner;
+#[cfg(feature = "websocket")]
+pub use relay::{RelayClient, Timing};
 pub use transport::{Delivered, MailboxCursor, Profile, Route, Transport};

@@ -21,10 +21,11 @@ use kuvert_wire::envelope::MAX_ENVELOPE;
 use kuvert_wire::relay::{Delivered, Nonce, proof};
 use kuvert_wire::{AccountId, DeliveryToken, DeviceKey, MailboxId, PostId, PrekeyBundle, RelayUrl};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
 pub use hub::LoopbackHub;
 
+use crate::clock::after;
 use crate::mutex::lock;
 use crate::owner::token_id;
 use crate::{
@@ -52,7 +53,11 @@ pub struct Loopback {
 
 impl Loopback {
     fn new(hub: LoopbackHub) -> Self {
-        Self { hub, attached: Mutex::default(), faults: watch::Sender::new(Faults::default()) }
+        Self {
+            hub,
+            attached: Mutex::default(),
+            faults: watch::Sender::new(Faults::default()),
+        }
     }
 
     /// Switches faults on or off, with effect on verbs that are waiting as well.
@@ -67,7 +72,10 @@ impl Loopback {
         request: impl FnOnce() -> Result<T, Refusal>,
     ) -> Result<T, TransportError> {
         let faults = *self.faults.borrow();
-        let unreachable = |outage| TransportError::Unreachable { relay: relay.clone(), outage };
+        let unreachable = |outage| TransportError::Unreachable {
+            relay: relay.clone(),
+            outage,
+        };
         if faults.offline {
             return Err(unreachable(Outage::Offline));
         }
@@ -92,7 +100,9 @@ impl Loopback {
                 return Err(Refusal::NotFound);
             }
         }
-        let positions = mailboxes.iter().map(|cursor| (cursor.owner.mailbox(), cursor.after));
+        let positions = mailboxes
+            .iter()
+            .map(|cursor| (cursor.owner.mailbox(), cursor.after));
         lock(&self.attached).extend(positions);
         self.hub.announce();
         Ok(())
@@ -103,7 +113,12 @@ impl Loopback {
         let (mailbox, stored) = self.hub.earliest(attached.iter())?;
         attached.insert(mailbox, stored.position);
         let (position, received) = (stored.position, stored.received);
-        Some(Delivered { mailbox, position, received, envelope: stored.envelope })
+        Some(Delivered {
+            mailbox,
+            position,
+            received,
+            envelope: stored.envelope,
+        })
     }
 
     fn is_attached(&self, mailbox: &MailboxId) -> Result<(), Refusal> {
@@ -114,7 +129,12 @@ impl Loopback {
 
 impl Transport for Loopback {
     fn profile(&self) -> Profile {
-        Profile { max_len_bytes: MAX_ENVELOPE, ordered: true, duplicates: false, text_safe: false }
+        Profile {
+            max_len_bytes: MAX_ENVELOPE,
+            ordered: true,
+            duplicates: false,
+            text_safe: false,
+        }
     }
 
     async fn open(
@@ -132,7 +152,9 @@ impl Transport for Loopback {
 
     async fn attach(&self, mailboxes: &[MailboxCursor]) -> Result<(), TransportError> {
         if self.faults.borrow().offline {
-            let positions = mailboxes.iter().map(|cursor| (cursor.owner.mailbox(), cursor.after));
+            let positions = mailboxes
+                .iter()
+                .map(|cursor| (cursor.owner.mailbox(), cursor.after));
             lock(&self.attached).extend(positions);
         }
         self.ask_home(|| self.attach_all(mailboxes))
@@ -141,12 +163,13 @@ impl Transport for Loopback {
     async fn post(&self, route: &Route, id: PostId, envelope: &[u8]) -> Result<(), TransportError> {
         let envelope = self.profile().admit(envelope)?;
         self.ask(&route.relay, || {
-            self.hub.post(&route.mailbox, id, route.token.as_ref(), envelope)
+            self.hub
+                .post(&route.mailbox, id, route.token.as_ref(), envelope)
         })
     }
 
     async fn next(&self, wait: Duration) -> Result<Option<Delivered>, TransportError> {
-        let deadline = Instant::now() + wait;
+        let deadline = after(wait);
         let mut news = self.hub.news();
         let mut faults = self.faults.subscribe();
         loop {
@@ -189,7 +212,11 @@ impl Directory for Loopback {
     ) -> Result<(), TransportError> {
         self.ask_home(|| {
             is_of(device, &publication.cert.device_key)?;
-            let Publication { cert, medium, one_time } = publication;
+            let Publication {
+                cert,
+                medium,
+                one_time,
+            } = publication;
             prove(device, &proof::publish(&NONCE, cert, medium, one_time))?;
             self.hub.publish(publication);
             Ok(())
@@ -210,7 +237,9 @@ impl Directory for Loopback {
         relay: &RelayUrl,
         account: &AccountId,
     ) -> Result<PrekeyBundle, TransportError> {
-        self.ask(relay, || self.hub.hand_out(account).ok_or(Refusal::NotFound))
+        self.ask(relay, || {
+            self.hub.hand_out(account).ok_or(Refusal::NotFound)
+        })
     }
 }
 
@@ -219,9 +248,11 @@ const NONCE: Nonce = Nonce::from_bytes([0; 32]);
 
 /// Holds an owner to what its key says.
 fn prove(owner: &MailboxOwner, message: &[u8]) -> Result<(), Refusal> {
-    let key = VerifyingKey::from_bytes(owner.key().as_bytes()).map_err(|_| Refusal::BadSignature)?;
+    let key =
+        VerifyingKey::from_bytes(owner.key().as_bytes()).map_err(|_| Refusal::BadSignature)?;
     let signature = Ed25519Signature::from_bytes(owner.sign(message).as_bytes());
-    key.verify_strict(message, &signature).map_err(|_| Refusal::BadSignature)
+    key.verify_strict(message, &signature)
+        .map_err(|_| Refusal::BadSignature)
 }
 
 fn is_of(owner: &MailboxOwner, device: &DeviceKey) -> Result<(), Refusal> {

@@ -45,8 +45,14 @@ impl LoopbackHub {
     /// A hub with nothing in it, which answers for `url` and for any other relay that a route may name.
     #[must_use]
     pub fn new(url: RelayUrl) -> Self {
-        let shared = Shared { url, state: Mutex::default(), news: watch::Sender::new(0) };
-        Self { shared: Arc::new(shared) }
+        let shared = Shared {
+            url,
+            state: Mutex::default(),
+            news: watch::Sender::new(0),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
     }
 
     /// A new endpoint, online and attached to nothing: one device's view of this hub.
@@ -70,7 +76,11 @@ impl LoopbackHub {
     }
 
     pub(super) fn open(&self, mailbox: MailboxId, tokens: Vec<TokenId>) {
-        lock(&self.shared.state).mailboxes.entry(mailbox).or_default().admit(tokens);
+        lock(&self.shared.state)
+            .mailboxes
+            .entry(mailbox)
+            .or_default()
+            .admit(tokens);
     }
 
     pub(super) fn exists(&self, mailbox: &MailboxId) -> bool {
@@ -121,7 +131,10 @@ impl LoopbackHub {
         let cert = &publication.cert;
         let account = account_id(&cert.account_key);
         let mut state = lock(&self.shared.state);
-        state.mailboxes.entry(front_door(&cert.device_key)).or_default();
+        state
+            .mailboxes
+            .entry(front_door(&cert.device_key))
+            .or_default();
         match state.shelves.get_mut(&account) {
             Some(shelf) => shelf.restock(publication),
             None => drop(state.shelves.insert(account, Shelf::new(publication))),
@@ -130,11 +143,18 @@ impl LoopbackHub {
 
     pub(super) fn stock(&self, device: &DeviceKey) -> Option<usize> {
         let state = lock(&self.shared.state);
-        state.shelves.values().find(|shelf| shelf.device() == device).map(Shelf::stock)
+        state
+            .shelves
+            .values()
+            .find(|shelf| shelf.device() == device)
+            .map(Shelf::stock)
     }
 
     pub(super) fn hand_out(&self, account: &AccountId) -> Option<PrekeyBundle> {
-        lock(&self.shared.state).shelves.get_mut(account).map(Shelf::hand_out)
+        lock(&self.shared.state)
+            .shelves
+            .get_mut(account)
+            .map(Shelf::hand_out)
     }
 }
 
@@ -143,10 +163,14 @@ fn front_door(device: &DeviceKey) -> MailboxId {
 }
 
 fn account_id(key: &AccountKey) -> AccountId {
-    AccountId::from_bytes(sha256(&[&label("account-id"), key.as_bytes().as_slice()].concat()))
+    AccountId::from_bytes(sha256(
+        &[&label("account-id"), key.as_bytes().as_slice()].concat(),
+    ))
 }
 
 fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

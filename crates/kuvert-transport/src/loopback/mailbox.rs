@@ -47,19 +47,25 @@ impl Mailbox {
         if self.posted.insert(id) {
             self.last_position += 1;
             let position = self.last_position;
-            self.waiting.push_back(Stored { arrival, position, received, envelope });
+            self.waiting.push_back(Stored {
+                arrival,
+                position,
+                received,
+                envelope,
+            });
         }
         Ok(())
     }
 
     fn admits(&self, token: Option<&DeliveryToken>) -> bool {
-        self.tokens.is_empty()
-            || token.is_some_and(|token| self.tokens.contains(&token_id(token)))
+        self.tokens.is_empty() || token.is_some_and(|token| self.tokens.contains(&token_id(token)))
     }
 
     /// The first envelope after a position.
     pub(super) fn first_after(&self, position: u64) -> Option<&Stored> {
-        self.waiting.iter().find(|stored| stored.position > position)
+        self.waiting
+            .iter()
+            .find(|stored| stored.position > position)
     }
 
     pub(super) fn confirm(&mut self, position: u64) {
