@@ -1,0 +1,150 @@
+//! What can go wrong with a store, and whose move it is then.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use kuvert_core::{Advice, Key, ProtocolError};
+
+use crate::rows::RowError;
+
+/// Why a store could not do what was asked. Whatever it says, nothing in the store has changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// A record has another version than the batch expected: someone else was first.
+    #[error("record {key} has been changed by someone else")]
+    Conflict {
+        /// The first record that did not fit.
+        key: Key,
+    },
+    /// Something is there and cannot be read. Never to be taken for "not there", and never to be
+    /// written over.
+    #[error("{what} cannot be read: damaged, or changed by someone without the key")]
+    Unreadable {
+        /// What it is.
+        what: Part,
+    },
+    /// The store is sound, as far as one can tell, and the passphrase or key is not the right one.
+    #[error("wrong passphrase")]
+    WrongPassphrase,
+    /// The store was written by a later version of this library.
+    #[error("the store has format {found}, this program knows up to {known}")]
+    UnsupportedVersion {
+        /// The store's format.
+        found: u8,
+        /// The latest format known here.
+        known: u8,
+    },
+    /// There is a file where a store was to be created.
+    #[error("there is already a file {}", path.display())]
+    AlreadyExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is no file where a store was to be opened.
+    #[error("there is no store {}", path.display())]
+    NotFound {
+        /// The missing file.
+        path: PathBuf,
+    },
+    /// Others hold the store for too long.
+    #[error("the store is in use by another program")]
+    Busy,
+    /// There is no room left.
+    #[error("no space left for the store")]
+    Full,
+    /// A prefix to scan that is neither empty nor ends in `/`.
+    #[error("a prefix to scan must end in '/'")]
+    BadPrefix,
+    /// The operating system gave no random bytes.
+    #[error("no random bytes from the operating system")]
+    Rng,
+    /// The device, the operating system or the database refuses.
+    #[error("the store's device or database fails: {0}")]
+    Io(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// A part of a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Part {
+    /// The database file, or it is not a Kuvert store at all.
+    File,
+    /// The header, from which the key comes.
+    Header,
+    /// The ledger of what rows there are: some are missing, were put back, or are of another time.
+    Ledger,
+    /// One record.
+    Record(Key),
+    /// One record whose key could not be read either; the row's name, blinded.
+    Row(Vec<u8>),
+}
+
+impl StoreError {
+    /// Whose move it is. After a `Conflict` that is: load what has changed, then do it again.
+    #[must_use]
+    pub const fn advice(&self) -> Advice {
+        match self {
+            Self::Conflict { .. } | Self::Busy => Advice::RetryLater,
+            Self::BadPrefix => Advice::FixCaller,
+            Self::Rng => Advice::ReportBug,
+            Self::Unreadable { .. }
+            | Self::WrongPassphrase
+            | Self::UnsupportedVersion { .. }
+            | Self::AlreadyExists { .. }
+            | Self::NotFound { .. }
+            | Self::Full
+            | Self::Io(_) => Advice::AskUser,
+        }
+    }
+
+    pub(crate) const fn unreadable(what: Part) -> Self {
+        Self::Unreadable { what }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File => f.write_str("the store's file"),
+            Self::Header => f.write_str("the store's header"),
+            Self::Ledger => f.write_str("the set of the store's records"),
+            Self::Record(key) => write!(f, "record {key}"),
+            Self::Row(name) => {
+                f.write_str("a record in row ")?;
+                name.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+    }
+}
+
+impl From<RowError> for StoreError {
+    fn from(error: RowError) -> Self {
+        match error {
+            RowError::Damaged => Self::Unreadable { what: Part::File },
+            RowError::Busy => Self::Busy,
+            RowError::Full => Self::Full,
+            RowError::Io(source) => Self::Io(source),
+        }
+    }
+}
+
+impl From<io::Error> for StoreError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+            _ => Self::Io(Box::new(error)),
+        }
+    }
+}
+
+impl From<StoreError> for ProtocolError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Rng => Self::Rng,
+            _ => Self::Storage,
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What an open store holds: the keys for records, for row names, and for the ledger.
+
+use kuvert_core::at_rest::{NameKey, RecordKey, SALT_LEN};
+use kuvert_core::secret::Secret;
+
+use crate::error::StoreError;
+
+/// How much of a blinded segment is kept. Names are looked up and never secret-dependent, so all
+/// that counts is that no two meet: with 2^40 records, at odds of 1 to 2^49.
+const SEGMENT_LEN: usize = 16;
+
+/// The keys of an open store.
+#[derive(Debug)]
+pub(super) struct Keys {
+    pub(super) records: RecordKey,
+    names: NameKey,
+    marks: NameKey,
+}
+
+impl Keys {
+    /// From the store's two secrets: for records and names, and for the ledger.
+    pub(super) fn new(master: &Secret<32>, ledger: &Secret<32>) -> Self {
+        Self {
+            records: RecordKey::for_store(master),
+            names: NameKey::new(master),
+            marks: NameKey::new(ledger),
+        }
+    }
+
+    /// The row name of a path: 16 bytes a segment, each depending on all segments before it. So the
+    /// name of a collection is the beginning of the names of what is in it.
+    pub(super) fn row_name(&self, path: &str) -> Vec<u8> {
+        path.split('/').fold(Vec::new(), |mut name, segment| {
+            let parent = &name[name.len().saturating_sub(SEGMENT_LEN)..];
+            let blinded = self.names.blind(parent, segment.as_bytes());
+            name.extend_from_slice(&blinded[..SEGMENT_LEN]);
+            name
+        })
+    }
+
+    /// What a row of this name and version adds to the ledger's sum.
+    pub(super) fn mark(&self, name: &[u8], version: u64) -> [u8; 32] {
+        self.marks.blind(&version.to_be_bytes(), name)
+    }
+}
+
+/// Fresh random bytes from the operating system.
+pub(super) fn salt() -> Result<[u8; SALT_LEN], StoreError> {
+    let mut salt = [0; SALT_LEN];
+    getrandom::fill(&mut salt).map_err(|_| StoreError::Rng)?;
+    Ok(salt)
+}
+
+/// A fresh random secret.
+pub(super) fn random_secret() -> Result<Secret<32>, StoreError> {
+    let mut filled = Ok(());
+    let secret = Secret::zero_filled(|bytes| filled = getrandom::fill(bytes));
+    filled.map_err(|_| StoreError::Rng)?;
+    Ok(secret)
+}
+
+#[cfg(test)]
+pub(super) fn test_keys() -> Keys {
+    Keys::new(
+        &Secret::copied_from(&[1; 32]),
+        &Secret::copied_from(&[2; 32]),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_collection_is_the_beginning_of_its_records() {
+        let keys = test_keys();
+        let (collection, record) = (keys.row_name("session"), keys.row_name("session/9f"));
+        assert_eq!((collection.len(), record.len()), (16, 32));
+        assert!(record.starts_with(&collection));
+        assert!(!record.starts_with(&keys.row_name("sess")));
+    }
+
+    #[test]
+    fn equal_segments_in_different_places_have_unrelated_names() {
+        let keys = test_keys();
+        assert_ne!(keys.row_name("a/x")[16..], keys.row_name("b/x")[16..]);
+        assert_ne!(keys.row_name("x/x")[..16], keys.row_name("x/x")[16..]);
+    }
+
+    #[test]
+    fn a_mark_depends_on_name_and_version() {
+        let keys = test_keys();
+        assert_ne!(keys.mark(b"a", 1), keys.mark(b"a", 2));
+        assert_ne!(keys.mark(b"a", 1), keys.mark(b"b", 1));
+    }
+}

@@ -1,0 +1,118 @@
+//! The ledger: which rows there are, and in which versions.
+//!
+//! ```text
+//! mark(name, version) = HM(XL(ledger key, "store-name-key", "", 32), "store-name", u8 8 || u64 version || name)
+//! ledger (40)         = rows u64 | sum 32           sum = XOR of mark(name, version) over all records' rows
+//! row "ledger"        = salt 16 | RecordKey(master).seal(salt, ad = "ledger" || u64 version, ledger)      104 bytes
+//! ```
+//! Every batch rewrites the ledger, at the price of two marks a change whatever the number of rows. As
+//! the marks and the sum are secret, nobody without the key finds another set of rows with that sum.
+//!
+//! # Spec
+//!
+//! `spec/09-storage.md`, "The ledger".
+
+use kuvert_core::at_rest::SALT_LEN;
+use kuvert_wire::{DecodeError, Reader};
+
+use super::LEDGER;
+use super::keys::{Keys, salt};
+use super::record::SealedChange;
+use crate::error::{Part, StoreError};
+use crate::rows::{Batch, Row};
+
+/// Which rows there are. The default is that of a store that has not been written yet.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Ledger {
+    /// The version of the ledger's own row.
+    version: u64,
+    rows: u64,
+    sum: [u8; 32],
+}
+
+impl Ledger {
+    /// Opens the ledger's row, which every store has.
+    pub(super) fn open(row: Option<Row>, keys: &Keys) -> Result<Self, StoreError> {
+        let row = row.ok_or_else(unreadable)?; // STO-6
+        let (salt, sealed) = row
+            .value
+            .split_first_chunk::<SALT_LEN>()
+            .ok_or_else(unreadable)?;
+        let opened = keys.records.open(salt, &ad(row.version), sealed);
+        let opened = opened.map_err(|_| unreadable())?; // STO-6
+        Self::decode(row.version, &opened).map_err(|_| unreadable())
+    }
+
+    fn decode(version: u64, bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let ledger = Self {
+            version,
+            rows: reader.u64()?,
+            sum: reader.array()?,
+        };
+        reader.finish()?;
+        Ok(ledger)
+    }
+
+    /// How many batches there have been since the store was made.
+    pub(super) const fn generation(&self) -> u64 {
+        self.version.saturating_sub(1)
+    }
+
+    /// Takes in a change that is being made.
+    pub(super) fn note(&mut self, change: &SealedChange, keys: &Keys) {
+        let (before, after) = (change.expected(), change.version_after());
+        if before != 0 {
+            self.toggle(&keys.mark(change.name(), before));
+            self.rows -= 1;
+        }
+        if after != 0 {
+            self.toggle(&keys.mark(change.name(), after));
+            self.rows += 1;
+        }
+    }
+
+    /// Writes the ledger's next version.
+    pub(super) fn write(&self, batch: &mut impl Batch, keys: &Keys) -> Result<(), StoreError> {
+        let plaintext = [&self.rows.to_be_bytes()[..], &self.sum].concat();
+        let salt = salt()?;
+        let mut value = salt.to_vec();
+        keys.records
+            .seal_into(&salt, &ad(self.version + 1), &plaintext, &mut value);
+        let written = batch.put(LEDGER, self.version, &value)?;
+        if written { Ok(()) } else { Err(unreadable()) }
+    }
+
+    /// Whether these are the rows, all of them and in these versions.
+    pub(super) fn describes<'a>(
+        &self,
+        rows: impl Iterator<Item = &'a (Vec<u8>, u64)>,
+        keys: &Keys,
+    ) -> bool {
+        let mut found = Self {
+            version: self.version,
+            ..Self::default()
+        };
+        for (name, version) in rows {
+            found.toggle(&keys.mark(name, *version));
+            found.rows += 1;
+        }
+        found == *self
+    }
+
+    /// Adds a mark to the sum, or takes it out: XOR is both.
+    fn toggle(&mut self, mark: &[u8; 32]) {
+        self.sum
+            .iter_mut()
+            .zip(mark)
+            .for_each(|(sum, mark)| *sum ^= mark);
+    }
+}
+
+fn ad(version: u64) -> Vec<u8> {
+    [LEDGER, &version.to_be_bytes()].concat()
+}
+
+const fn unreadable() -> StoreError {
+    StoreError::unreadable(Part::Ledger)
+}

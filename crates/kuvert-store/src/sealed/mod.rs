@@ -1,0 +1,181 @@
+//! Sealing: a store over any rows that shows whoever has the rows nothing but their number, their
+//! sizes in classes, and how often each was written.
+//!
+//! ```text
+//! row "header"            how the two keys of the store come out of a passphrase or an app's key
+//! row "ledger"            which rows there are and in which versions, sealed; written by every batch
+//! row blind(key)          one record, sealed together with its real key
+//! ```
+//! Each record is bound to its row and version, so rows cannot stand in for each other. The ledger
+//! binds them together: a row that is removed, put back, or put back to what it was once, is found
+//! when the store is opened. Only all rows taken back together look right; whoever has to notice that
+//! keeps [`Sealed::generation`] somewhere else.
+//!
+//! # Spec
+//!
+//! `spec/09-storage.md`, "Sealing".
+
+mod header;
+mod keys;
+mod ledger;
+mod record;
+mod unlock;
+
+use kuvert_core::{Changes, Key, Record};
+
+use crate::error::{Part, StoreError};
+use crate::rows::{Batch, Durability, Moment, Rows};
+use crate::store::{Store, collection, in_order};
+
+use header::Header;
+use keys::Keys;
+use ledger::Ledger;
+use record::SealedChange;
+
+pub use unlock::Unlock;
+
+/// A store whose rows tell nothing. See the [module](self) for what they still show.
+#[derive(Debug)]
+pub struct Sealed<R> {
+    rows: R,
+    keys: Keys,
+}
+
+/// Row names of one segment or more have a length that is a multiple of 16; these two have not.
+const HEADER: &[u8] = b"header";
+const LEDGER: &[u8] = b"ledger";
+
+impl<R: Rows> Sealed<R> {
+    /// Makes a store in `rows`, which must be empty, and opens it.
+    ///
+    /// # Errors
+    ///
+    /// - [`StoreError::Unreadable`]: there are rows already; they are left as they are.
+    /// - `Rng`, `Busy`, `Full`, `Io`.
+    pub fn create_over(mut rows: R, unlock: Unlock<'_>) -> Result<Self, StoreError> {
+        let keys = initialise(&mut rows, unlock)?;
+        Ok(Self { rows, keys })
+    }
+
+    /// Opens the store in `rows` and checks that all its rows are there, in their latest versions.
+    ///
+    /// # Errors
+    ///
+    /// - [`StoreError::WrongPassphrase`].
+    /// - [`StoreError::Unreadable`]: header or ledger are damaged, or do not fit the rows.
+    /// - `UnsupportedVersion`, `Busy`, `Io`.
+    pub fn open_over(rows: R, unlock: Unlock<'_>) -> Result<Self, StoreError> {
+        let header = rows.moment()?.get(HEADER)?;
+        let header = header.ok_or(StoreError::unreadable(Part::Header))?;
+        let keys = Header::decode(&header.value)?.open(unlock)?;
+        check_ledger(&rows, &keys)?;
+        Ok(Self { rows, keys })
+    }
+
+    /// How many batches the store has seen, 0 for a new one.
+    ///
+    /// It never becomes smaller, unless an old copy of all rows has been put in place.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unreadable`] if the ledger is damaged; `Busy`, `Io`.
+    pub fn generation(&self) -> Result<u64, StoreError> {
+        let row = self.rows.moment()?.get(LEDGER)?;
+        Ok(Ledger::open(row, &self.keys)?.generation())
+    }
+
+    /// The same store after `relocate` has put its rows in another place.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn relocated(
+        self,
+        relocate: impl FnOnce(R) -> Result<R, StoreError>,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            rows: relocate(self.rows)?,
+            keys: self.keys,
+        })
+    }
+
+    fn write(&mut self, changes: &Changes, durability: Durability) -> Result<(), StoreError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let seal = |change| SealedChange::seal(change, &self.keys);
+        let sealed: Vec<_> = changes.iter().map(seal).collect::<Result<_, _>>()?;
+
+        let mut batch = self.rows.begin(durability)?;
+        let mut ledger = Ledger::open(batch.get(LEDGER)?, &self.keys)?;
+        for (change, sealed) in changes.iter().zip(&sealed) {
+            if !sealed.make(&mut batch)? {
+                return Err(StoreError::Conflict {
+                    key: change.key().clone(),
+                }); // STO-12
+            }
+            ledger.note(sealed, &self.keys);
+        }
+        ledger.write(&mut batch, &self.keys)?;
+        Ok(batch.commit()?)
+    }
+}
+
+impl<R: Rows> Store for Sealed<R> {
+    fn get(&self, key: &Key) -> Result<Option<Record>, StoreError> {
+        let row = self.rows.moment()?.get(&self.keys.row_name(key.as_str()))?;
+        let Some(row) = row else { return Ok(None) };
+        match record::open(&row, &self.keys) {
+            Some(record) if record.key == *key => Ok(Some(record)),
+            _ => Err(StoreError::unreadable(Part::Record(key.clone()))),
+        }
+    }
+
+    fn snapshot(&self, prefixes: &[&str]) -> Result<Vec<Record>, StoreError> {
+        let moment = self.rows.moment()?;
+        let mut records = Vec::new();
+        for prefix in prefixes {
+            let name = collection(prefix)?.map(|path| self.keys.row_name(path));
+            for row in moment.scan(&name.unwrap_or_default())? {
+                if row.name != HEADER && row.name != LEDGER {
+                    let record = record::open(&row, &self.keys);
+                    records.push(record.ok_or(StoreError::unreadable(Part::Row(row.name)))?);
+                }
+            }
+        }
+        records.retain(|record| prefixes.iter().any(|p| record.key.as_str().starts_with(p)));
+        Ok(in_order(records))
+    }
+
+    fn apply(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        self.write(changes, Durability::Full)
+    }
+
+    fn apply_relaxed(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        self.write(changes, Durability::Relaxed)
+    }
+}
+
+/// Writes header and ledger in one batch.
+fn initialise<R: Rows>(rows: &mut R, unlock: Unlock<'_>) -> Result<Keys, StoreError> {
+    let (header, keys) = Header::generate(unlock)?;
+    let mut batch = rows.begin(Durability::Full)?;
+    if !batch.put(HEADER, 0, &header.encode())? {
+        return Err(StoreError::unreadable(Part::Header));
+    }
+    Ledger::default().write(&mut batch, &keys)?;
+    batch.commit()?;
+    Ok(keys)
+}
+
+/// Whether the rows are those that the ledger knows. Reads all names and versions, no values.
+fn check_ledger<R: Rows>(rows: &R, keys: &Keys) -> Result<(), StoreError> {
+    let moment = rows.moment()?;
+    let ledger = Ledger::open(moment.get(LEDGER)?, keys)?;
+    let versions = moment.versions()?;
+    let records = versions
+        .iter()
+        .filter(|(name, _)| name != HEADER && name != LEDGER);
+    if ledger.describes(records, keys) {
+        Ok(())
+    } else {
+        Err(StoreError::unreadable(Part::Ledger)) // STO-7
+    }
+}

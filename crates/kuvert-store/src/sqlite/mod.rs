@@ -1,0 +1,220 @@
+//! Rows in an SQLite file: write-ahead log, one table, safe with several processes on one file.
+//!
+//! ```sql
+//! CREATE TABLE rows (name BLOB PRIMARY KEY, version INTEGER NOT NULL, value BLOB NOT NULL)
+//!     STRICT, WITHOUT ROWID
+//! ```
+//! Without a rowid there is one tree, ordered by name. Reading it through is then reading what every
+//! look-up reads, so [`Moment::versions`] cannot find a row that [`Moment::get`] would miss. An index
+//! beside a table could be damaged alone and turn "unreadable" into "absent".
+//!
+//! # Spec
+//!
+//! `spec/09-storage.md`, "The file".
+
+mod create;
+mod failure;
+mod open;
+mod store;
+
+use std::fmt;
+
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
+
+pub use store::SqliteStore;
+
+use crate::rows::{Batch, Durability, Moment, Row, RowError, Rows};
+
+/// Rows in an SQLite file.
+///
+/// `Send`, not `Sync`: a handle belongs to one thread at a time. Open the file again for another.
+pub struct SqliteRows {
+    connection: Connection,
+    /// What `PRAGMA synchronous` stands at.
+    durability: Durability,
+}
+
+/// What an [`SqliteRows`] looks at: a read transaction.
+pub struct SqliteMoment<'a>(Transaction<'a>);
+
+/// Changes to an [`SqliteRows`]: a write transaction.
+pub struct SqliteBatch<'a>(Transaction<'a>);
+
+const GET: &str = "SELECT name, version, value FROM rows WHERE name = ?1";
+const SCAN: &str = "SELECT name, version, value FROM rows WHERE name >= ?1 AND name < ?2";
+const SCAN_TO_END: &str = "SELECT name, version, value FROM rows WHERE name >= ?1";
+const VERSIONS: &str = "SELECT name, version FROM rows ORDER BY name";
+const INSERT: &str =
+    "INSERT INTO rows (name, version, value) VALUES (?1, 1, ?2) ON CONFLICT DO NOTHING";
+const UPDATE: &str =
+    "UPDATE rows SET version = version + 1, value = ?3 WHERE name = ?1 AND version = ?2";
+const DELETE: &str = "DELETE FROM rows WHERE name = ?1 AND version = ?2";
+
+impl Rows for SqliteRows {
+    type Moment<'a> = SqliteMoment<'a>;
+    type Batch<'a> = SqliteBatch<'a>;
+
+    fn moment(&self) -> Result<SqliteMoment<'_>, RowError> {
+        Ok(SqliteMoment(self.connection.unchecked_transaction()?))
+    }
+
+    fn begin(&mut self, durability: Durability) -> Result<SqliteBatch<'_>, RowError> {
+        self.set_durability(durability)?;
+        // Immediate: the lock comes before the first read, so what is read cannot change.
+        let immediate = TransactionBehavior::Immediate;
+        Ok(SqliteBatch(
+            self.connection.transaction_with_behavior(immediate)?,
+        ))
+    }
+}
+
+impl Moment for SqliteMoment<'_> {
+    fn get(&self, name: &[u8]) -> Result<Option<Row>, RowError> {
+        get(&self.0, name)
+    }
+
+    fn scan(&self, prefix: &[u8]) -> Result<Vec<Row>, RowError> {
+        Ok(match after(prefix) {
+            Some(end) => read_rows(&self.0, SCAN, (prefix, end))?,
+            None => read_rows(&self.0, SCAN_TO_END, [prefix])?,
+        })
+    }
+
+    fn versions(&self) -> Result<Vec<(Vec<u8>, u64)>, RowError> {
+        let mut statement = self.0.prepare_cached(VERSIONS)?;
+        let all = statement.query_map([], |row| Ok((row.get(0)?, version(row.get(1)?)?)))?;
+        let all: Vec<(Vec<u8>, u64)> = all.collect::<Result<_, _>>()?;
+        // Look-ups bisect: in a tree out of order they would miss rows that are there.
+        if all.is_sorted_by(|a, b| a.0 < b.0) {
+            Ok(all)
+        } else {
+            Err(RowError::Damaged)
+        }
+    }
+}
+
+impl Batch for SqliteBatch<'_> {
+    fn get(&self, name: &[u8]) -> Result<Option<Row>, RowError> {
+        get(&self.0, name)
+    }
+
+    fn put(&mut self, name: &[u8], expected: u64, value: &[u8]) -> Result<bool, RowError> {
+        let written = if expected == 0 {
+            self.0.prepare_cached(INSERT)?.execute((name, value))?
+        } else {
+            self.0
+                .prepare_cached(UPDATE)?
+                .execute((name, column(expected)?, value))?
+        };
+        Ok(written == 1)
+    }
+
+    fn delete(&mut self, name: &[u8], expected: u64) -> Result<bool, RowError> {
+        Ok(self
+            .0
+            .prepare_cached(DELETE)?
+            .execute((name, column(expected)?))?
+            == 1)
+    }
+
+    fn commit(self) -> Result<(), RowError> {
+        Ok(self.0.commit()?)
+    }
+}
+
+impl SqliteRows {
+    fn set_durability(&mut self, durability: Durability) -> Result<(), RowError> {
+        if self.durability != durability {
+            self.connection
+                .pragma_update(None, "synchronous", synchronous(durability))?;
+            self.durability = durability;
+        }
+        Ok(())
+    }
+}
+
+fn synchronous(durability: Durability) -> &'static str {
+    match durability {
+        Durability::Full => "FULL",
+        Durability::Relaxed => "NORMAL",
+    }
+}
+
+fn get(transaction: &Connection, name: &[u8]) -> Result<Option<Row>, RowError> {
+    Ok(transaction
+        .prepare_cached(GET)?
+        .query_row([name], read_row)
+        .optional()?)
+}
+
+fn read_rows(
+    transaction: &Connection,
+    sql: &str,
+    bounds: impl rusqlite::Params,
+) -> rusqlite::Result<Vec<Row>> {
+    transaction
+        .prepare_cached(sql)?
+        .query_map(bounds, read_row)?
+        .collect()
+}
+
+fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    Ok(Row {
+        name: row.get(0)?,
+        version: version(row.get(1)?)?,
+        value: row.get(2)?,
+    })
+}
+
+/// Versions begin with 1; anything else in the column is damage.
+fn version(stored: i64) -> rusqlite::Result<u64> {
+    match u64::try_from(stored) {
+        Ok(version @ 1..) => Ok(version),
+        _ => Err(rusqlite::Error::IntegralValueOutOfRange(1, stored)),
+    }
+}
+
+fn column(version: u64) -> Result<i64, RowError> {
+    i64::try_from(version).map_err(|_| RowError::Damaged)
+}
+
+/// The first name after all names that begin with `prefix`, if there is one.
+fn after(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|&byte| byte != u8::MAX)?;
+    let mut end = prefix[..=last].to_vec();
+    end[last] += 1;
+    Some(end)
+}
+
+impl fmt::Debug for SqliteRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteRows")
+            .field("file", &self.connection.path())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SqliteMoment<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteMoment").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SqliteBatch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteBatch").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::after;
+
+    #[test]
+    fn a_prefix_ends_before_the_next_name() {
+        assert_eq!(after(&[1, 2]), Some(vec![1, 3]));
+        assert_eq!(after(&[1, 0xff, 0xff]), Some(vec![2]));
+        assert_eq!(after(&[0xff, 0xff]), None);
+        assert_eq!(after(&[]), None);
+    }
+}
