@@ -30,22 +30,24 @@ pub struct Publication {
 pub trait Directory: Send + Sync {
     /// Publishes prekeys: replaces certificate and medium prekey, adds the one-time prekeys, opens the front door.
     ///
-    /// May be repeated: a one-time prekey that the relay has or had is not added again.
+    /// May be repeated: a one-time prekey that the relay has or had is not added again. Another device of the account
+    /// takes its place if its certificate was issued later; the stock is then empty at first.
     ///
     /// # Errors
     ///
-    /// Any [`TransportError`]. On error some of the one-time prekeys may have been published.
+    /// Any [`TransportError`]; `NotOwner` if a newer device holds the account. On error some of the one-time prekeys may
+    /// have been published.
     fn publish(
         &self,
         device: &MailboxOwner,
         publication: &Publication,
     ) -> impl Future<Output = Result<(), TransportError>> + Send;
 
-    /// How many one-time prekeys of this device the relay still has.
+    /// How many one-time prekeys of this device the relay still has; 0 if it has published nothing.
     ///
     /// # Errors
     ///
-    /// Any [`TransportError`]; `NotFound` if the device has published nothing.
+    /// Any [`TransportError`].
     fn stock(
         &self,
         device: &MailboxOwner,

@@ -20,6 +20,8 @@ mod mutex;
 mod owner;
 #[cfg(feature = "websocket")]
 mod relay;
+#[cfg(feature = "suite")]
+pub mod suite;
 mod transport;
 
 pub use backoff::Backoff;

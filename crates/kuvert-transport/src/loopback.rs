@@ -94,15 +94,13 @@ impl Loopback {
     }
 
     fn attach_all(&self, mailboxes: &[MailboxCursor]) -> Result<(), Refusal> {
-        for cursor in mailboxes {
-            prove(&cursor.owner, &proof::attach(&NONCE, cursor.owner.key()))?;
-            if !self.hub.exists(&cursor.owner.mailbox()) {
-                return Err(Refusal::NotFound);
-            }
+        let mut positions = Vec::with_capacity(mailboxes.len());
+        for MailboxCursor { owner, after } in mailboxes {
+            prove(owner, &proof::attach(&NONCE, owner.key()))?;
+            let last = self.hub.last_position(&owner.mailbox()).ok_or(Refusal::NotFound)?;
+            // A position never reached is of an earlier mailbox of this key.
+            positions.push((owner.mailbox(), if *after <= last { *after } else { 0 }));
         }
-        let positions = mailboxes
-            .iter()
-            .map(|cursor| (cursor.owner.mailbox(), cursor.after));
         lock(&self.attached).extend(positions);
         self.hub.announce();
         Ok(())
@@ -218,8 +216,7 @@ impl Directory for Loopback {
                 one_time,
             } = publication;
             prove(device, &proof::publish(&NONCE, cert, medium, one_time))?;
-            self.hub.publish(publication);
-            Ok(())
+            self.hub.publish(publication)
         })
     }
 
@@ -227,8 +224,7 @@ impl Directory for Loopback {
         let key = DeviceKey::from_bytes(*device.key().as_bytes());
         self.ask_home(|| {
             prove(device, &proof::stock(&NONCE, &key))?;
-            let stock = self.hub.stock(&key).ok_or(Refusal::NotFound)?;
-            Ok(u16::try_from(stock).unwrap_or(u16::MAX))
+            Ok(u16::try_from(self.hub.stock(&key)).unwrap_or(u16::MAX))
         })
     }
 
@@ -257,5 +253,5 @@ fn prove(owner: &MailboxOwner, message: &[u8]) -> Result<(), Refusal> {
 
 fn is_of(owner: &MailboxOwner, device: &DeviceKey) -> Result<(), Refusal> {
     let same = owner.key().as_bytes() == device.as_bytes();
-    same.then_some(()).ok_or(Refusal::NotOwner)
+    same.then_some(()).ok_or(Refusal::BadSignature)
 }

@@ -1,6 +1,7 @@
 //! The relay of a loopback: mailboxes and prekeys in memory, shared by all its endpoints.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -83,8 +84,8 @@ impl LoopbackHub {
             .admit(tokens);
     }
 
-    pub(super) fn exists(&self, mailbox: &MailboxId) -> bool {
-        lock(&self.shared.state).mailboxes.contains_key(mailbox)
+    pub(super) fn last_position(&self, mailbox: &MailboxId) -> Option<u64> {
+        lock(&self.shared.state).mailboxes.get(mailbox).map(Mailbox::last_position)
     }
 
     pub(super) fn post(
@@ -127,27 +128,21 @@ impl LoopbackHub {
         lock(&self.shared.state).mailboxes.remove(mailbox);
     }
 
-    pub(super) fn publish(&self, publication: &Publication) {
+    pub(super) fn publish(&self, publication: &Publication) -> Result<(), Refusal> {
         let cert = &publication.cert;
-        let account = account_id(&cert.account_key);
         let mut state = lock(&self.shared.state);
-        state
-            .mailboxes
-            .entry(front_door(&cert.device_key))
-            .or_default();
-        match state.shelves.get_mut(&account) {
-            Some(shelf) => shelf.restock(publication),
-            None => drop(state.shelves.insert(account, Shelf::new(publication))),
+        match state.shelves.entry(account_id(&cert.account_key)) {
+            Entry::Occupied(shelf) => shelf.into_mut().restock(publication)?,
+            Entry::Vacant(place) => drop(place.insert(Shelf::new(publication))),
         }
+        state.mailboxes.entry(front_door(&cert.device_key)).or_default();
+        Ok(())
     }
 
-    pub(super) fn stock(&self, device: &DeviceKey) -> Option<usize> {
+    pub(super) fn stock(&self, device: &DeviceKey) -> usize {
         let state = lock(&self.shared.state);
-        state
-            .shelves
-            .values()
-            .find(|shelf| shelf.device() == device)
-            .map(Shelf::stock)
+        let mut shelves = state.shelves.values();
+        shelves.find(|shelf| shelf.device() == device).map_or(0, Shelf::stock)
     }
 
     pub(super) fn hand_out(&self, account: &AccountId) -> Option<PrekeyBundle> {

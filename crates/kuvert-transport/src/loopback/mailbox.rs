@@ -61,6 +61,10 @@ impl Mailbox {
         self.tokens.is_empty() || token.is_some_and(|token| self.tokens.contains(&token_id(token)))
     }
 
+    pub(super) const fn last_position(&self) -> u64 {
+        self.last_position
+    }
+
     /// The first envelope after a position.
     pub(super) fn first_after(&self, position: u64) -> Option<&Stored> {
         self.waiting

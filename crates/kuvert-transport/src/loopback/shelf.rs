@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kuvert_wire::relay::Refusal;
 use kuvert_wire::{DeviceKey, OneTimePrekey, PrekeyBundle, PrekeyId};
 
 use crate::Publication;
@@ -17,21 +18,24 @@ pub(super) struct Shelf {
 impl Shelf {
     pub(super) fn new(publication: &Publication) -> Self {
         let (cert, medium) = (publication.cert.clone(), publication.medium.clone());
-        let bundle = PrekeyBundle {
-            cert,
-            medium,
-            one_time: None,
-        };
-        let mut shelf = Self {
-            bundle,
-            one_time: BTreeMap::new(),
-            seen: BTreeSet::new(),
-        };
-        shelf.restock(publication);
+        let bundle = PrekeyBundle { cert, medium, one_time: None };
+        let mut shelf = Self { bundle, one_time: BTreeMap::new(), seen: BTreeSet::new() };
+        shelf.add(publication);
         shelf
     }
 
-    pub(super) fn restock(&mut self, publication: &Publication) {
+    /// Takes in a later publication of the account, by the same device or one that was certified later.
+    pub(super) fn restock(&mut self, publication: &Publication) -> Result<(), Refusal> {
+        let (new, old) = (&publication.cert, &self.bundle.cert);
+        match new.device_key == old.device_key {
+            true => self.add(publication),
+            false if new.issued > old.issued => *self = Self::new(publication),
+            false => return Err(Refusal::NotOwner),
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, publication: &Publication) {
         self.bundle.cert = publication.cert.clone();
         self.bundle.medium = publication.medium.clone();
         for prekey in &publication.one_time {
