@@ -4,6 +4,7 @@
 //! - `demo` builds the relay and the client and lets two people talk;
 //! - `bench` measures Kuvert against its peers and against its own primitives.
 
+mod bench;
 mod check;
 mod context;
 mod counts;
@@ -32,6 +33,8 @@ enum Command {
     Test(test::Arguments),
     /// Let two people talk through a relay, with the real programs
     Demo(demo::Arguments),
+    /// Measure Kuvert against its peers and against its own primitives
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
     let done = Context::of_workspace().and_then(|context| match arguments.command {
         Command::Test(arguments) => test::run(&context, &arguments),
         Command::Demo(arguments) => demo::run(&context, &arguments),
+        Command::Bench(arguments) => bench::run(&context, &arguments),
     });
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,0 +1,47 @@
+//! `cargo xtask bench`: measures, and prints one table.
+//!
+//! The benchmarks are a package of their own, so that the peers' dependencies stay out of the
+//! workspace.
+
+use anyhow::Result;
+use xshell::cmd;
+
+use crate::context::Context;
+
+/// What to measure.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Print the table of the last run again, and measure nothing
+    #[arg(long)]
+    last: bool,
+    /// Measure only benchmarks whose name contains this
+    filter: Option<String>,
+}
+
+/// Measures unless told otherwise, and prints the table.
+///
+/// # Errors
+///
+/// When the benchmarks do not build or do not run.
+pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<bool> {
+    let shell = &context.shell;
+    let target = context.target().join("benches");
+    let results = target.join("criterion");
+    let cargo = |verb: &'static str| {
+        let command = cmd!(
+            shell,
+            "cargo {verb} --locked --manifest-path benches/Cargo.toml --target-dir {target}"
+        );
+        command.quiet()
+    };
+    if !arguments.last {
+        let filter = &arguments.filter;
+        let command = cargo("bench").args(["--bench", "speed", "--"]).args(filter);
+        command.env("CRITERION_HOME", &results).run()?;
+    }
+    cargo("run")
+        .args(["--release", "--quiet", "--bin", "table", "--"])
+        .arg(results)
+        .run()?;
+    Ok(true)
+}
