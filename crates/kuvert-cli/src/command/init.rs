@@ -1,0 +1,125 @@
+//! `kuvert init`
+//!
+//! The account is built in a file of another name and appears as the home's database only when the
+//! relay has its prekeys. Whatever fails before leaves nothing behind.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kuvert::{Client, Petname, Relay, RelayClient, RelayUrl, SqliteStore};
+
+use crate::args::{Global, Init};
+use crate::exit::{Failure, Outcome};
+use crate::home::Home;
+use crate::object::Account;
+use crate::output::Output;
+use crate::passphrase;
+use crate::session::Kuvert;
+
+/// What own messages are headed by when no name was given.
+const DEFAULT_NAME: &str = "me";
+
+pub(crate) async fn run(global: &Global, args: &Init) -> Outcome {
+    let relay: RelayUrl = args.relay.parse().map_err(|error| {
+        Failure::usage(format!("this is not a relay's address: {error}"))
+            .hint("a relay looks like wss://relay.example or, on this machine, ws://127.0.0.1:PORT")
+    })?;
+    let name: Petname =
+        args.name.as_deref().unwrap_or(DEFAULT_NAME).parse().map_err(Failure::usage)?;
+    let home = Home::resolve(global)?;
+    refuse_existing(&home)?;
+    let passphrase = passphrase::fresh(global)?;
+    // Before anything is made: a mistyped relay is the likeliest error.
+    let connection = Relay::connect(&relay.to_string()).await?;
+    let line = create(&home, &passphrase, connection, &name).await?;
+    Output::new(global).show(&line, |line| format!("Your address:\n{}", line.address))
+}
+
+/// Makes the account in `home`, all of it or nothing.
+pub(crate) async fn create(
+    home: &Home,
+    passphrase: &str,
+    relay: RelayClient,
+    name: &Petname,
+) -> Outcome<Account> {
+    let site = Site::clear(home)?;
+    let store = SqliteStore::create(&site.unfinished, passphrase)?;
+    let mut client = Client::create_account(store, relay, name.as_str()).await?;
+    client.publish_prekeys().await?;
+    let line = describe(&client);
+    client.close().await;
+    site.finish()?;
+    Ok(line)
+}
+
+fn describe(client: &Kuvert) -> Account {
+    Account {
+        account: client.account().to_string(),
+        device: client.device().to_string(),
+        address: client.address().to_string(),
+    }
+}
+
+fn refuse_existing(home: &Home) -> Outcome {
+    if home.database().exists() {
+        return Err(Failure::failed(format!(
+            "there is an account in {} already",
+            home.folder().display()
+        ))
+        .hint("Nothing was changed. Choose another folder with --home DIR."));
+    }
+    Ok(())
+}
+
+/// A building site: what is on it goes away unless it is finished.
+struct Site {
+    unfinished: PathBuf,
+    database: PathBuf,
+    /// The folder, if it was made for this.
+    new_folder: Option<PathBuf>,
+    finished: bool,
+}
+
+impl Site {
+    fn clear(home: &Home) -> Outcome<Self> {
+        let made = home.make_folder().map_err(|error| {
+            Failure::failed(format!("cannot make {}: {error}", home.folder().display()))
+        })?;
+        Ok(Self {
+            unfinished: home.unfinished(),
+            database: home.database(),
+            new_folder: made.then(|| home.folder().to_owned()),
+            finished: false,
+        })
+    }
+
+    /// Gives the database its name. A link, not a rename: it never replaces what is there.
+    fn finish(mut self) -> Outcome {
+        if with_suffix(&self.unfinished, "-wal").exists() {
+            return Err(Failure::failed("the database could not be closed"));
+        }
+        fs::hard_link(&self.unfinished, &self.database).map_err(|error| {
+            Failure::failed(format!("cannot make {}: {error}", self.database.display()))
+        })?;
+        self.finished = true;
+        Ok(())
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        // What cannot be removed was not made, or is out of our hands.
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = fs::remove_file(with_suffix(&self.unfinished, suffix));
+        }
+        if let (Some(folder), false) = (&self.new_folder, self.finished) {
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}

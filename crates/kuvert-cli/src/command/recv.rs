@@ -1,0 +1,41 @@
+//! `kuvert recv`
+
+use std::time::Duration;
+
+use kuvert::Event;
+use tokio::time::Instant;
+
+use crate::args::{Global, Recv};
+use crate::exit::Outcome;
+use crate::line::{self, When};
+use crate::object::EventLine;
+use crate::session::Session;
+
+pub(crate) async fn run(global: &Global, args: &Recv) -> Outcome {
+    let mut session = Session::open(global)?;
+    let from = args.from.as_deref().map(|name| session.contact(name)).transpose()?;
+    let from = from.map(|contact| contact.account);
+    let deadline = Instant::now() + Duration::from_secs(args.wait);
+    let mut left = args.count.unwrap_or(u64::MAX);
+    while left > 0 {
+        let wait = deadline.saturating_duration_since(Instant::now());
+        let Some(event) = session.client.poll_event(wait, from).await? else { break };
+        if show(&mut session, &event, When::Now)? && matches!(event, Event::Message(_)) {
+            left -= 1;
+        }
+    }
+    session.client.close().await;
+    Ok(())
+}
+
+/// Prints an event, then notes that it has been printed; says whether it was this process that did.
+pub(crate) fn show(session: &mut Session, event: &Event, when: When) -> Outcome<bool> {
+    let turn = session.turn()?;
+    let is_ours = session.client.is_unshown()?;
+    if is_ours {
+        session.output.show_all(&EventLine::of(event), |line| line::of(line, when))?;
+        session.client.acknowledge()?;
+    }
+    drop(turn);
+    Ok(is_ours)
+}

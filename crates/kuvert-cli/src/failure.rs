@@ -1,0 +1,70 @@
+//! From the library's errors to what a person is told, and the exit code.
+
+use kuvert::{Error, StoreError, TransportAdvice, TransportError};
+
+use crate::exit::{Exit, Failure};
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let failure = Self::new(exit_of(&error), &error);
+        match hint_of(&error) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Error::from(error).into()
+    }
+}
+
+fn exit_of(error: &Error) -> Exit {
+    match error {
+        Error::WrongIdentity { .. } | Error::OtherSafetyNumber => Exit::Identity,
+        Error::Transport(
+            TransportError::Unreachable { .. } | TransportError::Garbage { .. },
+        ) => Exit::NoConnection,
+        Error::Transport(error) if matches!(error.advice(), TransportAdvice::RetryLater(_)) => {
+            Exit::Policy
+        }
+        Error::UnknownPeer
+        | Error::OwnAddress
+        | Error::Name(_)
+        | Error::NameTaken
+        | Error::AlreadyNamed { .. }
+        | Error::EmptyText
+        | Error::TextTooLong { .. } => Exit::Usage,
+        _ => Exit::Failed,
+    }
+}
+
+fn hint_of(error: &Error) -> Option<&'static str> {
+    Some(match error {
+        Error::WrongIdentity { .. } => {
+            "Nothing was sent. Ask the other person for the address again, not over this relay."
+        }
+        Error::Transport(TransportError::Unreachable { .. }) => {
+            "Nothing is lost. Check the network and the relay, then try again."
+        }
+        Error::Transport(TransportError::Garbage { .. }) => {
+            "Nothing was sent. Check the relay's address."
+        }
+        Error::Store(StoreError::WrongPassphrase) => "Nothing was changed. Try again.",
+        Error::Store(StoreError::NotFound) | Error::NoAccount => {
+            "Make an account with `kuvert init --relay URL`, or name its folder with --home DIR."
+        }
+        Error::Store(StoreError::Unreadable { .. }) | Error::Record { .. } => {
+            "Nothing was changed. Keep the folder as it is."
+        }
+        Error::Store(StoreError::Full) => "Nothing was changed. Free some space, then try again.",
+        Error::Store(StoreError::Busy) | Error::Contended => "Nothing was changed. Try again.",
+        Error::UnknownPeer => "`kuvert contact list` shows the names that are known.",
+        Error::OwnAddress => "Ask the other person for theirs: `kuvert address` prints it.",
+        Error::NameTaken => "Choose another name, or remove that contact first.",
+        Error::TextTooLong { .. } => "Nothing was sent. Send it in parts.",
+        Error::NoKeysYet => "The keys come with the first connection to the contact's relay.",
+        _ => return None,
+    })
+}

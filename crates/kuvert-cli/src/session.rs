@@ -1,0 +1,75 @@
+//! An open account: its folder, its client, its way of speaking.
+
+use std::fs::{File, OpenOptions};
+use std::time::Duration;
+
+use kuvert::{Client, Contact, Relay, RelayClient, SqliteStore, StoreError};
+
+use crate::args::Global;
+use crate::exit::{Failure, Outcome};
+use crate::home::Home;
+use crate::output::Output;
+use crate::passphrase;
+
+/// A client over the home's database and its relay.
+pub(crate) type Kuvert = Client<SqliteStore, RelayClient>;
+
+/// How long a command that has nothing to do with the network may look for it.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(3);
+
+/// An open account.
+pub(crate) struct Session {
+    pub(crate) client: Kuvert,
+    pub(crate) output: Output,
+    home: Home,
+}
+
+impl Session {
+    /// Opens the home that the command line names.
+    pub(crate) fn open(global: &Global) -> Outcome<Self> {
+        let home = Home::resolve(global)?;
+        if !home.database().exists() {
+            return Err(no_account(&home));
+        }
+        let passphrase = passphrase::existing(global)?;
+        Self::open_with(home, &passphrase, Output::new(global))
+    }
+
+    /// Opens a home with a passphrase that is known.
+    pub(crate) fn open_with(home: Home, passphrase: &str, output: Output) -> Outcome<Self> {
+        let store = SqliteStore::open(home.database(), passphrase).map_err(|error| match error {
+            StoreError::NotFound => no_account(&home),
+            other => Failure::from(other),
+        })?;
+        let client = Client::open(store, Relay::at)?;
+        Ok(Self { client, output, home })
+    }
+
+    /// The contact called `name`.
+    pub(crate) fn contact(&self, name: &str) -> Outcome<Contact> {
+        Ok(self.client.contact(name)?)
+    }
+
+    /// Ends a command that did not need the network: sends what waits, if there is a connection.
+    pub(crate) async fn settle(mut self) -> Outcome {
+        if self.client.has_work()? {
+            // No connection is no failure here: it is sent by a later command.
+            let _ = tokio::time::timeout(FLUSH_PATIENCE, self.client.flush()).await;
+        }
+        Ok(())
+    }
+
+    /// The right to print the next event: one process of a home at a time, so that none is printed
+    /// twice. It ends when the guard is dropped or the process dies.
+    pub(crate) fn turn(&self) -> Outcome<File> {
+        let path = self.home.folder().join("turn.lock");
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path);
+        file.and_then(|file| file.lock().map(|()| file))
+            .map_err(|error| Failure::failed(format!("cannot lock the home: {error}")))
+    }
+}
+
+fn no_account(home: &Home) -> Failure {
+    Failure::failed(format!("there is no account in {}", home.folder().display()))
+        .hint("make one with `kuvert init --relay URL`, or name its folder with --home DIR")
+}

@@ -1,0 +1,102 @@
+//! Making an account, opening one.
+
+use std::collections::BTreeMap;
+
+use kuvert_core::Device;
+use kuvert_store::Store;
+use kuvert_wire::{RelayUrl, Timestamp};
+
+use super::{Client, system_time};
+use crate::random::OsRandom;
+use crate::record::{self, AccountRecord};
+use crate::{Carrier, Error};
+
+impl<S: Store, T: Carrier> Client<S, T> {
+    /// Makes an account and its first device in `store`, with `carrier`'s home relay as its home.
+    ///
+    /// Nothing leaves this machine yet: the first verb that needs the network publishes the prekeys.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AccountExists`]; [`Error::Store`], [`Error::Rng`].
+    #[expect(clippy::unused_async, reason = "may ask the relay one day, and reads like the rest")]
+    pub async fn create_account(store: S, carrier: T, name: &str) -> Result<Self, Error> {
+        let relay = carrier.home().clone();
+        let record = AccountRecord { name: name.to_owned(), relay: relay.to_string() };
+        Self::create_with(store, carrier, &record, system_time)
+    }
+
+    pub(crate) fn create_with(
+        mut store: S,
+        carrier: T,
+        account: &AccountRecord,
+        clock: fn() -> Timestamp,
+    ) -> Result<Self, Error> {
+        if Self::account_record(&store)?.is_some() {
+            return Err(Error::AccountExists);
+        }
+        let mut random = OsRandom::new()?;
+        let device = Device::create(clock(), &mut random)?
+            .also(record::insert(record::account_key(), account)?)
+            .commit(|changes| store.apply(changes))?;
+        Self::assemble(store, carrier, device, account, clock)
+    }
+
+    /// Opens the account in `store`; `connect` makes the carrier for its home relay.
+    ///
+    /// Nothing is asked of the network yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoAccount`]; [`Error::Store`], [`Error::Record`] if the store cannot be read.
+    pub fn open(store: S, connect: impl FnOnce(RelayUrl) -> T) -> Result<Self, Error> {
+        Self::open_with(store, connect, system_time)
+    }
+
+    pub(crate) fn open_with(
+        store: S,
+        connect: impl FnOnce(RelayUrl) -> T,
+        clock: fn() -> Timestamp,
+    ) -> Result<Self, Error> {
+        let account = Self::account_record(&store)?.ok_or(Error::NoAccount)?.value;
+        let device = load_device(&store)?;
+        let carrier = connect(home_of(&account)?);
+        Self::assemble(store, carrier, device, &account, clock)
+    }
+
+    fn assemble(
+        store: S,
+        carrier: T,
+        device: Device,
+        account: &AccountRecord,
+        clock: fn() -> Timestamp,
+    ) -> Result<Self, Error> {
+        let unshown = record::read_all(&store, record::UNSHOWN)?.into();
+        Ok(Self {
+            relay: home_of(account)?,
+            name: account.name.clone(),
+            random: OsRandom::new()?,
+            current: None,
+            alarms: Default::default(),
+            alarmed: Vec::new(),
+            unconfirmed: BTreeMap::new(),
+            unconfirmed_count: 0,
+            online: Default::default(),
+            store,
+            carrier,
+            device,
+            clock,
+            unshown,
+        })
+    }
+}
+
+fn home_of(account: &AccountRecord) -> Result<RelayUrl, Error> {
+    let damaged = || Error::Record { key: record::account_key().to_string() };
+    account.relay.parse().map_err(|_| damaged())
+}
+
+/// All of the device's records, as of one moment.
+pub(super) fn load_device<S: Store>(store: &S) -> Result<Device, Error> {
+    Ok(Device::load(store.snapshot(Device::COLLECTIONS)?)?)
+}

@@ -1,0 +1,156 @@
+//! The client: one account's conversations over a store and a carrier.
+//!
+//! ```text
+//! send:     text ─▶ {ratchet, outbox, log} in one batch ─▶ relay ─▶ outbox entry deleted
+//! receive:  relay ─▶ {ratchet, inbox} in one batch ─▶ confirmed to the relay ─▶ {log, unshown} ─▶ event
+//! ```
+//! Whatever moment a process dies at, the next one goes on from what the store says: an envelope that
+//! is still in the outbox is posted again under the same post id, a frame that is still in the inbox
+//! is filed, an event that was not acknowledged is given again.
+//!
+//! Several processes may work on one store. Each batch names the versions it started from; who comes
+//! second reads the new state and tries again.
+
+mod account;
+mod contacts;
+mod history;
+mod intake;
+mod next;
+mod online;
+mod outbox;
+mod receipts;
+mod route;
+mod send;
+mod sessions;
+mod status;
+
+pub use contacts::Contact;
+pub use send::MAX_TEXT_BYTES;
+pub use status::Status;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use kuvert_core::{Change, Changes, Device};
+use kuvert_store::Store;
+use kuvert_wire::{AccountId, Address, DeviceId, MailboxId, RelayUrl, Timestamp};
+
+use crate::random::OsRandom;
+use crate::record::{self, AccountRecord, UnshownRecord, Versioned};
+use crate::{Carrier, Error};
+
+/// How often an operation is tried anew while other processes change the same records.
+const MAX_ATTEMPTS: usize = 20;
+
+/// One account on this device, and its conversations.
+///
+/// `S` keeps all state; `T` carries envelopes and prekeys. All verbs leave the store in a state from
+/// which another process, or this one after a crash, goes on. Dropping the future of an async verb is
+/// safe.
+pub struct Client<S, T> {
+    store: S,
+    carrier: T,
+    device: Device,
+    name: String,
+    relay: RelayUrl,
+    clock: fn() -> Timestamp,
+    random: OsRandom,
+    /// Events not acknowledged, oldest first; refreshed from the store when others change it.
+    unshown: VecDeque<Versioned<UnshownRecord>>,
+    /// The event given last.
+    current: Option<Versioned<UnshownRecord>>,
+    /// Peers for whom another identity answers, not told yet.
+    alarms: VecDeque<AccountId>,
+    /// Peers for whom another identity answered: told once for each client.
+    alarmed: Vec<AccountId>,
+    /// Positions of envelopes that are safe here and may be deleted at the relay.
+    unconfirmed: BTreeMap<MailboxId, u64>,
+    /// How many envelopes that are.
+    unconfirmed_count: usize,
+    online: online::Online,
+}
+
+impl<S, T> core::fmt::Debug for Client<S, T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Client").field("account", &self.device.account_id()).finish_non_exhaustive()
+    }
+}
+
+impl<S: Store, T: Carrier> Client<S, T> {
+    /// Own address, to be given to others.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        Address { relay: self.relay.clone(), account: self.account() }
+    }
+
+    /// Own account id, 32 bytes.
+    #[must_use]
+    pub fn account(&self) -> AccountId {
+        self.device.account_id()
+    }
+
+    /// This device's id, 16 bytes.
+    #[must_use]
+    pub fn device(&self) -> DeviceId {
+        self.device.device_id()
+    }
+
+    /// Own name, as given when the account was made. It is never sent.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// Tries `attempt` until no other process changes the same records in between.
+    fn contend<R>(
+        &mut self,
+        mut attempt: impl FnMut(&mut Self) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        for _ in 0..MAX_ATTEMPTS {
+            match attempt(self) {
+                Err(error) if error.is_conflict() => self.reload()?,
+                result => return result,
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// Reads everything anew that others may have changed.
+    fn reload(&mut self) -> Result<(), Error> {
+        self.device = account::load_device(&self.store)?;
+        self.unshown = record::read_all(&self.store, record::UNSHOWN)?.into();
+        Ok(())
+    }
+
+    /// Reserves `count` sequence numbers; they are taken when the change is applied.
+    fn reserve(&self, count: u64) -> Result<(u64, Change), Error> {
+        let mut counter = record::read_or_new::<u64, _>(&self.store, record::counter_key())?;
+        let first = counter.value;
+        counter.value = first.saturating_add(count);
+        Ok((first, counter.put()?))
+    }
+
+    /// Applies a batch of the client's own records.
+    fn apply(&mut self, changes: impl IntoIterator<Item = Change>) -> Result<(), Error> {
+        Ok(self.store.apply(&Changes::of(changes))?)
+    }
+
+    /// The same for what is worth less than the wait for the disk: it survives the end of the process.
+    fn apply_relaxed(&mut self, changes: impl IntoIterator<Item = Change>) -> Result<(), Error> {
+        Ok(self.store.apply_relaxed(&Changes::of(changes))?)
+    }
+
+    fn account_record(store: &S) -> Result<Option<Versioned<AccountRecord>>, Error> {
+        record::read(store, &record::account_key())
+    }
+}
+
+/// The system's clock.
+fn system_time() -> Timestamp {
+    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let millis = since_epoch.map_or(0, |span| span.as_millis());
+    Timestamp::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
+}

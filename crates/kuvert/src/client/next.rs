@@ -1,0 +1,179 @@
+//! Events, one after the other.
+
+use core::time::Duration;
+
+use kuvert_store::Store;
+use kuvert_transport::TransportError;
+use kuvert_wire::{AccountId, MessageId, Timestamp};
+use tokio::time::Instant;
+
+use super::Client;
+use super::history::message_of;
+use crate::event::{Delivery, Event};
+use crate::record::{self, LogRecord, Unshown, UnshownRecord, Versioned};
+use crate::{Carrier, Error};
+
+/// How long one wait at the relay lasts at most: then what is due here is looked at again.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Pause between two attempts to find the relay.
+const PAUSE: Duration = Duration::from_millis(500);
+/// The relay is told of so many envelopes at a time that they are safe here.
+const CONFIRM_AFTER: usize = 32;
+
+impl<S: Store, T: Carrier> Client<S, T> {
+    /// The next event. Waits for it, also through times without a connection.
+    ///
+    /// Asking for the next event acknowledges the one before; a process that ends before is given it
+    /// again. `None` means that the carrier was closed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Transport`] if what answers is no relay, or will not serve; [`Error::Store`].
+    pub async fn next_event(&mut self) -> Result<Option<Event>, Error> {
+        loop {
+            match self.poll_event(Duration::from_secs(60), None).await {
+                Ok(None) => {}
+                Err(Error::Transport(TransportError::Closed)) => return Ok(None),
+                Err(error) if error.is_temporary() => tokio::time::sleep(PATIENCE).await,
+                result => return result,
+            }
+        }
+    }
+
+    /// The next event, from `only` if given, waiting for at most `wait`; `None` if there is none.
+    /// What comes from others is kept for later.
+    ///
+    /// Acknowledges the event before, if that was not done.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Transport`]: nothing is stored here that was not given yet, and the relay could not
+    /// be asked. [`Error::Store`].
+    pub async fn poll_event(
+        &mut self,
+        wait: Duration,
+        only: Option<AccountId>,
+    ) -> Result<Option<Event>, Error> {
+        self.acknowledge()?;
+        self.file_inbox()?;
+        let deadline = Instant::now() + wait;
+        let mut has_asked = false;
+        loop {
+            if let Some(event) = self.stored_event(only)? {
+                return Ok(Some(event));
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if has_asked && left.is_zero() {
+                return Ok(None);
+            }
+            has_asked = self.ask(left).await? || has_asked;
+        }
+    }
+
+    /// Looks for one envelope, and does what is due when there is none; says whether the relay has
+    /// nothing more.
+    async fn ask(&mut self, left: Duration) -> Result<bool, Error> {
+        match self.look(left).await {
+            Err(error) if error.is_temporary() && !left.is_zero() => {
+                tokio::time::sleep(left.min(PAUSE)).await;
+                Ok(false)
+            }
+            result => result,
+        }
+    }
+
+    async fn look(&mut self, left: Duration) -> Result<bool, Error> {
+        self.go_online().await?;
+        if self.unconfirmed_count >= CONFIRM_AFTER {
+            self.confirm_all().await?;
+        }
+        if self.take_next(Duration::ZERO).await? {
+            return Ok(false);
+        }
+        self.confirm_all().await?;
+        self.deliver().await.or_else(|error| error.network().map(drop))?;
+        if left.is_zero() {
+            return Ok(true);
+        }
+        let patience = self.patience(left)?;
+        Ok(!self.take_next(patience).await?)
+    }
+
+    async fn take_next(&mut self, wait: Duration) -> Result<bool, Error> {
+        match self.carrier.next(wait).await? {
+            Some(delivered) => self.take_in(&delivered).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// How long to wait at the relay: not past what is due next.
+    fn patience(&self, left: Duration) -> Result<Duration, Error> {
+        let due = self.next_receipt()?.map_or(PATIENCE, |due| due.since(self.now()));
+        Ok(left.min(PATIENCE).min(due))
+    }
+
+    /// The oldest event that was not acknowledged.
+    fn stored_event(&mut self, only: Option<AccountId>) -> Result<Option<Event>, Error> {
+        let wanted = |account: &AccountId| only.is_none_or(|only| only == *account);
+        if let Some(at) = self.alarms.iter().position(&wanted)
+            && let Some(peer) = self.alarms.remove(at)
+        {
+            return Ok(Some(Event::IdentityChanged(self.sender(&peer)?)));
+        }
+        let account = |unshown: &Versioned<UnshownRecord>| AccountId::from_bytes(unshown.value.account);
+        while let Some(at) = self.unshown.iter().position(|event| wanted(&account(event))) {
+            let Some(unshown) = self.unshown.remove(at) else { break };
+            if self.store.get(&unshown.key)?.is_some() {
+                let event = self.event_of(&account(&unshown), &unshown.value.what)?;
+                self.current = Some(unshown);
+                return Ok(Some(event));
+            }
+        }
+        Ok(None)
+    }
+
+    fn event_of(&self, peer: &AccountId, what: &Unshown) -> Result<Event, Error> {
+        let sender = self.sender(peer)?;
+        match what {
+            Unshown::Message(seq) => {
+                let key = record::log_key(peer, *seq);
+                let log = record::read::<LogRecord, _>(&self.store, &key)?
+                    .ok_or_else(|| record::damaged(&key))?;
+                message_of(&log, sender).map(Event::Message)
+            }
+            Unshown::Receipt { ids, at } => Ok(Event::Delivered(Delivery {
+                peer: sender,
+                message_ids: ids.iter().copied().map(MessageId::from_bytes).collect(),
+                received: Timestamp::from_millis(*at),
+            })),
+        }
+    }
+
+    /// Whether the event given last still waits to be acknowledged: another process on the same store
+    /// may have shown it in between. `true` for events that are not stored.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub fn is_unshown(&self) -> Result<bool, Error> {
+        match &self.current {
+            Some(current) => Ok(self.store.get(&current.key)?.is_some()),
+            None => Ok(true),
+        }
+    }
+
+    /// Says that the event given last has been shown: it is not given again.
+    ///
+    /// Survives the end of the process from the moment this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub fn acknowledge(&mut self) -> Result<(), Error> {
+        let Some(current) = self.current.take() else { return Ok(()) };
+        match self.apply_relaxed([current.delete()]) {
+            Err(error) if error.is_conflict() => Ok(()), // another process has shown it
+            result => result,
+        }
+    }
+}

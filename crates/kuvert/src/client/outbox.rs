@@ -1,0 +1,188 @@
+//! The outbox: sealed envelopes, posted in the order in which they were sealed.
+//!
+//! An entry is written in the batch that advances the ratchet and deleted when the peer's relay has
+//! the envelope. In between it may be posted any number of times, always under one post id, which
+//! the relay stores once. An entry waits for those before it to the same peer; so the order holds,
+//! whichever process posts.
+
+use std::collections::BTreeSet;
+
+use kuvert_core::{Change, Outgoing, Record};
+use kuvert_store::Store;
+use kuvert_transport::{Advice as TransportAdvice, Route, TransportError};
+use kuvert_wire::{AccountId, Decode, Frame, MessageId, PostId, RelayUrl};
+use serde::{Deserialize, Serialize};
+
+use super::Client;
+use crate::event::DeliveryState;
+use crate::record::{self, MessageRecord};
+use crate::{Carrier, Error};
+
+/// What posting needs to know of a sealed envelope; the context of [`kuvert_core::Step::keep`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct OutboxContext {
+    account: [u8; 32],
+    post: [u8; 16],
+    message: [u8; 16],
+}
+
+/// An envelope that waits for the relay.
+struct Parcel {
+    record: Record,
+    peer: AccountId,
+    post: PostId,
+    message: MessageId,
+    envelope: Vec<u8>,
+}
+
+/// What is not worth trying again in this round.
+#[derive(Default)]
+struct Blocked {
+    peers: BTreeSet<AccountId>,
+    relays: BTreeSet<RelayUrl>,
+    error: Option<TransportError>,
+}
+
+impl<S: Store, T: Carrier> Client<S, T> {
+    /// Seals a frame for `peer` into the outbox under `seq`, together with `changes`.
+    pub(super) fn seal(
+        &mut self,
+        peer: &AccountId,
+        frame: &Frame,
+        seq: u64,
+        changes: Vec<Change>,
+    ) -> Result<(), Error> {
+        let session = self.sending_session(peer).ok_or(Error::UnknownPeer)?;
+        let context = OutboxContext {
+            account: *peer.as_bytes(),
+            post: self.random.bytes(),
+            message: *frame.message_id.as_bytes(),
+        };
+        let key = record::outbox_key(seq);
+        let context = record::pack_context(&key, &context)?;
+        let now = self.now();
+        let step = self.device.encrypt(&session.device, frame, now, &mut self.random)?;
+        let step = changes.into_iter().fold(step.keep(key, &context), |step, change| step.also(change));
+        step.commit(|changes| self.store.apply(changes))?;
+        Ok(())
+    }
+
+    /// Posts all that is in the outbox, as far as the relays take it.
+    pub(super) async fn post_all(&mut self) -> Result<(), Error> {
+        let mut blocked = Blocked::default();
+        for record in self.store.scan(record::OUTBOX)? {
+            let parcel = Parcel::open(record)?;
+            if !blocked.peers.contains(&parcel.peer) {
+                self.post_one(parcel, &mut blocked).await?;
+            }
+        }
+        blocked.error.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    async fn post_one(&mut self, parcel: Parcel, blocked: &mut Blocked) -> Result<(), Error> {
+        let Some(route) = self.route_to(&parcel.peer)? else {
+            blocked.peers.insert(parcel.peer);
+            return Ok(());
+        };
+        match self.try_route(&route, &parcel, blocked).await {
+            Ok(()) => self.contend(|client| client.posted(&parcel)),
+            Err(error) if error.advice() == TransportAdvice::FindNewRoute => {
+                self.post_to_front_door(parcel, blocked, error).await
+            }
+            Err(error) => {
+                blocked.note(parcel.peer, &route, error);
+                Ok(())
+            }
+        }
+    }
+
+    /// The session mailbox is gone or renamed: the front door is always there.
+    async fn post_to_front_door(
+        &mut self,
+        parcel: Parcel,
+        blocked: &mut Blocked,
+        first_error: TransportError,
+    ) -> Result<(), Error> {
+        let Some(route) = self.front_door_of(&parcel.peer)? else {
+            blocked.peers.insert(parcel.peer);
+            blocked.error = Some(first_error);
+            return Ok(());
+        };
+        match self.try_route(&route, &parcel, blocked).await {
+            Ok(()) => self.contend(|client| client.posted(&parcel)),
+            Err(error) => {
+                blocked.note(parcel.peer, &route, error);
+                Ok(())
+            }
+        }
+    }
+
+    async fn try_route(
+        &self,
+        route: &Route,
+        parcel: &Parcel,
+        blocked: &Blocked,
+    ) -> Result<(), TransportError> {
+        match &blocked.error {
+            Some(error) if blocked.relays.contains(&route.relay) => Err(error.clone()),
+            _ => self.carrier.post(route, parcel.post, &parcel.envelope).await,
+        }
+    }
+
+    /// The relay has it: the entry goes, and the message counts as sent.
+    fn posted(&mut self, parcel: &Parcel) -> Result<(), Error> {
+        if self.store.get(&parcel.record.key)?.is_none() {
+            return Ok(()); // another process has posted it as well
+        }
+        let (key, expected) = (parcel.record.key.clone(), parcel.record.version);
+        let mut changes = vec![Change::Delete { key, expected }];
+        let key = record::message_key(&parcel.peer, &parcel.message);
+        if let Some(mut message) = record::read::<MessageRecord, _>(&self.store, &key)?
+            && message.value.state == DeliveryState::Queued
+        {
+            message.value.state = DeliveryState::Sent;
+            changes.push(message.put()?);
+        }
+        self.apply_relaxed(changes)
+    }
+
+    /// How many messages wait for a connection.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`], [`Error::Record`].
+    pub fn queued(&self) -> Result<usize, Error> {
+        let pending = self.store.scan(record::PENDING)?.len();
+        let mut sealed = 0;
+        for record in self.store.scan(record::OUTBOX)? {
+            let parcel = Parcel::open(record)?;
+            let key = record::message_key(&parcel.peer, &parcel.message);
+            sealed += usize::from(self.store.get(&key)?.is_some());
+        }
+        Ok(pending + sealed)
+    }
+}
+
+impl Parcel {
+    fn open(record: Record) -> Result<Self, Error> {
+        let (context, envelope) = record::unpack_kept::<OutboxContext>(&record)?;
+        let envelope = Outgoing::decode(envelope).map_err(|_| record::damaged(&record.key))?.envelope;
+        Ok(Self {
+            peer: AccountId::from_bytes(context.account),
+            post: PostId::from_bytes(context.post),
+            message: MessageId::from_bytes(context.message),
+            envelope,
+            record,
+        })
+    }
+}
+
+impl Blocked {
+    fn note(&mut self, peer: AccountId, route: &Route, error: TransportError) {
+        self.peers.insert(peer);
+        if matches!(error, TransportError::Unreachable { .. } | TransportError::Garbage { .. }) {
+            self.relays.insert(route.relay.clone());
+        }
+        self.error = Some(error);
+    }
+}

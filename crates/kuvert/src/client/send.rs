@@ -1,0 +1,129 @@
+//! Sending: a text becomes a frame, is safe on disk, then leaves.
+
+use kuvert_core::Change;
+use kuvert_store::Store;
+use kuvert_wire::frame::MAX_BODY;
+use kuvert_wire::{AccountId, Encode, Frame, FrameType, MessageId};
+
+use super::Client;
+use crate::event::{DeliveryState, Sent};
+use crate::record::{self, LogRecord, MessageRecord, PendingRecord};
+use crate::{Carrier, Error};
+
+/// The longest text that fits one message, in bytes of UTF-8.
+pub const MAX_TEXT_BYTES: usize = MAX_BODY;
+
+impl<S: Store, T: Carrier> Client<S, T> {
+    /// Sends `text` to `peer`. When this returns, the message is safe on disk and is delivered once,
+    /// in order: at once if there is a connection, else with any later verb that finds one.
+    ///
+    /// Writing to someone accepts what comes from them.
+    ///
+    /// # Errors
+    ///
+    /// Nothing is sent or queued after any of these:
+    ///
+    /// - [`Error::EmptyText`], [`Error::TextTooLong`]; [`Error::UnknownPeer`].
+    /// - [`Error::WrongIdentity`]: the relay hands out another identity for this peer.
+    /// - [`Error::Transport`]: a relay answers and will not, or cannot, do its part.
+    /// - [`Error::Store`].
+    pub async fn send(&mut self, peer: AccountId, text: &str) -> Result<Sent, Error> {
+        check_text(text)?;
+        self.require_known(&peer)?;
+        let online = self.reach_home().await?;
+        if online {
+            self.prepare_session(&peer).await?;
+        }
+        let frame = self.new_frame(FrameType::Message, text.as_bytes());
+        self.accept(&peer)?;
+        self.contend(|client| client.enqueue(&peer, &frame))?;
+        if online {
+            self.deliver().await.or_else(|error| error.network().map(drop))?;
+        }
+        let id = frame.message_id;
+        Ok(Sent { id, state: self.state_of(&peer, &id)? })
+    }
+
+    /// Sends what waits for a connection, if there is one, and does what else is due: prekeys,
+    /// receipts, mailboxes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Transport`] if something still waits; [`Error::Store`].
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        self.go_online().await?;
+        self.deliver().await
+    }
+
+    pub(super) fn new_frame(&mut self, frame_type: FrameType, body: &[u8]) -> Frame {
+        Frame {
+            frame_type,
+            sent: self.now(),
+            message_id: MessageId::from_bytes(self.random.bytes()),
+            expire_seconds: 0,
+            body: body.to_vec(),
+        }
+    }
+
+    /// Puts a message into the log, and behind all others for this peer: sealed if there is a
+    /// session, else to wait for one.
+    fn enqueue(&mut self, peer: &AccountId, frame: &Frame) -> Result<(), Error> {
+        let waiting = !self.store.scan(&record::pending_prefix(peer))?.is_empty();
+        if !waiting && let Some(session) = self.sending_session(peer) {
+            self.announce_if_due(peer, &session)?;
+            let (seq, counter) = self.reserve(2)?;
+            let mut changes = self.log_changes(peer, frame, seq)?;
+            changes.push(counter);
+            return self.seal(peer, frame, seq + 1, changes);
+        }
+        let (seq, counter) = self.reserve(1)?;
+        let mut changes = self.log_changes(peer, frame, seq)?;
+        let pending = PendingRecord { frame: frame.encode() };
+        changes.push(record::insert(record::pending_key(peer, seq), &pending)?);
+        changes.push(counter);
+        self.apply(changes)
+    }
+
+    fn log_changes(
+        &self,
+        peer: &AccountId,
+        frame: &Frame,
+        seq: u64,
+    ) -> Result<Vec<Change>, Error> {
+        let log = LogRecord { outgoing: true, at: self.now().as_millis(), frame: frame.encode() };
+        let message = MessageRecord { outgoing: true, seq, state: DeliveryState::Queued };
+        Ok(vec![
+            record::insert(record::log_key(peer, seq), &log)?,
+            record::insert(record::message_key(peer, &frame.message_id), &message)?,
+        ])
+    }
+
+    /// A peer is known if it is a contact or has written.
+    fn require_known(&self, peer: &AccountId) -> Result<(), Error> {
+        match self.store.get(&record::contact_key(peer))? {
+            Some(_) => Ok(()),
+            None => Err(Error::UnknownPeer),
+        }
+    }
+
+    fn accept(&mut self, peer: &AccountId) -> Result<(), Error> {
+        self.contend(|client| {
+            let mut contact = client.contact_record(peer)?;
+            if contact.value.accepted {
+                return Ok(());
+            }
+            contact.value.accepted = true;
+            client.apply([contact.put()?])
+        })
+    }
+}
+
+fn check_text(text: &str) -> Result<(), Error> {
+    match text.len() {
+        0 => Err(Error::EmptyText),
+        len_bytes if len_bytes > MAX_TEXT_BYTES => {
+            Err(Error::TextTooLong { len_bytes, max_len_bytes: MAX_TEXT_BYTES })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,167 @@
+//! What a client tells its app.
+
+use core::fmt;
+
+use kuvert_wire::{AccountId, Address, MessageId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::Petname;
+
+/// Something that happened. New kinds may come: match with a wildcard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A message arrived.
+    Message(Message),
+    /// Messages that were sent from here have arrived at the peer.
+    Delivered(Delivery),
+    /// Another identity answers for this peer. Nothing was sent to it, and nothing will be.
+    IdentityChanged(Sender),
+}
+
+/// The other side of a conversation, as it is known here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sender {
+    /// The account, 32 bytes: a hash of its key.
+    pub account: AccountId,
+    /// The name given to it here, if any.
+    pub name: Option<Petname>,
+    /// Its address, once its relay is known.
+    pub address: Option<Address>,
+    /// Whether a person here added this contact or wrote to it. If not, this is a contact request.
+    pub accepted: bool,
+}
+
+/// The name, else the address, else the account id.
+impl fmt::Display for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.name, &self.address) {
+            (Some(name), _) => name.fmt(f),
+            (None, Some(address)) => address.fmt(f),
+            (None, None) => self.account.fmt(f),
+        }
+    }
+}
+
+/// One message that arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    pub(crate) sender: Sender,
+    pub(crate) id: MessageId,
+    pub(crate) sent: Timestamp,
+    pub(crate) received: Timestamp,
+    pub(crate) body: Vec<u8>,
+}
+
+/// A message body that is not UTF-8 text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the message is not text")]
+pub struct NotText;
+
+impl Message {
+    /// Who wrote it: authenticated by the session it came in.
+    #[must_use]
+    pub const fn sender(&self) -> &Sender {
+        &self.sender
+    }
+
+    /// Its name, chosen by its sender, 16 bytes.
+    #[must_use]
+    pub const fn id(&self) -> MessageId {
+        self.id
+    }
+
+    /// When its sender says it was sent.
+    #[must_use]
+    pub const fn sent(&self) -> Timestamp {
+        self.sent
+    }
+
+    /// When it was opened here.
+    #[must_use]
+    pub const fn received(&self) -> Timestamp {
+        self.received
+    }
+
+    /// What it says, exactly as it was sent.
+    ///
+    /// # Errors
+    ///
+    /// [`NotText`] if the sender put something other than UTF-8 into it.
+    pub fn text(&self) -> Result<&str, NotText> {
+        core::str::from_utf8(&self.body).map_err(|_| NotText)
+    }
+}
+
+/// A receipt: messages that were sent from here have arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    pub(crate) peer: Sender,
+    pub(crate) message_ids: Vec<MessageId>,
+    pub(crate) received: Timestamp,
+}
+
+impl Delivery {
+    /// Where they arrived.
+    #[must_use]
+    pub const fn peer(&self) -> &Sender {
+        &self.peer
+    }
+
+    /// The messages, at least one.
+    #[must_use]
+    pub fn message_ids(&self) -> &[MessageId] {
+        &self.message_ids
+    }
+
+    /// When the receipt was opened here.
+    #[must_use]
+    pub const fn received(&self) -> Timestamp {
+        self.received
+    }
+}
+
+/// How far a message got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum DeliveryState {
+    /// Own: it waits here for a connection.
+    Queued,
+    /// Own: the peer's relay has it.
+    Sent,
+    /// Own: the peer's device has it.
+    Delivered,
+    /// The peer's: it arrived here.
+    Received,
+}
+
+impl fmt::Display for DeliveryState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Queued => "queued",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Received => "received",
+        })
+    }
+}
+
+/// What became of a message that was to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Its name, 16 bytes.
+    pub id: MessageId,
+    /// [`DeliveryState::Sent`] or [`DeliveryState::Queued`]. Either way it is safe on disk, and is delivered once.
+    pub state: DeliveryState,
+}
+
+/// One message of a stored conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// The message; for own ones the sender is oneself and `received` is when it was written.
+    pub message: Message,
+    /// Whether it was written here.
+    pub outgoing: bool,
+    /// How far it got.
+    pub state: DeliveryState,
+}

@@ -1,0 +1,232 @@
+//! What the client's records hold, and the keys under which they stand.
+
+use std::collections::BTreeMap;
+
+use kuvert_core::Key;
+use kuvert_wire::{AccountId, DeliveryToken, MailboxId, MessageId, SessionId};
+use serde::{Deserialize, Serialize};
+
+use crate::event::DeliveryState;
+
+/// Own name and home relay.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct AccountRecord {
+    pub(crate) name: String,
+    pub(crate) relay: String,
+}
+
+/// One peer, known by hand or by a contact request.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct ContactRecord {
+    pub(crate) name: Option<String>,
+    /// Home relay, once it is known.
+    pub(crate) relay: Option<String>,
+    /// A person added this contact or wrote to it; before that nothing is sent by itself.
+    pub(crate) accepted: bool,
+    /// Account key, checked against the account id, once it is known.
+    pub(crate) account_key: Option<[u8; 32]>,
+    /// Device key, which owns the device's front door, once it is known.
+    pub(crate) device_key: Option<[u8; 32]>,
+    /// When the safety number was compared, in Unix milliseconds.
+    pub(crate) verified: Option<u64>,
+}
+
+/// The account behind a name; `None` once the name has been removed.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct NameRecord(pub(crate) Option<[u8; 32]>);
+
+/// The session mailboxes of one peer.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct LinkRecord {
+    pub(crate) ours: Option<OurMailbox>,
+    pub(crate) theirs: Option<TheirMailbox>,
+}
+
+/// The mailbox in which this peer writes to us.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct OurMailbox {
+    pub(crate) token: [u8; 16],
+    /// The relay has it.
+    pub(crate) opened: bool,
+    /// The session in which the peer was told, if it was.
+    pub(crate) announced_in: Option<[u8; 16]>,
+}
+
+/// The mailbox in which we write to this peer, as it said.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct TheirMailbox {
+    pub(crate) relay: String,
+    pub(crate) mailbox: [u8; 32],
+    pub(crate) token: Option<[u8; 16]>,
+}
+
+impl LinkRecord {
+    /// Whether the peer of this session knows where it may write.
+    pub(crate) fn is_announced_in(&self, session: &SessionId) -> bool {
+        self.ours.as_ref().is_some_and(|ours| ours.announced_in == Some(*session.as_bytes()))
+    }
+}
+
+impl OurMailbox {
+    pub(crate) fn token(&self) -> DeliveryToken {
+        DeliveryToken::from_bytes(self.token)
+    }
+}
+
+impl TheirMailbox {
+    pub(crate) fn mailbox(&self) -> MailboxId {
+        MailboxId::from_bytes(self.mailbox)
+    }
+
+    pub(crate) fn token(&self) -> Option<DeliveryToken> {
+        self.token.map(DeliveryToken::from_bytes)
+    }
+}
+
+/// A frame that waits for a session: the encoding of a wire frame.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PendingRecord {
+    pub(crate) frame: Vec<u8>,
+}
+
+/// One message of a conversation. Never changed once written.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LogRecord {
+    pub(crate) outgoing: bool,
+    /// When it was written or received here, in Unix milliseconds.
+    pub(crate) at: u64,
+    /// The encoding of a wire frame.
+    pub(crate) frame: Vec<u8>,
+}
+
+/// Where a message stands in the log of its peer, and how far it got.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct MessageRecord {
+    pub(crate) outgoing: bool,
+    pub(crate) seq: u64,
+    pub(crate) state: DeliveryState,
+}
+
+/// An event that the app has not acknowledged.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct UnshownRecord {
+    pub(crate) account: [u8; 32],
+    pub(crate) what: Unshown,
+}
+
+/// What an unacknowledged event is about.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Unshown {
+    /// The log entry with this number.
+    Message(u64),
+    /// Own messages that arrived at the peer, and when we learnt it.
+    Receipt { ids: Vec<[u8; 16]>, at: u64 },
+}
+
+/// Receipts owed to one peer.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct ReceiptRecord {
+    /// Not before this moment, in Unix milliseconds.
+    pub(crate) due: u64,
+    pub(crate) ids: Vec<[u8; 16]>,
+}
+
+/// Dropped envelopes, counted by cause.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct DroppedRecord(pub(crate) BTreeMap<String, u64>);
+
+pub(crate) const CONTACTS: &str = "contact/";
+pub(crate) const LINKS: &str = "link/";
+pub(crate) const PENDING: &str = "pending/";
+pub(crate) const OUTBOX: &str = "outbox/";
+pub(crate) const INBOX: &str = "inbox/";
+pub(crate) const UNSHOWN: &str = "unshown/";
+pub(crate) const RECEIPTS: &str = "receipt/";
+
+pub(crate) fn account_key() -> Key {
+    path("app/account")
+}
+
+pub(crate) fn counter_key() -> Key {
+    path("app/counter")
+}
+
+pub(crate) fn dropped_key() -> Key {
+    path("app/dropped")
+}
+
+pub(crate) fn contact_key(peer: &AccountId) -> Key {
+    path(&format!("{CONTACTS}{peer}"))
+}
+
+pub(crate) fn name_key(name: &str) -> Key {
+    let hex: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
+    path(&format!("name/{hex}"))
+}
+
+pub(crate) fn link_key(peer: &AccountId) -> Key {
+    path(&format!("{LINKS}{peer}"))
+}
+
+pub(crate) fn pending_key(peer: &AccountId, seq: u64) -> Key {
+    path(&format!("{PENDING}{peer}/{seq:016x}"))
+}
+
+pub(crate) fn pending_prefix(peer: &AccountId) -> String {
+    format!("{PENDING}{peer}/")
+}
+
+pub(crate) fn outbox_key(seq: u64) -> Key {
+    path(&format!("{OUTBOX}{seq:016x}"))
+}
+
+pub(crate) fn inbox_key(seq: u64) -> Key {
+    path(&format!("{INBOX}{seq:016x}"))
+}
+
+pub(crate) fn log_key(peer: &AccountId, seq: u64) -> Key {
+    path(&format!("log/{peer}/{seq:016x}"))
+}
+
+pub(crate) fn log_prefix(peer: &AccountId) -> String {
+    format!("log/{peer}/")
+}
+
+pub(crate) fn message_key(peer: &AccountId, id: &MessageId) -> Key {
+    path(&format!("message/{peer}/{id}"))
+}
+
+pub(crate) fn message_prefix(peer: &AccountId) -> String {
+    format!("message/{peer}/")
+}
+
+pub(crate) fn unshown_key(seq: u64) -> Key {
+    path(&format!("{UNSHOWN}{seq:016x}"))
+}
+
+pub(crate) fn receipt_key(peer: &AccountId) -> Key {
+    path(&format!("{RECEIPTS}{peer}"))
+}
+
+/// The sequence number at the end of a key.
+pub(crate) fn seq_of(key: &Key) -> Option<u64> {
+    u64::from_str_radix(key.as_str().rsplit('/').next()?, 16).ok()
+}
+
+/// The account in the second segment of a key.
+pub(crate) fn account_of(key: &Key) -> Option<AccountId> {
+    let hex = key.as_str().split('/').nth(1)?;
+    let mut bytes = [0; 32];
+    if hex.len() != 64 {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(AccountId::from_bytes(bytes))
+}
+
+/// A key from parts that are ASCII by construction.
+fn path(text: &str) -> Key {
+    Key::parse(text).expect("made of lower-case words, hex digits and slashes")
+}

@@ -1,0 +1,26 @@
+//! The client's own records, which live beside the device's in one store.
+//!
+//! | key | what | written |
+//! |---|---|---|
+//! | `app/account` | own name and home relay | once |
+//! | `app/counter` | the next sequence number | with each numbered record |
+//! | `app/dropped` | how many envelopes were dropped, by cause | after each drop |
+//! | `contact/<account>` | relay, name, acceptance and verification of a peer | by hand, or by a contact request |
+//! | `name/<name>` | the account behind a name; empty when removed | with its contact |
+//! | `link/<account>` | session mailboxes, ours and theirs | when named |
+//! | `pending/<account>/<seq>` | frames that wait for a session | with their log entry |
+//! | `outbox/<seq>` | sealed envelopes until the relay has them | with the ratchet |
+//! | `inbox/<seq>` | opened frames until they are filed | with the ratchet |
+//! | `log/<account>/<seq>` | the conversation | once, never changed |
+//! | `message/<account>/<id>` | where a message stands in the log, and how far it got | with its log entry |
+//! | `unshown/<seq>` | events that the app has not acknowledged | with what they are about |
+//! | `receipt/<account>` | receipts owed | as messages arrive and receipts leave |
+//!
+//! A value is one format byte and the postcard encoding of its type; `outbox/` and `inbox/` have the layout of
+//! [`Step::keep`](kuvert_core::Step::keep). Every change goes through one atomic batch with expected versions.
+
+mod kinds;
+mod versioned;
+
+pub(crate) use kinds::*;
+pub(crate) use versioned::*;
