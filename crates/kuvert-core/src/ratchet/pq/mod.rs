@@ -27,7 +27,7 @@
 //! `spec/04-ratchet.md`, "Post-quantum ratchet"; checks RAT-15 and RAT-18 to RAT-23.
 
 mod cipher_side;
-mod epoch;
+pub(crate) mod epoch;
 mod key_side;
 mod outgoing;
 mod stored;
@@ -48,8 +48,6 @@ use crate::secret::Secret;
 use cipher_side::{RecvEk, SendCt};
 use epoch::Epoch;
 use key_side::{MixDue, RecvCt, SendEk};
-
-pub(crate) use epoch::{EpochSecrets, key_mac};
 
 /// Which side of the handshake a device was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use kuvert_wire::{Decode, DecodeError, Encode, Fragment};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
+use super::epoch::key_mac;
 use super::key_side::KEY_OBJECT_LEN;
 use super::*;
 use crate::crypto::kem::mlkem768;
