@@ -1,1 +1,30 @@
-//! kuvert-relay
+//! The Kuvert relay: mailboxes for sealed envelopes and a directory of prekeys.
+//!
+//! It carries what it cannot read. Of our own crates it imports `kuvert-wire` alone, so nothing that could decrypt is in
+//! it. What it stores and logs is listed in `docs/what-the-relay-sees.md`, and a test compares.
+//!
+//! ```text
+//! server (WebSocket, connections)  →  storage (one thread, group commit)  →  engine (SQLite)
+//!                                        ↓ runs
+//!                          mailbox · directory · sweep     rules: pure functions of rows, request and moment
+//!                          limits · proof                  meters; signatures
+//! ```
+//!
+//! The program is `kuvert-relay`; [`Relay::start`] runs one inside another process, for tests and demonstrations.
+//!
+//! # Spec
+//!
+//! `spec/08-relay.md`.
+
+pub mod directory;
+pub mod engine;
+pub mod limits;
+pub mod mailbox;
+pub mod outcome;
+pub mod proof;
+pub mod server;
+pub mod storage;
+pub mod sweep;
+
+pub use limits::Limits;
+pub use server::{Relay, RelayOptions, RunningRelay, StartError};
