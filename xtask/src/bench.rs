@@ -36,7 +36,9 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<bool> {
     };
     if !arguments.last {
         let filter = &arguments.filter;
-        let command = cargo("bench").args(["--bench", "speed", "--"]).args(filter);
+        let command = cargo("bench")
+            .args(["--bench", "speed", "--", "--quiet"])
+            .args(filter);
         command.env("CRITERION_HOME", &results).run()?;
     }
     cargo("run")

@@ -15,7 +15,7 @@ use crate::steps::Outcome;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("kuvert-wire", &[]),
     ("kuvert-core", &["kuvert-wire"]),
-    ("kuvert-store", &["kuvert-core"]),
+    ("kuvert-store", &["kuvert-core", "kuvert-wire"]),
     ("kuvert-transport", &["kuvert-wire"]),
     (
         "kuvert",

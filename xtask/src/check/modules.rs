@@ -22,6 +22,7 @@ const ORDER: &[&[&str]] = &[
     &["secret"],
     &["rng"],
     &["crypto"],
+    &["error"],
     &["at_rest"],
     &["identity"],
     &["prekey"],
