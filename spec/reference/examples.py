@@ -1,4 +1,13 @@
-"""Prints the example values of every chapter. Run: `python3 examples.py`."""
+"""Prints the example values of every chapter: `python3 examples.py`.
+
+With `--check` it looks for every hexadecimal number of the chapters' examples in what it has computed.
+"""
+
+import contextlib
+import io
+import pathlib
+import re
+import sys
 
 import kuvert as k
 import mlkem
@@ -132,7 +141,7 @@ def ratchet():
         show(name, value)
 
 
-if __name__ == "__main__":
+def everything():
     for title, part in (("00 conventions", conventions), ("04 ratchet", ratchet)):
         print(f"\n# {title}")
         part()
@@ -144,3 +153,22 @@ if __name__ == "__main__":
     agreed = agreement(*people, *pairs)
     print("\n# 05 messages")
     conversation(*agreed)
+
+
+def check():
+    """Exits with 1 and names the numbers that the chapters have and this program does not compute."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        everything()
+    computed = re.sub(r"\s", "", printed.getvalue())
+    wrong = []
+    for chapter in sorted(pathlib.Path(__file__).parent.parent.glob("0[0-5]-*.md")):
+        for block in re.findall(r"^```\n(.*?)^```$", chapter.read_text(), re.S | re.M):
+            numbers = re.findall(r"\b[0-9a-f]{12,}", block)
+            wrong += [f"{chapter.name}: {number}" for number in numbers if number not in computed]
+    print("\n".join(wrong) or "all example numbers are as computed")
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    check() if "--check" in sys.argv else everything()
