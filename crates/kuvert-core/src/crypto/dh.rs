@@ -34,6 +34,11 @@ impl DhSecret {
         Self { secret, public }
     }
 
+    /// A key stored with its public half, which is then not computed again.
+    pub(crate) const fn from_stored(secret: Secret<32>, public: [u8; 32]) -> Self {
+        Self { secret, public }
+    }
+
     /// The public key.
     pub(crate) const fn public(&self) -> &[u8; 32] {
         &self.public
@@ -44,17 +49,18 @@ impl DhSecret {
         &self.secret
     }
 
+    /// The private key alone, where the public one is stored beside it.
+    pub(crate) fn into_secret(self) -> Secret<32> {
+        self.secret
+    }
+
     /// X25519 with `their` public key.
     ///
     /// # Errors
     ///
     /// [`BadKey`] when the result is all zero: `their` key is of small order.
     pub(crate) fn agree(&self, their: &[u8; 32]) -> Result<Secret<32>, BadKey> {
-        let shared = dalek(&self.secret).diffie_hellman(&PublicKey::from(*their));
-        if !shared.was_contributory() {
-            return Err(BadKey);
-        }
-        Ok(Secret::copied_from(shared.as_bytes()))
+        agree(&self.secret, their)
     }
 
     /// A second copy, for a step that works on a copy of the state and may yet be thrown away.
@@ -71,6 +77,63 @@ impl core::fmt::Debug for DhSecret {
         let Self { secret, public: _ } = self;
         f.debug_tuple("DhSecret").field(secret).finish()
     }
+}
+
+/// X25519 of a private key whose public half is not needed.
+///
+/// # Errors
+///
+/// [`BadKey`] when the result is all zero: `their` key is of small order.
+pub(crate) fn agree(secret: &Secret<32>, their: &[u8; 32]) -> Result<Secret<32>, BadKey> {
+    let shared = dalek(secret).diffie_hellman(&PublicKey::from(*their));
+    if !shared.was_contributory() {
+        return Err(BadKey); // AGR-4
+    }
+    Ok(Secret::copied_from(shared.as_bytes()))
+}
+
+/// Whether every agreement with this public key would give zero.
+///
+/// [`agree`] refuses such a key anyway. Asking first lets a certificate or a bundle be refused before
+/// anything is computed with it, and without a private key at hand.
+pub(crate) fn is_small_order(public: &[u8; 32]) -> bool {
+    let mut point = *public;
+    point[31] &= 0x7f;
+    SMALL_ORDER.contains(&point)
+}
+
+/// All encodings, top bit aside, of the points of order 1, 2, 4 and 8 on the curve and its twist:
+/// 0, 1, two of order 8, p − 1, and the non-canonical p and p + 1.
+const SMALL_ORDER: [[u8; 32]; 7] = [
+    little(0),
+    little(1),
+    [
+        0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4,
+        0x6a, 0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49,
+        0xb8, 0x00,
+    ],
+    [
+        0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83, 0xef,
+        0x5b, 0x04, 0x44, 0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f,
+        0x11, 0x57,
+    ],
+    near_prime(0xec),
+    near_prime(0xed),
+    near_prime(0xee),
+];
+
+/// A small number as a coordinate.
+const fn little(number: u8) -> [u8; 32] {
+    let mut out = [0; 32];
+    out[0] = number;
+    out
+}
+
+/// 2^255 − 256 + `low`; the prime p has `low` = 0xed.
+const fn near_prime(low: u8) -> [u8; 32] {
+    let mut out = [0xff; 32];
+    (out[0], out[31]) = (low, 0x7f);
+    out
 }
 
 /// The primitive's own type; it wipes itself.
@@ -96,25 +159,23 @@ mod tests {
         assert!(shared == a.duplicate().agree(b.public()).unwrap());
     }
 
-    /// The seven encodings of points of order 1, 2, 4 and 8 on the curve and its twist, as in
-    /// RFC 7748 §7 and the list of Curve25519's author; with and without the ignored top bit.
+    /// AGR-4
     #[test]
     fn points_of_small_order_are_refused() {
         let key = DhSecret::from_secret(Secret::copied_from(&[1; 32]));
-        for text in [
-            "0000000000000000000000000000000000000000000000000000000000000000",
-            "0100000000000000000000000000000000000000000000000000000000000000",
-            "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
-            "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
-            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-            "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-            "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-        ] {
-            let mut point: [u8; 32] = hex::decode(text).unwrap().try_into().unwrap();
-            assert_eq!(key.agree(&point).err(), Some(BadKey), "{text}");
+        for mut point in SMALL_ORDER {
+            assert_eq!(key.agree(&point).err(), Some(BadKey), "{point:x?}");
             point[31] |= 0x80;
-            assert_eq!(key.agree(&point).err(), Some(BadKey), "{text}, top bit set");
+            assert_eq!(
+                key.agree(&point).err(),
+                Some(BadKey),
+                "{point:x?}, top bit set"
+            );
+            assert!(is_small_order(&point));
         }
+        assert!(!is_small_order(key.public()));
+        assert!(!is_small_order(&little(2)));
+        assert!(!is_small_order(&near_prime(0xeb)));
     }
 
     #[test]
