@@ -24,6 +24,8 @@
 //! | [`MemoryStore`] | memory | tests, bots that keep nothing |
 //! | [`Sealed`]`<R>` | any [`Rows`] | other databases |
 //!
+//! The feature `suite` has the conformance kit for authors of stores: `store_suite!`.
+//!
 //! Sealing hides what is in the records and what they are called. It does not hide how many there are,
 //! how large they are in classes, nor when and how often each is written.
 //!
@@ -33,11 +35,15 @@
 
 mod error;
 mod memory;
+#[cfg(test)]
+mod places;
 pub mod rows;
 mod sealed;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
+#[cfg(any(test, feature = "suite"))]
+pub mod suite;
 mod unsealed;
 
 pub use error::{Part, StoreError};

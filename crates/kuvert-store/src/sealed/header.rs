@@ -65,7 +65,7 @@ impl Header {
         let secrets = self
             .wrapping_key(unlock)?
             .open(&self.salt, &self.ad(), &self.sealed);
-        let secrets = secrets.map_err(|_| StoreError::WrongPassphrase)?; // STO-5
+        let secrets = secrets.map_err(|_| StoreError::WrongPassphrase)?; // STO-7
         let mut secrets = Reader::new(&secrets);
         let mut next = || {
             secrets
@@ -82,7 +82,7 @@ impl Header {
                 &stretch(passphrase, &self.salt, cost)?,
             )),
             (Wrap::Key, Unlock::Key(key)) => Ok(RecordKey::for_store(key)),
-            _ => Err(StoreError::WrongPassphrase), // STO-5
+            _ => Err(StoreError::WrongPassphrase), // STO-7
         }
     }
 
@@ -116,16 +116,16 @@ impl Header {
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
         let (body, crc) = bytes.split_last_chunk().ok_or_else(unreadable)?;
         if crc32(body) != u32::from_be_bytes(*crc) {
-            return Err(unreadable()); // STO-3
+            return Err(unreadable()); // STO-4
         }
         match body.first() {
-            Some(&FORMAT) => Self::decode_body(&body[1..]).map_err(|_| unreadable()), // STO-4
+            Some(&FORMAT) => Self::decode_body(&body[1..]).map_err(|_| unreadable()), // STO-6
             found => {
                 let found = found.copied().unwrap_or(0);
                 Err(StoreError::UnsupportedVersion {
                     found,
                     known: FORMAT,
-                }) // STO-2
+                }) // STO-5
             }
         }
     }
@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(Header::decode(&header.encode()).unwrap(), header);
     }
 
-    /// STO-2
+    /// STO-5
     #[test]
     fn a_later_format_is_not_damage() {
         let mut body = header().encode()[..142].to_vec();
@@ -216,7 +216,7 @@ mod tests {
         ));
     }
 
-    /// STO-3
+    /// STO-4
     #[test]
     fn a_flipped_byte_or_a_missing_one_is_damage() {
         let good = header().encode();
@@ -230,7 +230,7 @@ mod tests {
         }
     }
 
-    /// STO-4
+    /// STO-6
     #[test]
     fn fields_outside_their_bounds_are_refused_before_they_cost_anything() {
         let passphrase = Header {
@@ -260,7 +260,7 @@ mod tests {
         )));
     }
 
-    /// STO-5
+    /// STO-7
     #[test]
     fn a_wrong_key_is_told_from_damage() {
         let header = header();

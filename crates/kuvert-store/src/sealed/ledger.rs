@@ -33,13 +33,13 @@ pub(super) struct Ledger {
 impl Ledger {
     /// Opens the ledger's row, which every store has.
     pub(super) fn open(row: Option<Row>, keys: &Keys) -> Result<Self, StoreError> {
-        let row = row.ok_or_else(unreadable)?; // STO-6
+        let row = row.ok_or_else(unreadable)?; // STO-8
         let (salt, sealed) = row
             .value
             .split_first_chunk::<SALT_LEN>()
             .ok_or_else(unreadable)?;
         let opened = keys.records.open(salt, &ad(row.version), sealed);
-        let opened = opened.map_err(|_| unreadable())?; // STO-6
+        let opened = opened.map_err(|_| unreadable())?; // STO-8
         Self::decode(row.version, &opened).map_err(|_| unreadable())
     }
 
@@ -64,11 +64,11 @@ impl Ledger {
         let (before, after) = (change.expected(), change.version_after());
         if before != 0 {
             self.toggle(&keys.mark(change.name(), before));
-            self.rows -= 1;
+            self.rows = self.rows.saturating_sub(1);
         }
         if after != 0 {
             self.toggle(&keys.mark(change.name(), after));
-            self.rows += 1;
+            self.rows = self.rows.saturating_add(1);
         }
     }
 
@@ -115,4 +115,70 @@ fn ad(version: u64) -> Vec<u8> {
 
 const fn unreadable() -> StoreError {
     StoreError::unreadable(Part::Ledger)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::keys::test_keys;
+    use super::*;
+
+    type Rows = Vec<(Vec<u8>, u64)>;
+
+    fn ledger_of(rows: &Rows) -> Ledger {
+        let (mut ledger, keys) = (Ledger::default(), test_keys());
+        rows.iter()
+            .for_each(|(name, version)| ledger.toggle(&keys.mark(name, *version)));
+        ledger.rows = u64::try_from(rows.len()).unwrap();
+        ledger
+    }
+
+    fn row(name: &str, version: u64) -> (Vec<u8>, u64) {
+        (name.as_bytes().to_vec(), version)
+    }
+
+    /// STO-9
+    #[test]
+    fn a_ledger_describes_its_rows_in_any_order_and_no_others() {
+        let keys = test_keys();
+        let rows = vec![row("a", 1), row("b", 2), row("c", 1)];
+        let ledger = ledger_of(&rows);
+        assert!(ledger.describes(rows.iter(), &keys));
+        assert!(ledger.describes(rows.iter().rev(), &keys));
+        for other in [
+            vec![row("a", 1), row("b", 2)],
+            vec![row("a", 1), row("b", 1), row("c", 1)],
+            vec![row("a", 1), row("b", 2), row("c", 1), row("d", 1)],
+            vec![row("a", 1), row("b", 2), row("d", 1)],
+            vec![row("a", 2), row("b", 1), row("c", 1)],
+            vec![
+                row("a", 1),
+                row("b", 2),
+                row("c", 1),
+                row("d", 1),
+                row("d", 1),
+            ],
+            Vec::new(),
+        ] {
+            assert!(!ledger.describes(other.iter(), &keys), "{other:?}");
+        }
+    }
+
+    /// STO-8
+    #[test]
+    fn a_ledger_of_another_length_is_refused() {
+        let (keys, salt) = (test_keys(), [0; SALT_LEN]);
+        let row = |plaintext: &[u8]| {
+            let mut value = salt.to_vec();
+            keys.records.seal_into(&salt, &ad(1), plaintext, &mut value);
+            Some(Row {
+                name: LEDGER.to_vec(),
+                version: 1,
+                value,
+            })
+        };
+        assert!(Ledger::open(row(&[0; 40]), &keys).is_ok());
+        for bad in [row(&[0; 39]), row(&[0; 41]), row(&[]), None] {
+            assert!(Ledger::open(bad, &keys).is_err());
+        }
+    }
 }

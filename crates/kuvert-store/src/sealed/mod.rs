@@ -109,7 +109,7 @@ impl<R: Rows> Sealed<R> {
             if !sealed.make(&mut batch)? {
                 return Err(StoreError::Conflict {
                     key: change.key().clone(),
-                }); // STO-12
+                }); // STO-14
             }
             ledger.note(sealed, &self.keys);
         }
@@ -176,6 +176,6 @@ fn check_ledger<R: Rows>(rows: &R, keys: &Keys) -> Result<(), StoreError> {
     if ledger.describes(records, keys) {
         Ok(())
     } else {
-        Err(StoreError::unreadable(Part::Ledger)) // STO-7
+        Err(StoreError::unreadable(Part::Ledger)) // STO-9
     }
 }

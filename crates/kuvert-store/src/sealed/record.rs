@@ -93,10 +93,10 @@ pub(super) fn open(row: &Row, keys: &Keys) -> Option<Record> {
     let plaintext = keys
         .records
         .open(salt, &ad(&row.name, row.version), sealed)
-        .ok()?; // STO-8
+        .ok()?; // STO-10
     let (key, value) = unpad(&plaintext)?;
     if keys.row_name(key.as_str()) != row.name {
-        return None; // STO-11
+        return None; // STO-13
     }
     let version = Version::from_number(row.version);
     Some(Record {
@@ -127,10 +127,124 @@ fn pad(key: &Key, value: &[u8]) -> Zeroizing<Vec<u8>> {
 fn unpad(plaintext: &[u8]) -> Option<(Key, &[u8])> {
     let end = plaintext.iter().rposition(|&byte| byte != 0)?;
     if plaintext[end] != PADDING_START || plaintext.len() != padding::class(end + 1) {
-        return None; // STO-9
+        return None; // STO-11
     }
     let (&key_len, rest) = plaintext[..end].split_first()?;
     let (key, value) = rest.split_at_checked(usize::from(key_len))?;
-    let key = Key::parse(str::from_utf8(key).ok()?)?; // STO-10
+    let key = Key::parse(str::from_utf8(key).ok()?)?; // STO-12
     Some((key, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::keys::test_keys;
+    use super::*;
+
+    /// A row in which `plaintext` is sealed as it is.
+    fn row(key: &str, version: u64, plaintext: &[u8]) -> Row {
+        let keys = test_keys();
+        let name = keys.row_name(key);
+        let value = seal(&name, version, plaintext, &keys).unwrap();
+        Row {
+            name,
+            version,
+            value,
+        }
+    }
+
+    fn plaintext(key: &str, value: &[u8]) -> Vec<u8> {
+        pad(&Key::parse(key).unwrap(), value).to_vec()
+    }
+
+    fn opens(row: &Row) -> bool {
+        open(row, &test_keys()).is_some()
+    }
+
+    #[test]
+    fn a_record_reads_back_from_its_row() {
+        let sealed = row("note/a", 3, &plaintext("note/a", b"tea"));
+        let record = open(&sealed, &test_keys()).unwrap();
+        assert_eq!(record.key.as_str(), "note/a");
+        assert_eq!((record.version.number(), &**record.value), (3, &b"tea"[..]));
+    }
+
+    #[test]
+    fn a_plaintext_fills_its_class() {
+        assert_eq!(plaintext("note/a", &[1; 248]).len(), 256);
+        assert_eq!(plaintext("note/a", &[1; 249]).len(), 272);
+        for value in [&b""[..], &[0; 5], &[0x80; 3], &[0x80, 0], &[0; 300]] {
+            let padded = plaintext("note/a", value);
+            assert_eq!(unpad(&padded).unwrap().1, value);
+        }
+    }
+
+    /// STO-10
+    #[test]
+    fn another_version_or_name_is_refused() {
+        let good = row("note/a", 3, &plaintext("note/a", b"tea"));
+        assert!(opens(&good));
+        assert!(!opens(&Row {
+            version: 2,
+            ..good.clone()
+        }));
+        assert!(!opens(&Row {
+            version: 4,
+            ..good.clone()
+        }));
+        assert!(!opens(&Row {
+            name: test_keys().row_name("note/b"),
+            ..good
+        }));
+    }
+
+    /// STO-11
+    #[test]
+    fn padding_has_one_form() {
+        let good = plaintext("note/a", b"tea");
+        let mut marked_otherwise = good.clone();
+        marked_otherwise[10] = 0x81;
+        let mut not_zero = good.clone();
+        not_zero[200] = 1;
+        let unmarked = vec![0; 256];
+        let longer = [&good[..], &[0; 16]].concat();
+        let shorter = good[..11].to_vec();
+        for bad in [
+            marked_otherwise,
+            not_zero,
+            unmarked,
+            longer,
+            shorter,
+            Vec::new(),
+        ] {
+            assert!(!opens(&row("note/a", 1, &bad)), "{bad:02x?}");
+        }
+        assert!(opens(&row("note/a", 1, &good)));
+    }
+
+    /// STO-12
+    #[test]
+    fn the_key_inside_is_a_key() {
+        let good = plaintext("note/a", b"tea");
+        let with = |at: usize, byte: u8| {
+            let mut bad = good.clone();
+            bad[at] = byte;
+            row("note/a", 1, &bad)
+        };
+        for bad in [
+            with(0, 0),
+            with(0, 5),
+            with(0, 255),
+            with(1, b' '),
+            with(1, 0xff),
+        ] {
+            assert!(!opens(&bad));
+        }
+    }
+
+    /// STO-13
+    #[test]
+    fn the_key_inside_is_that_of_the_row() {
+        assert!(!opens(&row("note/a", 1, &plaintext("note/b", b"tea"))));
+        assert!(!opens(&row("note/a", 1, &plaintext("note", b"tea"))));
+    }
 }

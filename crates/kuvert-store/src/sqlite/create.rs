@@ -52,8 +52,8 @@ impl Draft {
         })
     }
 
-    /// Gives the finished file its real name, unless there is one by now.
-    pub(super) fn publish(self, rows: SqliteRows) -> Result<(), StoreError> {
+    /// Gives the finished file its real name, unless there is one by now, and opens it there.
+    pub(super) fn publish(self, rows: SqliteRows) -> Result<SqliteRows, StoreError> {
         // Last, so that until here every commit is in the file itself and not in a log beside it.
         let connection = rows.connection;
         connection
@@ -71,14 +71,32 @@ impl Draft {
             }
             Err(_) => self.rename()?,
         }
-        sync_folder(&self.target).inspect_err(|_| remove(&self.target))?;
-        Ok(())
+        let open = || {
+            sync_folder(&self.target)?;
+            SqliteRows::open(&self.target)
+        };
+        open().inspect_err(|_| remove(&self.target))
     }
 
     /// For file systems without links: as good, but for a second creator in the same instant.
     fn rename(&self) -> Result<(), StoreError> {
         refuse_existing(&self.target)?;
         Ok(fs::rename(&self.path, &self.target)?)
+    }
+}
+
+impl SqliteRows {
+    /// Makes an empty table in a new file that only its owner may read, and opens it. What
+    /// [`SqliteStore::create`](crate::SqliteStore::create) does, without anything sealed in it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::AlreadyExists`]: there is a file of this name, which stays as it is; `Full`,
+    /// `Io`, `Rng`. No file is left behind then.
+    pub fn create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let draft = Draft::beside(path.as_ref())?;
+        let rows = draft.rows()?;
+        draft.publish(rows)
     }
 }
 
@@ -89,7 +107,7 @@ impl Drop for Draft {
 }
 
 /// Removes a file that was made here, with its companions.
-pub(super) fn remove(path: &Path) {
+fn remove(path: &Path) {
     // What cannot be removed stays; there is nobody left to tell.
     let _ = fs::remove_file(path);
     for companion in COMPANIONS {

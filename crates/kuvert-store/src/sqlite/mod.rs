@@ -170,7 +170,7 @@ fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
 fn version(stored: i64) -> rusqlite::Result<u64> {
     match u64::try_from(stored) {
         Ok(version @ 1..) => Ok(version),
-        _ => Err(rusqlite::Error::IntegralValueOutOfRange(1, stored)),
+        _ => Err(rusqlite::Error::IntegralValueOutOfRange(1, stored)), // STO-3
     }
 }
 

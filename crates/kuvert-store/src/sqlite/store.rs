@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::SqliteRows;
-use super::create::{Draft, remove};
+use super::create::Draft;
 use crate::error::StoreError;
 use crate::sealed::{Sealed, Unlock};
 
@@ -43,12 +43,8 @@ impl SqliteStore {
     ///
     /// As for [`SqliteStore::create`].
     pub fn create_with(path: impl AsRef<Path>, unlock: Unlock<'_>) -> Result<Self, StoreError> {
-        let path = path.as_ref();
-        let draft = Draft::beside(path)?;
-        Self::create_over(draft.rows()?, unlock)?.relocated(|rows| {
-            draft.publish(rows)?;
-            SqliteRows::open(path).inspect_err(|_| remove(path))
-        })
+        let draft = Draft::beside(path.as_ref())?;
+        Self::create_over(draft.rows()?, unlock)?.relocated(|rows| draft.publish(rows))
     }
 
     /// Like [`SqliteStore::open`], with a passphrase or an app's own key.
