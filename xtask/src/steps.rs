@@ -19,6 +19,9 @@ pub(crate) enum Outcome {
     Skipped(String),
 }
 
+/// What a step does.
+pub(crate) type Action = fn(&Context) -> Result<Outcome>;
+
 /// One named step.
 #[derive(Debug)]
 pub(crate) struct Step {
@@ -27,7 +30,7 @@ pub(crate) struct Step {
     /// What it checks, in half a sentence.
     pub(crate) about: &'static str,
     /// Runs it.
-    pub(crate) run: fn(&Context) -> Result<Outcome>,
+    pub(crate) run: Action,
 }
 
 /// A step whose tests failed: the counts matter as much as the text.

@@ -6,77 +6,50 @@ use xshell::cmd;
 use crate::check;
 use crate::context::{Context, Finished};
 use crate::counts::Counts;
-use crate::steps::{Outcome, Report, Step, TestsFailed};
+use crate::steps::{Action, Outcome, Report, Step, TestsFailed};
 use crate::tools::{DENY, NEXTEST};
 
 /// The quick ones first, so that a slip shows within seconds.
 const STEPS: &[Step] = &[
-    Step {
-        name: "fmt",
-        about: "the code is formatted",
-        run: fmt,
-    },
-    Step {
-        name: "text",
-        about: "files are tidy and links in pages lead somewhere",
-        run: check::text::step,
-    },
-    Step {
-        name: "ids",
-        about: "spec, code and tests have the same check ids",
-        run: check::ids::step,
-    },
-    Step {
-        name: "layers",
-        about: "crates import only from lower layers",
-        run: check::crates::step,
-    },
-    Step {
-        name: "modules",
-        about: "the core's modules import only from their left",
-        run: check::modules::step,
-    },
-    Step {
-        name: "relay",
-        about: "relay and transports are built without the core",
-        run: check::relay::step,
-    },
-    Step {
-        name: "clippy",
-        about: "no warning in any target",
-        run: clippy,
-    },
-    Step {
-        name: "doc",
-        about: "the documentation builds without a warning",
-        run: doc,
-    },
-    Step {
-        name: "nextest",
-        about: "the tests",
-        run: nextest,
-    },
-    Step {
-        name: "doctest",
-        about: "the examples in the documentation",
-        run: doctest,
-    },
-    Step {
-        name: "wasm32",
-        about: "wire and core build for the web",
-        run: wasm32,
-    },
-    Step {
-        name: "deny",
-        about: "licences, sources and banned crates",
-        run: deny,
-    },
-    Step {
-        name: "advisories",
-        about: "known weaknesses of dependencies",
-        run: advisories,
-    },
+    step("fmt", "the code is formatted", fmt),
+    step(
+        "text",
+        "files are tidy and links in pages lead somewhere",
+        check::text::step,
+    ),
+    step(
+        "ids",
+        "spec, code and tests have the same check ids",
+        check::ids::step,
+    ),
+    step(
+        "layers",
+        "crates import only from lower layers",
+        check::crates::step,
+    ),
+    step(
+        "modules",
+        "the core's modules import only from their left",
+        check::modules::step,
+    ),
+    step(
+        "relay",
+        "relay and transports are built without the core",
+        check::relay::step,
+    ),
+    step("clippy", "no warning in any target", clippy),
+    step("doc", "the documentation builds without a warning", doc),
+    step("nextest", "the tests", nextest),
+    step("doctest", "the examples in the documentation", doctest),
+    step("wasm32", "wire and core build for the web", wasm32),
+    step("benches", "the benchmarks compile", benches),
+    step("deny", "licences, sources and banned crates", deny),
+    step("advisories", "known weaknesses of dependencies", advisories),
 ];
+
+const fn step(name: &'static str, about: &'static str, run: Action) -> Step {
+    Step { name, about, run }
+}
 
 /// What to test.
 #[derive(Debug, clap::Args)]
@@ -225,6 +198,18 @@ fn have_wasm(context: &Context) -> Result<()> {
         .ignore_stderr()
         .run()?;
     Ok(())
+}
+
+/// A package of its own, which no other step looks at.
+fn benches(context: &Context) -> Result<Outcome> {
+    let shell = &context.shell;
+    let target = context.target().join("benches");
+    let command = cmd!(
+        shell,
+        "cargo clippy --locked --manifest-path benches/Cargo.toml --target-dir {target} --all-targets --no-deps -- -D warnings"
+    );
+    context.logged("benches", command)?;
+    Ok(Outcome::Passed(String::new()))
 }
 
 fn deny(context: &Context) -> Result<Outcome> {

@@ -1,6 +1,8 @@
-//! Crates import only from lower layers: the dependencies between them equal the table below.
+//! Crates import only from lower layers: the dependencies between them equal the table below. And
+//! all of them share the workspace's lints, of which the ban on unsafe code is one.
 
 use std::collections::BTreeMap;
+use std::fs;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -44,8 +46,33 @@ pub(crate) fn step(context: &Context) -> Result<Outcome> {
         shell,
         "cargo metadata --locked --no-deps --format-version 1"
     );
-    let edges = edges_of(&serde_json::from_str(&command.quiet().read()?)?)?;
-    verdict(&differences(&edges), format!("{} crates", edges.len()))
+    let metadata = serde_json::from_str(&command.quiet().read()?)?;
+    let edges = edges_of(&metadata)?;
+    let mut findings = differences(&edges);
+    findings.extend(own_lints(&metadata)?);
+    verdict(&findings, format!("{} crates", edges.len()))
+}
+
+/// Crates whose manifest does not say `[lints] workspace = true`.
+fn own_lints(metadata: &Value) -> Result<Vec<String>> {
+    let mut findings = Vec::new();
+    for package in metadata["packages"].as_array().into_iter().flatten() {
+        let path = package["manifest_path"]
+            .as_str()
+            .context("a package without a manifest")?;
+        if !shares_lints(&fs::read_to_string(path)?) {
+            findings.push(format!("{path} does not share the workspace's lints"));
+        }
+    }
+    Ok(findings)
+}
+
+fn shares_lints(manifest: &str) -> bool {
+    let mut lines = manifest
+        .lines()
+        .map(str::trim)
+        .skip_while(|line| *line != "[lints]");
+    lines.nth(1) == Some("workspace = true")
 }
 
 /// Normal and build dependencies between crates of the workspace; tests may look anywhere.
@@ -126,6 +153,13 @@ mod tests {
             "{findings}"
         );
         assert!(findings.contains("kuvert-new has no place"), "{findings}");
+    }
+
+    #[test]
+    fn lints_are_shared_or_missed() {
+        assert!(shares_lints("[package]\n\n[lints]\nworkspace = true\n"));
+        assert!(!shares_lints("[lints]\n\n[lints.rust]\n"));
+        assert!(!shares_lints("[package]\nworkspace = true\n"));
     }
 
     #[test]

@@ -171,8 +171,8 @@ impl Play {
             self.alice.safety_number("bob")?,
             self.bob.safety_number("alice")?,
         ];
-        note(&format!("alice has  {}", numbers[0]));
-        note(&format!("bob has    {}", numbers[1]));
+        stage::digits("alice", &numbers[0]);
+        stage::digits("bob", &numbers[1]);
         ensure!(numbers[0] == numbers[1], "the safety numbers differ");
         self.alice.verify("bob", &numbers[1])?;
         self.bob.verify("alice", &numbers[0])?;

@@ -1,5 +1,8 @@
 //! How the demonstration looks: scenes, and who says and reads what.
 
+/// Digits that are read out in one breath.
+const GROUP: usize = 5;
+
 /// Begins a scene.
 pub(super) fn scene(title: &str) {
     println!("\n{title}\n");
@@ -18,4 +21,18 @@ pub(super) fn says(name: &str, text: &str, state: &str) {
 /// Someone reads what arrived.
 pub(super) fn reads(name: &str, text: &str) {
     println!("  {name:<6} reads  {text}");
+}
+
+/// A safety number, in two lines of six groups of five digits.
+pub(super) fn digits(name: &str, number: &str) {
+    let groups: Vec<&str> = (0..number.len())
+        .step_by(GROUP)
+        .map(|at| number.get(at..at + GROUP).unwrap_or_default())
+        .collect();
+    for (line, head) in groups
+        .chunks(6)
+        .zip([format!("{name:<6} has"), String::new()])
+    {
+        println!("  {head:<14}{}", line.join(" "));
+    }
 }
