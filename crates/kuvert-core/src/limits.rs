@@ -1,0 +1,60 @@
+//! The protocol's numbers, each with the reason for it.
+//!
+//! # Spec
+//!
+//! `spec/04-ratchet.md` and `spec/05-messages.md`, "Limits".
+
+use core::time::Duration;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Messages in one chain. A chain this long has not healed for a million messages; counters are far
+/// from wrapping.
+pub const MAX_CHAIN: u32 = 1 << 20;
+/// Message keys that one header may skip over: bounds the work of a hostile header to about 0.4 ms.
+pub const MAX_SKIP: u32 = 1000;
+/// Skipped message keys kept in a session: 64 KiB.
+pub const MAX_SKIPPED_KEYS: usize = 2000;
+/// Old receiving chains whose skipped keys are kept; each costs one more header trial.
+pub const MAX_OLD_CHAINS: usize = 5;
+/// How long a skipped key is kept for its late message.
+pub const SKIPPED_KEY_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Inactive sessions kept per peer, receive only.
+pub const MAX_INACTIVE: usize = 3;
+/// How long an inactive session still receives.
+pub const INACTIVE_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long a session may wait for its first answer.
+pub const UNANSWERED_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// New sessions by which one peer may replace an established one within [`TAKEOVER_WINDOW`].
+pub const MAX_TAKEOVERS: usize = 5;
+/// The window in which takeovers are counted.
+pub const TAKEOVER_WINDOW: Duration = DAY;
+/// Sessions whose header keys are tried on an envelope without a hint.
+pub const MAX_SESSIONS: usize = 4096;
+/// A new medium-term prekey is made this often.
+pub const MEDIUM_ROTATION: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Initiators use a medium-term prekey for this long.
+pub const MEDIUM_VALIDITY: Duration = Duration::from_secs(14 * 24 * 3600);
+/// A medium-term private key is kept this long after it has expired, for messages under way.
+pub const MEDIUM_GRACE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How far two honest clocks may differ.
+pub const CLOCK_SKEW: Duration = DAY;
+/// One-time prekeys kept at the relay.
+pub const ONE_TIME_STOCK: usize = 100;
+/// Below this many at the relay, new ones are made.
+pub const ONE_TIME_REFILL: usize = 25;
+/// One-time private keys kept at most; the oldest outstanding ones go first.
+pub const MAX_ONE_TIME: usize = 200;
+/// First flights without a one-time prekey remembered against replay.
+pub const MAX_REPLAY_CACHE: usize = 10_000;
+/// An epoch of the post-quantum ratchet older than this is sent in a burst.
+pub const BURST_AFTER: Duration = DAY;
+/// A session's mailbox is renamed this often.
+pub const MAILBOX_ROTATION: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Automatic resets towards one peer within a day.
+pub const MAX_RESETS: usize = 4;
+/// Hand-made time between two automatic resets.
+pub const RESET_GAP: Duration = Duration::from_secs(10 * 60);
+/// The window in which the relay counts hand-outs of one-time prekeys.
+pub const HAND_OUT_WINDOW: Duration = HOUR;

@@ -1,0 +1,251 @@
+//! The ratchet's state, with exactly the fields that exist at each point of its life.
+//!
+//! # Spec
+//!
+//! `spec/04-ratchet.md`, "State".
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use kuvert_wire::{RatchetPublicKey, SessionId, Timestamp};
+use rand_core::CryptoRng;
+
+use super::keys::{ChainKey, HeaderKey, RootKey};
+use super::pq::{PqRatchet, Role};
+use super::skipped::SkippedMessageKeys;
+use crate::crypto::dh::DhSecret;
+use crate::secret::Secret;
+
+/// What the handshake hands to the ratchet, by the symbols of the spec.
+pub(crate) struct Seeds {
+    pub(crate) root: Secret<32>,
+    pub(crate) chain_i: Secret<32>,
+    pub(crate) hdr_i: Secret<32>,
+    pub(crate) hdr_i_next: Secret<32>,
+    pub(crate) hdr_r: Secret<32>,
+    pub(crate) pq_0: Secret<32>,
+    pub(crate) session_id: SessionId,
+}
+
+/// One session's ratchet, on one side: the state that each message moves on, and the keys it left.
+pub(crate) struct Ratchet {
+    pub(crate) state: State,
+    pub(crate) skipped: SkippedMessageKeys,
+}
+
+/// What each message moves on.
+pub(crate) struct State {
+    pub(super) session: SessionId,
+    /// RK.
+    pub(super) root: RootKey,
+    /// NHKs: the header key of our next chain.
+    pub(super) next_sending_header: HeaderKey,
+    /// NHKr: by which we know the peer's next chain.
+    pub(super) next_receiving_header: HeaderKey,
+    /// Our chain; the responder has none before it first sends.
+    pub(super) sending: Option<SendingChain>,
+    pub(super) receiving: Receiving,
+    /// The peer has a new chain: our next message begins one as well.
+    pub(super) step_due: bool,
+    /// Earlier receiving chains, oldest first, for messages that come late.
+    pub(super) kept: Vec<ReceivingChain>,
+    pub(super) pq: PqRatchet,
+}
+
+/// DHs, CKs, HKs, Ns, PN.
+pub(super) struct SendingChain {
+    pub(super) ratchet_key: DhSecret,
+    pub(super) chain: ChainKey,
+    pub(super) header_key: HeaderKey,
+    pub(super) next_number: u32,
+    pub(super) previous_length: u32,
+    pub(super) pq_mixed: u32,
+}
+
+/// The peer's current chain, as far as it exists.
+pub(super) enum Receiving {
+    /// The initiator, before the first answer.
+    Nothing,
+    /// The responder, before the first message has named its ratchet key.
+    Expected {
+        chain: ChainKey,
+        header_key: HeaderKey,
+    },
+    /// A chain is running.
+    Running {
+        tip: ChainKey,
+        chain: ReceivingChain,
+    },
+}
+
+/// DHr, HKr, Nr of a chain, current or kept.
+pub(super) struct ReceivingChain {
+    /// Counts this session's receiving chains, from 0.
+    pub(super) id: u32,
+    pub(super) ratchet_key: RatchetPublicKey,
+    pub(super) header_key: HeaderKey,
+    pub(super) next_number: u32,
+    pub(super) pq_mixed: u32,
+}
+
+impl ReceivingChain {
+    pub(super) fn duplicate(&self) -> Self {
+        Self {
+            header_key: self.header_key.duplicate(),
+            ..*self
+        }
+    }
+}
+
+/// Public facts about a ratchet, for status and tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RatchetFacts {
+    /// Messages sent in the current sending chain (Ns).
+    pub sent: u32,
+    /// Messages received or skipped in the current receiving chain (Nr).
+    pub received: u32,
+    /// Length of the sending chain before it (PN).
+    pub previous_length: u32,
+    /// Post-quantum epochs mixed into the root.
+    pub pq_mixed: u32,
+    /// Skipped keys kept.
+    pub skipped: usize,
+    /// Receiving chains kept, the current one aside.
+    pub kept_chains: usize,
+}
+
+impl Ratchet {
+    /// The initiator's ratchet: it can send at once.
+    pub(crate) fn initiator<R: CryptoRng + ?Sized>(
+        seeds: Seeds,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Self {
+        let sending = SendingChain {
+            ratchet_key: DhSecret::generate(rng),
+            chain: ChainKey(seeds.chain_i),
+            header_key: HeaderKey(seeds.hdr_i),
+            next_number: 0,
+            previous_length: 0,
+            pq_mixed: 0,
+        };
+        Self::from_state(State {
+            session: seeds.session_id,
+            root: RootKey(seeds.root),
+            next_sending_header: HeaderKey(seeds.hdr_i_next),
+            next_receiving_header: HeaderKey(seeds.hdr_r),
+            sending: Some(sending),
+            receiving: Receiving::Nothing,
+            step_due: false,
+            kept: Vec::new(),
+            pq: PqRatchet::new(Role::Initiator, seeds.pq_0, now, rng),
+        })
+    }
+
+    /// The responder's ratchet: it waits for the first message.
+    pub(crate) fn responder<R: CryptoRng + ?Sized>(
+        seeds: Seeds,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Self {
+        Self::from_state(State {
+            session: seeds.session_id,
+            root: RootKey(seeds.root),
+            next_sending_header: HeaderKey(seeds.hdr_r),
+            next_receiving_header: HeaderKey(seeds.hdr_i_next),
+            sending: None,
+            receiving: Receiving::Expected {
+                chain: ChainKey(seeds.chain_i),
+                header_key: HeaderKey(seeds.hdr_i),
+            },
+            step_due: false,
+            kept: Vec::new(),
+            pq: PqRatchet::new(Role::Responder, seeds.pq_0, now, rng),
+        })
+    }
+
+    /// A ratchet without skipped keys; loaded pages are put in afterwards.
+    pub(crate) fn from_state(state: State) -> Self {
+        Self {
+            state,
+            skipped: SkippedMessageKeys::default(),
+        }
+    }
+
+    /// What may be told about it.
+    pub(crate) fn facts(&self) -> RatchetFacts {
+        let sending = self.state.sending.as_ref();
+        let received = match &self.state.receiving {
+            Receiving::Running { chain, .. } => chain.next_number,
+            Receiving::Nothing | Receiving::Expected { .. } => 0,
+        };
+        RatchetFacts {
+            sent: sending.map_or(0, |chain| chain.next_number),
+            received,
+            previous_length: sending.map_or(0, |chain| chain.previous_length),
+            pq_mixed: self.state.pq.mixed(),
+            skipped: self.skipped.count(),
+            kept_chains: self.state.kept.len(),
+        }
+    }
+}
+
+impl State {
+    /// The state to step on while the old one stays valid: a step may fail, or never be committed.
+    pub(super) fn duplicate(&self) -> Self {
+        Self {
+            session: self.session,
+            root: self.root.duplicate(),
+            next_sending_header: self.next_sending_header.duplicate(),
+            next_receiving_header: self.next_receiving_header.duplicate(),
+            sending: self.sending.as_ref().map(SendingChain::duplicate),
+            receiving: self.receiving.duplicate(),
+            step_due: self.step_due,
+            kept: self.kept.iter().map(ReceivingChain::duplicate).collect(),
+            pq: self.pq.duplicate(),
+        }
+    }
+
+    /// Whether the peer has been heard: it holds the session's keys.
+    pub(crate) const fn has_heard_peer(&self) -> bool {
+        matches!(self.receiving, Receiving::Running { .. })
+    }
+
+    /// Epochs mixed into the root.
+    pub(crate) const fn pq_mixed(&self) -> u32 {
+        self.pq.mixed()
+    }
+}
+
+impl SendingChain {
+    fn duplicate(&self) -> Self {
+        Self {
+            ratchet_key: self.ratchet_key.duplicate(),
+            chain: self.chain.duplicate(),
+            header_key: self.header_key.duplicate(),
+            ..*self
+        }
+    }
+}
+
+impl Receiving {
+    fn duplicate(&self) -> Self {
+        match self {
+            Self::Nothing => Self::Nothing,
+            Self::Expected { chain, header_key } => Self::Expected {
+                chain: chain.duplicate(),
+                header_key: header_key.duplicate(),
+            },
+            Self::Running { tip, chain } => Self::Running {
+                tip: tip.duplicate(),
+                chain: chain.duplicate(),
+            },
+        }
+    }
+}
+
+impl fmt::Debug for Ratchet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Ratchet").field(&self.facts()).finish()
+    }
+}

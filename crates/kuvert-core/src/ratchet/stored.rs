@@ -1,0 +1,159 @@
+//! The ratchet's state as a stored record: a fixed layout, no keys left out and none twice.
+//!
+//! ```text
+//! session 16 | RK 32 | NHKs 32 | NHKr 32 | step_due u8
+//! sending:   0 | 1 | DHs 32 | DHs public 32 | CKs 32 | HKs 32 | Ns u32 | PN u32 | pq_mixed u32
+//! receiving: 0 | 1 | CKr 32 | HKr 32 | 2 | CKr 32 | chain
+//! kept:      count u8 (≤ 5) × chain          chain = id u32 | DHr 32 | HKr 32 | Nr u32 | pq_mixed u32
+//! post-quantum ratchet
+//! ```
+//!
+//! # Spec
+//!
+//! `spec/09-storage.md`, "Session records".
+
+use alloc::vec::Vec;
+
+use kuvert_wire::{Decode, DecodeError, Encode, RatchetPublicKey, Reader, SessionId};
+
+use super::keys::{ChainKey, HeaderKey, RootKey};
+use super::pq::PqRatchet;
+use super::state::{Receiving, ReceivingChain, SendingChain, State};
+use crate::crypto::dh::DhSecret;
+use crate::limits::MAX_OLD_CHAINS;
+use crate::secret::Secret;
+
+impl State {
+    /// Appends the state's record to `out`; what comes before and after is the caller's.
+    pub(crate) fn encode_into(&self, out: &mut Vec<u8>) {
+        self.session.encode_into(out);
+        put(out, &self.root.0);
+        put(out, &self.next_sending_header.0);
+        put(out, &self.next_receiving_header.0);
+        out.push(u8::from(self.step_due));
+        encode_sending(self.sending.as_ref(), out);
+        encode_receiving(&self.receiving, out);
+        out.push(u8::try_from(self.kept.len()).expect("at most five chains are kept"));
+        self.kept.iter().for_each(|chain| encode_chain(chain, out));
+        Encode::encode_into(&self.pq, out);
+    }
+
+    /// Reads a state back.
+    ///
+    /// # Errors
+    ///
+    /// A [`DecodeError`] when the record is not one that [`State::encode_into`] wrote.
+    pub(crate) fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            session: SessionId::decode_from(reader)?,
+            root: RootKey(secret(reader)?),
+            next_sending_header: HeaderKey(secret(reader)?),
+            next_receiving_header: HeaderKey(secret(reader)?),
+            step_due: reader.flag("step_due")?,
+            sending: decode_sending(reader)?,
+            receiving: decode_receiving(reader)?,
+            kept: decode_kept(reader)?,
+            pq: PqRatchet::decode_from(reader)?,
+        })
+    }
+}
+
+fn put(out: &mut Vec<u8>, secret: &Secret<32>) {
+    out.extend_from_slice(secret.expose());
+}
+
+fn secret(reader: &mut Reader<'_>) -> Result<Secret<32>, DecodeError> {
+    reader.array_ref().map(Secret::copied_from)
+}
+
+fn encode_sending(sending: Option<&SendingChain>, out: &mut Vec<u8>) {
+    out.push(u8::from(sending.is_some()));
+    let Some(chain) = sending else { return };
+    put(out, chain.ratchet_key.secret());
+    out.extend_from_slice(chain.ratchet_key.public());
+    put(out, &chain.chain.0);
+    put(out, &chain.header_key.0);
+    for number in [chain.next_number, chain.previous_length, chain.pq_mixed] {
+        out.extend_from_slice(&number.to_be_bytes());
+    }
+}
+
+fn decode_sending(reader: &mut Reader<'_>) -> Result<Option<SendingChain>, DecodeError> {
+    if !reader.flag("sending chain")? {
+        return Ok(None);
+    }
+    let (secret_half, public) = (secret(reader)?, reader.array()?);
+    Ok(Some(SendingChain {
+        ratchet_key: DhSecret::from_stored(secret_half, public),
+        chain: ChainKey(secret(reader)?),
+        header_key: HeaderKey(secret(reader)?),
+        next_number: reader.u32()?,
+        previous_length: reader.u32()?,
+        pq_mixed: reader.u32()?,
+    }))
+}
+
+fn encode_receiving(receiving: &Receiving, out: &mut Vec<u8>) {
+    match receiving {
+        Receiving::Nothing => out.push(0),
+        Receiving::Expected { chain, header_key } => {
+            out.push(1);
+            put(out, &chain.0);
+            put(out, &header_key.0);
+        }
+        Receiving::Running { tip, chain } => {
+            out.push(2);
+            put(out, &tip.0);
+            encode_chain(chain, out);
+        }
+    }
+}
+
+fn decode_receiving(reader: &mut Reader<'_>) -> Result<Receiving, DecodeError> {
+    match reader.u8()? {
+        0 => Ok(Receiving::Nothing),
+        1 => Ok(Receiving::Expected {
+            chain: ChainKey(secret(reader)?),
+            header_key: HeaderKey(secret(reader)?),
+        }),
+        2 => {
+            let tip = ChainKey(secret(reader)?);
+            Ok(Receiving::Running {
+                tip,
+                chain: decode_chain(reader)?,
+            })
+        }
+        _ => Err(DecodeError::Unknown {
+            what: "receiving chain",
+        }),
+    }
+}
+
+fn encode_chain(chain: &ReceivingChain, out: &mut Vec<u8>) {
+    out.extend_from_slice(&chain.id.to_be_bytes());
+    chain.ratchet_key.encode_into(out);
+    put(out, &chain.header_key.0);
+    out.extend_from_slice(&chain.next_number.to_be_bytes());
+    out.extend_from_slice(&chain.pq_mixed.to_be_bytes());
+}
+
+fn decode_chain(reader: &mut Reader<'_>) -> Result<ReceivingChain, DecodeError> {
+    Ok(ReceivingChain {
+        id: reader.u32()?,
+        ratchet_key: RatchetPublicKey::decode_from(reader)?,
+        header_key: HeaderKey(secret(reader)?),
+        next_number: reader.u32()?,
+        pq_mixed: reader.u32()?,
+    })
+}
+
+fn decode_kept(reader: &mut Reader<'_>) -> Result<Vec<ReceivingChain>, DecodeError> {
+    let count = usize::from(reader.u8()?);
+    if count > MAX_OLD_CHAINS {
+        return Err(DecodeError::TooLong {
+            what: "kept chains",
+            limit: MAX_OLD_CHAINS,
+        });
+    }
+    (0..count).map(|_| decode_chain(reader)).collect()
+}

@@ -1,0 +1,459 @@
+//! Two ratchets against each other, and each check broken alone.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use kuvert_wire::envelope::Kind;
+use kuvert_wire::{Envelope, RatchetPublicKey, Reader, SessionId, Timestamp};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+
+use super::keys::HeaderKey;
+use super::receive::Opened;
+use super::send::Sending;
+use super::state::{Ratchet, Receiving, Seeds, State};
+use crate::error::ProtocolError;
+use crate::limits::{MAX_CHAIN, MAX_OLD_CHAINS, MAX_SKIP};
+use crate::secret::Secret;
+
+const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+fn seeds() -> Seeds {
+    let secret = |byte| Secret::copied_from(&[byte; 32]);
+    Seeds {
+        root: secret(1),
+        chain_i: secret(2),
+        hdr_i: secret(3),
+        hdr_i_next: secret(4),
+        hdr_r: secret(5),
+        pq_0: secret(6),
+        session_id: SessionId::from_bytes([7; 16]),
+    }
+}
+
+/// One side of a conversation, with its own randomness.
+struct Party {
+    ratchet: Ratchet,
+    rng: ChaCha20Rng,
+}
+
+impl Party {
+    fn send(&mut self, text: &[u8]) -> Vec<u8> {
+        self.try_send(text).expect("can send")
+    }
+
+    fn try_send(&mut self, text: &[u8]) -> Result<Vec<u8>, ProtocolError> {
+        let mut out = vec![2, 1];
+        let sending = Sending {
+            kind: Kind::Session,
+            burst: false,
+            now: NOW,
+        };
+        self.ratchet.state = self
+            .ratchet
+            .state
+            .seal(sending, text, &mut out, &mut self.rng)?;
+        self.reload();
+        Ok(out)
+    }
+
+    fn open(&mut self, envelope: &[u8]) -> Result<Opened, ProtocolError> {
+        let envelope = Envelope::decode(envelope)?;
+        let message = &envelope.message;
+        let found = self
+            .ratchet
+            .find(Kind::Session, message)
+            .ok_or(ProtocolError::Undecryptable)?;
+        self.ratchet
+            .open(found, Kind::Session, message, NOW, &mut self.rng)
+    }
+
+    fn receive(&mut self, envelope: &[u8]) -> Result<Vec<u8>, ProtocolError> {
+        let opened = self.open(envelope)?;
+        opened.pq.expect("fragments in order");
+        self.ratchet.state = opened.state;
+        for (id, page) in opened.pages {
+            self.ratchet.skipped.replace(id, page);
+        }
+        self.reload();
+        Ok(opened.frame.to_vec())
+    }
+
+    /// Every state goes through storage.
+    fn reload(&mut self) {
+        let mut bytes = vec![];
+        self.ratchet.state.encode_into(&mut bytes);
+        let mut reader = Reader::new(&bytes);
+        let state = State::decode_from(&mut reader).expect("its own bytes");
+        reader.finish().expect("all of them");
+        let mut again = vec![];
+        state.encode_into(&mut again);
+        assert_eq!(bytes, again);
+        self.ratchet.state = state;
+    }
+
+    fn state(&mut self) -> &mut State {
+        &mut self.ratchet.state
+    }
+}
+
+fn parties() -> (Party, Party) {
+    let mut alice_rng = ChaCha20Rng::seed_from_u64(1);
+    let mut bob_rng = ChaCha20Rng::seed_from_u64(2);
+    let alice = Ratchet::initiator(seeds(), NOW, &mut alice_rng);
+    let bob = Ratchet::responder(seeds(), NOW, &mut bob_rng);
+    (
+        Party {
+            ratchet: alice,
+            rng: alice_rng,
+        },
+        Party {
+            ratchet: bob,
+            rng: bob_rng,
+        },
+    )
+}
+
+/// Both have sent and received.
+fn running() -> (Party, Party) {
+    let (mut alice, mut bob) = parties();
+    let hello = alice.send(b"hello");
+    assert_eq!(bob.receive(&hello).as_deref(), Ok(&b"hello"[..]));
+    let answer = bob.send(b"answer");
+    assert_eq!(alice.receive(&answer).as_deref(), Ok(&b"answer"[..]));
+    (alice, bob)
+}
+
+#[test]
+fn a_long_conversation_heals_again_and_again() {
+    let (mut alice, mut bob) = running();
+    for round in 0..120_u8 {
+        let there = alice.send(&[round]);
+        assert_eq!(bob.receive(&there), Ok(vec![round]));
+        let back = bob.send(&[round, round]);
+        assert_eq!(alice.receive(&back), Ok(vec![round, round]));
+    }
+    assert!(alice.ratchet.facts().pq_mixed >= 5);
+    assert!(
+        alice
+            .ratchet
+            .facts()
+            .pq_mixed
+            .abs_diff(bob.ratchet.facts().pq_mixed)
+            <= 1
+    );
+}
+
+#[test]
+fn any_order_opens_each_message_once() {
+    let (mut alice, mut bob) = running();
+    let mut sent = vec![];
+    for chain in 0..4_u8 {
+        sent.extend((0..5).map(|n| alice.send(&[chain, n])));
+        let last = sent.last().expect("sent");
+        bob.receive(last).expect("opens");
+        let turn = bob.send(b"turn");
+        alice.receive(&turn).expect("opens");
+        sent.pop();
+    }
+    for envelope in sent.iter().rev() {
+        assert!(bob.receive(envelope).is_ok());
+    }
+    for envelope in &sent {
+        assert_eq!(bob.receive(envelope), Err(ProtocolError::Duplicate));
+    }
+    assert_eq!(bob.ratchet.facts().skipped, 0);
+}
+
+#[test]
+fn every_flipped_byte_is_refused_and_changes_nothing() {
+    let (mut alice, mut bob) = running();
+    let envelope = alice.send(b"tea at four");
+    let mut before = vec![];
+    bob.state().encode_into(&mut before);
+    for at in 0..envelope.len() {
+        let mut bad = envelope.clone();
+        bad[at] ^= 0x10;
+        assert!(bob.open(&bad).is_err(), "byte {at}");
+    }
+    let mut after = vec![];
+    bob.state().encode_into(&mut after);
+    assert_eq!(before, after);
+    assert!(bob.receive(&envelope).is_ok());
+}
+
+#[test]
+fn two_seals_of_one_state_share_no_key() {
+    let (mut alice, _) = running();
+    let mut bytes = vec![];
+    alice.state().encode_into(&mut bytes);
+    let first = alice.send(b"first");
+    alice.ratchet.state = State::decode_from(&mut Reader::new(&bytes)).expect("its own bytes");
+    let second = alice.send(b"other");
+    let tail = |envelope: &[u8]| envelope[envelope.len() - 16 - 256..].to_vec();
+    let (first, second) = (tail(&first), tail(&second));
+    let zeros = |a: &[u8], b: &[u8]| a.iter().zip(b).filter(|(a, b)| a == b).count();
+    assert!(
+        zeros(&first[40..256], &second[40..256]) < 20,
+        "the padding's key stream differs"
+    );
+}
+
+/// RAT-1
+#[test]
+fn a_header_under_no_key_is_refused() {
+    let (mut alice, mut bob) = running();
+    let mut envelope = alice.send(b"tea");
+    envelope[20] ^= 1;
+    assert_eq!(bob.receive(&envelope), Err(ProtocolError::Undecryptable));
+}
+
+/// RAT-7
+#[test]
+fn a_chain_keeps_its_ratchet_key() {
+    let (mut alice, mut bob) = running();
+    let first = alice.send(b"begins a chain");
+    bob.receive(&first).expect("opens");
+    let chain = alice.state().sending.as_mut().expect("has one");
+    chain.ratchet_key = crate::crypto::dh::DhSecret::from_secret(Secret::copied_from(&[9; 32]));
+    let envelope = alice.send(b"tea");
+    assert_eq!(bob.receive(&envelope), Err(ProtocolError::Undecryptable));
+}
+
+/// RAT-8
+#[test]
+fn a_new_chain_has_a_new_ratchet_key() {
+    let (mut alice, mut bob) = running();
+    let old = alice
+        .state()
+        .sending
+        .as_ref()
+        .expect("has one")
+        .ratchet_key
+        .duplicate();
+    let first = alice.send(b"begins a chain");
+    bob.receive(&first).expect("opens");
+    let turn = bob.send(b"turn");
+    alice.receive(&turn).expect("opens");
+    let current = alice
+        .state()
+        .sending
+        .as_ref()
+        .expect("has one")
+        .ratchet_key
+        .duplicate();
+    for reused in [old, current] {
+        let mut cheat = alice.state().duplicate();
+        std_begin_chain(&mut cheat, reused, &mut alice.rng);
+        let kept = core::mem::replace(alice.state(), cheat);
+        let envelope = alice.send(b"tea");
+        *alice.state() = kept;
+        assert_eq!(bob.receive(&envelope), Err(ProtocolError::Undecryptable));
+    }
+}
+
+/// Begins a chain under a ratchet key that a correct sender would not take.
+fn std_begin_chain(state: &mut State, key: crate::crypto::dh::DhSecret, rng: &mut ChaCha20Rng) {
+    let sending = Sending {
+        kind: Kind::Session,
+        burst: false,
+        now: NOW,
+    };
+    *state = state
+        .seal(sending, b"", &mut vec![], rng)
+        .expect("can send");
+    let header_key = {
+        // The header key by which the peer knows the next chain is the one just put to use.
+        let chain = state.sending.as_ref().expect("has one");
+        chain.header_key.duplicate()
+    };
+    let chain = state.sending.as_mut().expect("has one");
+    chain.ratchet_key = key;
+    chain.header_key = header_key;
+    chain.next_number = 0;
+}
+
+/// RAT-9
+#[test]
+fn a_key_that_does_not_exist_yet_opens_nothing() {
+    let (_, mut bob) = parties();
+    bob.state().receiving = Receiving::Nothing;
+    let (mut forger, _) = parties();
+    let zero = || HeaderKey(Secret::copied_from(&[0; 32]));
+    forger.state().sending.as_mut().expect("has one").header_key = zero();
+    let envelope = forger.send(b"under a key of zeros");
+    assert_eq!(bob.receive(&envelope), Err(ProtocolError::Undecryptable));
+    forger.state().sending.as_mut().expect("has one").header_key =
+        bob.state().next_receiving_header.duplicate();
+    let envelope = forger.send(b"under a next key, before we have spoken");
+    assert_eq!(bob.receive(&envelope), Err(ProtocolError::Undecryptable));
+}
+
+/// RAT-10
+#[test]
+fn a_used_number_is_a_duplicate() {
+    let (mut alice, mut bob) = running();
+    let envelope = alice.send(b"tea");
+    bob.receive(&envelope).expect("opens");
+    assert_eq!(bob.receive(&envelope), Err(ProtocolError::Duplicate));
+}
+
+/// RAT-11
+#[test]
+fn numbers_end_at_the_chain_limit() {
+    for (number, length) in [(MAX_CHAIN, 0), (0, MAX_CHAIN + 1)] {
+        let (mut alice, mut bob) = running();
+        let first = alice.send(b"begins a chain");
+        bob.receive(&first).expect("opens");
+        let mut lying = alice.state().duplicate();
+        let chain = lying.sending.as_mut().expect("has one");
+        (chain.next_number, chain.previous_length) = (number, length);
+        *alice.state() = lying;
+        match alice.try_send(b"tea") {
+            Ok(envelope) => {
+                assert_eq!(bob.receive(&envelope), Err(ProtocolError::ChainExhausted));
+            }
+            Err(error) => assert_eq!(error, ProtocolError::ChainExhausted),
+        }
+    }
+}
+
+/// RAT-12
+#[test]
+fn a_jump_is_bounded_over_both_chains() {
+    let (mut alice, mut bob) = running();
+    let skipped: Vec<_> = (0..MAX_SKIP).map(|_| alice.send(b"lost")).collect();
+    let at_limit = alice.send(b"tea");
+    let over = alice.send(b"tea");
+    assert_eq!(bob.receive(&over), Err(ProtocolError::TooManySkipped));
+    assert!(bob.receive(&at_limit).is_ok());
+    assert!(bob.receive(&skipped[0]).is_ok());
+
+    // The rest of the old chain and the start of the new one count together.
+    let (mut alice, mut bob) = running();
+    bob.receive(&alice.send(b"begins a chain")).expect("opens");
+    (0..MAX_SKIP - 10).for_each(|_| drop(alice.send(b"lost")));
+    alice.receive(&bob.send(b"turn")).expect("opens");
+    (0..11).for_each(|_| drop(alice.send(b"lost")));
+    assert_eq!(
+        bob.receive(&alice.send(b"tea")),
+        Err(ProtocolError::TooManySkipped)
+    );
+}
+
+/// RAT-13
+#[test]
+fn five_old_chains_are_kept() {
+    let (mut alice, mut bob) = running();
+    let mut late = vec![];
+    for _ in 0..=MAX_OLD_CHAINS + 1 {
+        late.push(alice.send(b"late"));
+        bob.receive(&alice.send(b"in time")).expect("opens");
+        alice.receive(&bob.send(b"turn")).expect("opens");
+    }
+    assert_eq!(bob.ratchet.facts().kept_chains, MAX_OLD_CHAINS);
+    assert_eq!(bob.receive(&late[0]), Err(ProtocolError::Undecryptable));
+    assert!(bob.receive(&late[1]).is_ok());
+}
+
+/// RAT-14
+#[test]
+fn a_ratchet_key_of_small_order_is_refused() {
+    let small = |party: &mut Party| {
+        let sending = party.state().sending.as_mut().expect("has one");
+        let secret = Secret::copied_from(&[9; 32]);
+        sending.ratchet_key = crate::crypto::dh::DhSecret::from_stored(secret, [0; 32]);
+    };
+    let (mut alice, mut bob) = parties();
+    small(&mut alice);
+    assert_eq!(
+        bob.receive(&alice.send(b"hello")),
+        Err(ProtocolError::BadKey)
+    );
+
+    let (mut alice, mut bob) = running();
+    drop(alice.send(b"begins a chain"));
+    small(&mut alice);
+    assert_eq!(bob.receive(&alice.send(b"tea")), Err(ProtocolError::BadKey));
+}
+
+/// RAT-15
+#[test]
+fn epochs_are_mixed_in_step() {
+    for claimed in [1, 2, u32::MAX] {
+        let (mut alice, mut bob) = running();
+        drop(alice.send(b"begins a chain"));
+        alice.state().sending.as_mut().expect("has one").pq_mixed = claimed;
+        assert_eq!(
+            bob.receive(&alice.send(b"tea")),
+            Err(ProtocolError::Undecryptable)
+        );
+    }
+}
+
+/// RAT-16
+#[test]
+fn a_chain_keeps_its_count_of_epochs() {
+    let (mut alice, mut bob) = running();
+    bob.receive(&alice.send(b"begins a chain")).expect("opens");
+    alice.state().sending.as_mut().expect("has one").pq_mixed = 1;
+    assert_eq!(
+        bob.receive(&alice.send(b"tea")),
+        Err(ProtocolError::Undecryptable)
+    );
+}
+
+/// RAT-17
+#[test]
+fn a_chain_ends_for_its_sender() {
+    let (mut alice, mut bob) = running();
+    drop(alice.send(b"begins a chain"));
+    alice.state().sending.as_mut().expect("has one").next_number = MAX_CHAIN;
+    assert_eq!(alice.try_send(b"tea"), Err(ProtocolError::ChainExhausted));
+    // An answer begins a new chain. It comes from a peer that has seen this one.
+    let (mut alice2, mut bob2) = running();
+    bob2.receive(&alice2.send(b"begins a chain"))
+        .expect("opens");
+    alice2
+        .state()
+        .sending
+        .as_mut()
+        .expect("has one")
+        .next_number = MAX_CHAIN;
+    alice2.receive(&bob2.send(b"turn")).expect("opens");
+    assert!(alice2.try_send(b"tea").is_ok());
+    drop(bob.send(b"unused"));
+}
+
+#[test]
+fn a_responder_cannot_speak_first() {
+    let (_, mut bob) = parties();
+    assert_eq!(bob.try_send(b"tea"), Err(ProtocolError::NoSession));
+}
+
+#[test]
+fn all_short_messages_have_one_size() {
+    let (mut alice, mut bob) = running();
+    for round in 0..40_usize {
+        let there = alice.send(&vec![1; round * 6]);
+        assert_eq!(there.len(), 563);
+        bob.receive(&there).expect("opens");
+        let back = bob.send(&vec![1; 255 - round]);
+        assert_eq!(back.len(), 563);
+        alice.receive(&back).expect("opens");
+    }
+}
+
+#[test]
+fn ratchet_keys_are_fresh_for_each_chain() {
+    let (mut alice, mut bob) = running();
+    let mut seen: Vec<RatchetPublicKey> = vec![];
+    for _ in 0..5 {
+        bob.receive(&alice.send(b"there")).expect("opens");
+        let chain = alice.state().sending.as_ref().expect("has one");
+        let key = RatchetPublicKey::from_bytes(*chain.ratchet_key.public());
+        assert!(!seen.contains(&key));
+        seen.push(key);
+        alice.receive(&bob.send(b"back")).expect("opens");
+    }
+}
