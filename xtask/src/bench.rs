@@ -41,9 +41,25 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<bool> {
             .args(filter);
         command.env("CRITERION_HOME", &results).run()?;
     }
+    println!("{}\n", machine(context)?);
     cargo("run")
         .args(["--release", "--quiet", "--bin", "table", "--"])
         .arg(results)
         .run()?;
     Ok(true)
+}
+
+/// The processor and the compiler: without them a time says nothing.
+fn machine(context: &Context) -> Result<String> {
+    let shell = &context.shell;
+    let compiler = cmd!(shell, "rustc --version").quiet().read()?;
+    let facts = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = facts
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let processor = model.map_or(std::env::consts::ARCH, |(_, model)| model);
+    let cores = std::thread::available_parallelism()?;
+    Ok(format!(
+        "{processor}, {cores} cores; {compiler}; release build, no target-cpu flag"
+    ))
 }
