@@ -47,7 +47,10 @@ pub(crate) fn respond(
     let cert = stage.open_cert(&prefix.sealed_cert)?;
     let their = verified(our, &cert)?;
     let second = second_secrets(our, medium, &their)?;
-    Ok(Responded { secrets: stage.finish(&prefix.sealed_cert, &cert, second), their })
+    Ok(Responded {
+        secrets: stage.finish(&prefix.sealed_cert, &cert, second),
+        their,
+    })
 }
 
 fn first_secrets(

@@ -11,12 +11,12 @@ mod crypto;
 mod ratchet;
 
 pub use crypto::{
-    AgreementInput, AgreementOutput, BadInput, agreement, device_id, frank, hash, mac, safety,
-    expand,
+    AgreementInput, AgreementOutput, BadInput, agreement, device_id, expand, frank, hash, mac,
+    safety,
 };
 pub use ratchet::{
-    EpochOutput, MessageContext, RootStepInput, RootStepOutput, SealedFrame, chain_step, open, padme,
-    pq_epoch, root_step, rs_decode, rs_fragment, seal,
+    EpochOutput, MessageContext, RootStepInput, RootStepOutput, SealedFrame, chain_step, open,
+    padme, pq_epoch, root_step, rs_decode, rs_fragment, seal,
 };
 
 #[cfg(test)]

@@ -49,7 +49,11 @@ impl VerifiedBundle {
         expected: &AccountId,
         now: Timestamp,
     ) -> Result<Self, BundleError> {
-        let PrekeyBundle { cert, medium, one_time } = bundle;
+        let PrekeyBundle {
+            cert,
+            medium,
+            one_time,
+        } = bundle;
         let cert = VerifiedCert::verify(cert)?;
         if cert.account_id() != *expected {
             return Err(BundleError::IdentityChanged); // IDN-2
@@ -60,7 +64,12 @@ impl VerifiedBundle {
             Some(one_time) => Some(check_one_time(&cert, one_time, &medium)?),
             None => None,
         };
-        Ok(Self { cert, medium, one_time, kem: one_time_ek.unwrap_or(medium_ek) })
+        Ok(Self {
+            cert,
+            medium,
+            one_time,
+            kem: one_time_ek.unwrap_or(medium_ek),
+        })
     }
 
     /// The device that the bundle belongs to.
@@ -163,8 +172,7 @@ fn check_medium(
 ) -> Result<(), BundleError> {
     let (label, bytes) = (Label::SIG_MEDIUM_PREKEY, medium.signed_bytes());
     verify(cert, label, &bytes, &medium.signature, "medium")?; // PRE-1
-    if medium.not_after < medium.created
-        || medium.not_after.since(medium.created) > MEDIUM_VALIDITY
+    if medium.not_after < medium.created || medium.not_after.since(medium.created) > MEDIUM_VALIDITY
     {
         return Err(BundleError::BadTerm); // PRE-9
     }
