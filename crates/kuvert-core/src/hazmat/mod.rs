@@ -7,17 +7,23 @@
 //!
 //! The operations of `kuvert-conformance kat`, one function each.
 
+mod attachment;
 mod crypto;
+mod merkle;
 mod ratchet;
+mod transcript;
 
+pub use attachment::{ChunkInput, attach_chunk};
 pub use crypto::{
     AgreementInput, AgreementOutput, BadInput, agreement, device_id, expand, frank, hash, mac,
     safety,
 };
+pub use merkle::{merkle_consistency, merkle_inclusion, merkle_root};
 pub use ratchet::{
     EpochOutput, MessageContext, RootStepInput, RootStepOutput, SealedFrame, chain_step, open,
     padme, pq_epoch, root_step, rs_decode, rs_fragment, seal,
 };
+pub use transcript::{HeadFields, HeadKey, LeafFields, tr_cm, tr_head, tr_leaf};
 
 #[cfg(test)]
 pub(crate) mod kat;

@@ -1,0 +1,158 @@
+//! Operations on Merkle trees, as in RFC 9162 §2.1.
+
+use alloc::vec::Vec;
+
+use super::BadInput;
+use super::crypto::check;
+use crate::crypto::kdf::sha256;
+
+type Hash = [u8; 32];
+
+/// `merkle_root`: MTH over the leaves, 32 bytes.
+#[must_use]
+pub fn merkle_root(leaves: &[Vec<u8>]) -> [u8; 32] {
+    match leaves {
+        [] => sha256(&[]),
+        [leaf] => sha256(&[&[0], leaf]),
+        _ => {
+            let (left, right) = leaves.split_at(left_len(leaves));
+            sha256(&[&[1], &merkle_root(left), &merkle_root(right)])
+        }
+    }
+}
+
+/// `merkle_inclusion`: PATH of the leaf at `index`, from the leaf up.
+///
+/// # Errors
+///
+/// [`BadInput`] when there is no such leaf.
+pub fn merkle_inclusion(leaves: &[Vec<u8>], index: usize) -> Result<Vec<[u8; 32]>, BadInput> {
+    check(index < leaves.len(), "index")?;
+    let mut proof = Vec::new();
+    path(leaves, index, &mut proof);
+    Ok(proof)
+}
+
+/// `merkle_consistency`: PROOF that the tree over all leaves goes on from that over the first `old`.
+///
+/// # Errors
+///
+/// [`BadInput`] when `old` is 0 or over the number of leaves.
+pub fn merkle_consistency(leaves: &[Vec<u8>], old: usize) -> Result<Vec<[u8; 32]>, BadInput> {
+    check((1..=leaves.len()).contains(&old), "old")?;
+    let mut proof = Vec::new();
+    subproof(leaves, old, true, &mut proof);
+    Ok(proof)
+}
+
+fn path(leaves: &[Vec<u8>], index: usize, proof: &mut Vec<Hash>) {
+    if leaves.len() < 2 {
+        return;
+    }
+    let (left, right) = leaves.split_at(left_len(leaves));
+    if index < left.len() {
+        path(left, index, proof);
+        proof.push(merkle_root(right));
+    } else {
+        path(right, index - left.len(), proof);
+        proof.push(merkle_root(left));
+    }
+}
+
+/// SUBPROOF; `known` says that the verifier has the root of the first `old` of these leaves.
+fn subproof(leaves: &[Vec<u8>], old: usize, known: bool, proof: &mut Vec<Hash>) {
+    if old == leaves.len() {
+        if !known {
+            proof.push(merkle_root(leaves));
+        }
+        return;
+    }
+    let (left, right) = leaves.split_at(left_len(leaves));
+    if old <= left.len() {
+        subproof(left, old, known, proof);
+        proof.push(merkle_root(right));
+    } else {
+        subproof(right, old - left.len(), false, proof);
+        proof.push(merkle_root(left));
+    }
+}
+
+/// The largest power of two below the number of leaves, of which there are two or more.
+const fn left_len(leaves: &[Vec<u8>]) -> usize {
+    1 << (leaves.len() - 1).ilog2()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::kat::{Case, cases};
+    use super::*;
+
+    fn list(case: &Case, field: &str) -> Vec<Vec<u8>> {
+        let items = case.value(field).as_array().unwrap().iter();
+        items
+            .map(|item| hex::decode(item.as_str().unwrap()).unwrap())
+            .collect()
+    }
+
+    fn proof(case: &Case) -> Vec<Hash> {
+        let hashes = list(&case.expect(), "proof").into_iter();
+        hashes.map(|hash| hash.try_into().unwrap()).collect()
+    }
+
+    #[test]
+    fn known_answers_of_trees() {
+        for case in cases("merkle_root") {
+            assert_eq!(
+                merkle_root(&list(&case, "leaves")),
+                case.expect().array("out")
+            );
+        }
+        for case in cases("merkle_inclusion") {
+            let out = merkle_inclusion(&list(&case, "leaves"), case.number("index"));
+            assert_eq!(out, Ok(proof(&case)));
+        }
+        for case in cases("merkle_consistency") {
+            let out = merkle_consistency(&list(&case, "leaves"), case.number("old"));
+            assert_eq!(out, Ok(proof(&case)));
+        }
+    }
+
+    /// The tree of eight leaves of Certificate Transparency's reference tests.
+    #[test]
+    fn the_reference_tree_has_the_reference_root() {
+        let leaves: Vec<Vec<u8>> = [
+            "",
+            "00",
+            "10",
+            "2021",
+            "3031",
+            "40414243",
+            "5051525354555657",
+            "606162636465666768696a6b6c6d6e6f",
+        ]
+        .map(|leaf| hex::decode(leaf).unwrap())
+        .into();
+        let root = "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328";
+        assert_eq!(hex::encode(merkle_root(&leaves)), root);
+        let path = merkle_inclusion(&leaves, 0).unwrap();
+        assert_eq!(
+            path.iter().map(hex::encode).collect::<Vec<_>>(),
+            [
+                "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
+                "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+                "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4",
+            ]
+        );
+        assert_eq!(merkle_consistency(&leaves, 8), Ok(Vec::new()));
+        for old in [0, 9] {
+            assert_eq!(
+                merkle_consistency(&leaves, old),
+                Err(BadInput { what: "old" })
+            );
+        }
+        assert_eq!(
+            merkle_inclusion(&leaves, 8),
+            Err(BadInput { what: "index" })
+        );
+    }
+}
