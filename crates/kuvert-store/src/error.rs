@@ -40,15 +40,12 @@ pub enum StoreError {
     /// There is a file where a store was to be created.
     #[error("there is already a file {}", path.display())]
     AlreadyExists {
-        /// The file.
+        /// The file: the one named, or a log of an earlier one of that name.
         path: PathBuf,
     },
     /// There is no file where a store was to be opened.
-    #[error("there is no store {}", path.display())]
-    NotFound {
-        /// The missing file.
-        path: PathBuf,
-    },
+    #[error("there is no such file")]
+    NotFound,
     /// Others hold the store for too long.
     #[error("the store is in use by another program")]
     Busy,
@@ -94,10 +91,15 @@ impl StoreError {
             | Self::WrongPassphrase
             | Self::UnsupportedVersion { .. }
             | Self::AlreadyExists { .. }
-            | Self::NotFound { .. }
+            | Self::NotFound
             | Self::Full
             | Self::Io(_) => Advice::AskUser,
         }
+    }
+
+    /// For a [`Change`](kuvert_core::Change) of a kind that came after this crate.
+    pub(crate) fn unknown_change() -> Self {
+        Self::Io("this store does not know that kind of change".into())
     }
 
     pub(crate) const fn unreadable(what: Part) -> Self {

@@ -38,7 +38,8 @@ impl<R: Rows> Unsealed<R> {
             let (name, expected) = (change.key().as_str().as_bytes(), change.expected().number());
             let fits = match change {
                 Change::Put { value, .. } => batch.put(name, expected, value)?,
-                _ => batch.delete(name, expected)?,
+                Change::Delete { .. } => batch.delete(name, expected)?,
+                _ => return Err(StoreError::unknown_change()),
             };
             if !fits {
                 return Err(StoreError::Conflict {

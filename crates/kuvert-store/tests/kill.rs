@@ -1,6 +1,7 @@
 //! A process that is killed while it writes leaves whole batches, and all that it was told were in.
 
 #![cfg(feature = "sqlite")]
+#![allow(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
 use std::env;
 use std::io::{BufRead, BufReader, Write};

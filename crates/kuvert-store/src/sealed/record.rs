@@ -44,7 +44,8 @@ impl SealedChange {
                 let plaintext = pad(key, value);
                 Some(seal(&name, expected.next().number(), &plaintext, keys)?)
             }
-            _ => None,
+            Change::Delete { .. } => None,
+            _ => return Err(StoreError::unknown_change()),
         };
         Ok(Self {
             name,

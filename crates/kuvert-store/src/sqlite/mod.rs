@@ -85,11 +85,10 @@ impl Moment for SqliteMoment<'_> {
         let all = statement.query_map([], |row| Ok((row.get(0)?, version(row.get(1)?)?)))?;
         let all: Vec<(Vec<u8>, u64)> = all.collect::<Result<_, _>>()?;
         // Look-ups bisect: in a tree out of order they would miss rows that are there.
-        if all.is_sorted_by(|a, b| a.0 < b.0) {
-            Ok(all)
-        } else {
-            Err(RowError::Damaged)
+        if !all.is_sorted_by(|a, b| a.0 < b.0) {
+            return Err(RowError::Damaged); // STO-3
         }
+        Ok(all)
     }
 }
 

@@ -37,21 +37,19 @@ impl SqliteRows {
             Ok(found) if found.is_file() => {}
             Ok(_) => return Err(StoreError::unreadable(Part::File)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(StoreError::NotFound {
-                    path: path.to_owned(),
-                });
+                return Err(StoreError::NotFound);
             }
             Err(error) => return Err(error.into()),
         }
         let connection = connect(path)?;
-        if is_ours(&connection).map_err(RowError::from)? {
-            Ok(Self {
-                connection,
-                durability: Durability::Full,
-            })
-        } else {
-            Err(StoreError::unreadable(Part::File))
+        if !is_ours(&connection).map_err(RowError::from)? {
+            return Err(StoreError::unreadable(Part::File)); // STO-2
         }
+        let durability = Durability::Full;
+        Ok(Self {
+            connection,
+            durability,
+        })
     }
 }
 

@@ -14,10 +14,7 @@
 //!     }
 //! }
 //!
-//! mod memory {
-//!     # use super::*;
-//!     store_suite!(Memory::default());
-//! }
+//! store_suite!(Memory::default());
 //! ```
 //! [`store_suite!`](crate::store_suite) makes one `#[test]` of each check in [`contract`], in a place
 //! of its own. [`sealing_suite!`](crate::sealing_suite) does so with [`sealing`], for a sealed store
