@@ -11,7 +11,7 @@ use super::crypto::check;
 use crate::crypto::Unauthentic;
 use crate::crypto::kdf::sha256;
 use crate::error::ProtocolError;
-use crate::ratchet::erasure::{self, Fragments};
+use crate::ratchet::erasure::{self, Fragments, INDEX_COUNT};
 use crate::ratchet::keys::{ChainKey, MessageKey, RootKey};
 use crate::ratchet::pq::epoch::{Epoch, EpochSecrets, key_mac};
 use crate::ratchet::sealing::{self, Bound, Received};
@@ -114,7 +114,10 @@ pub fn pq_epoch(
 /// [`BadInput`] for an `x` over 254 or an object over 32,640 bytes: there is no such point.
 pub fn rs_fragment(obj: &[u8], x: u8) -> Result<[u8; 128], BadInput> {
     check(x <= MAX_FRAGMENT_INDEX, "x")?;
-    check(obj.len() <= erasure::MAX_OBJECT_LEN, "obj")?;
+    check(
+        erasure::needed(obj.len()) <= usize::from(INDEX_COUNT),
+        "obj",
+    )?;
     Ok(erasure::fragment(obj, x).data)
 }
 

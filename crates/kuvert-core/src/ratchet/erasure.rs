@@ -22,9 +22,6 @@ use kuvert_wire::header::{FRAGMENT_LEN, Fragment, MAX_FRAGMENT_INDEX};
 /// How many different fragments an object can be turned into.
 pub(crate) const INDEX_COUNT: u8 = MAX_FRAGMENT_INDEX + 1;
 
-/// The longest object that has a code: one fragment's length for each index.
-pub(crate) const MAX_OBJECT_LEN: usize = INDEX_COUNT as usize * FRAGMENT_LEN;
-
 type Data = [u8; FRAGMENT_LEN];
 
 /// How many fragments an object of `object_len` bytes needs.
@@ -34,7 +31,7 @@ pub(crate) const fn needed(object_len: usize) -> usize {
 
 /// The fragment of `object` with this index, at most [`MAX_FRAGMENT_INDEX`].
 ///
-/// `object` has at most [`MAX_OBJECT_LEN`] bytes.
+/// `object` needs at most [`INDEX_COUNT`] of them.
 pub(crate) fn fragment(object: &[u8], index: u8) -> Fragment {
     let mut chunks = object.chunks(FRAGMENT_LEN);
     let data = match chunks.nth(usize::from(index)) {
