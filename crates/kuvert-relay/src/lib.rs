@@ -26,5 +26,12 @@ pub mod server;
 pub mod storage;
 pub mod sweep;
 
+// Tests outside of this crate use the same keys, under this crate's public name.
+#[cfg(test)]
+extern crate self as kuvert_relay;
+#[cfg(test)]
+#[path = "../tests/support/keys.rs"]
+mod keys;
+
 pub use limits::Limits;
 pub use server::{Relay, RelayOptions, RunningRelay, StartError};

@@ -22,7 +22,7 @@ use super::connection;
 use super::phase::Life;
 use super::shared::Shared;
 
-/// How long a client may take for its HTTP request, and the relay for its answer.
+/// How long a connection may speak HTTP: one request, its answer, and no lingering.
 const HANDSHAKE: Duration = Duration::from_secs(15);
 /// How long the storage may take before the relay calls itself unhealthy.
 const HEALTHY: Duration = Duration::from_secs(5);
@@ -105,7 +105,7 @@ impl Acceptor {
             drop(stream.set_nodelay(true));
             let mut http = http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(HANDSHAKE);
-            http.keep_alive(false).max_buf_size(MAX_HTTP_HEAD);
+            http.max_buf_size(MAX_HTTP_HEAD);
             let serving = http
                 .serve_connection(TokioIo::new(stream), service)
                 .with_upgrades();

@@ -38,7 +38,7 @@ enum End {
     Garbage,
     /// A text message: this protocol has none.
     Text,
-    /// A message longer than any request, or broken framing.
+    /// A message longer than any request, broken framing, or a connection that broke.
     Unreadable,
     /// Nothing was heard for too long.
     Idle,
