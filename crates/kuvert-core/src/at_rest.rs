@@ -193,6 +193,30 @@ mod tests {
         }
     }
 
+    /// A ciphertext made to open under the record keys of two masters: Poly1305 lets one be solved
+    /// for. The commitment picks one of the two, whoever writes the record.
+    #[test]
+    fn a_ciphertext_for_two_keys_opens_as_a_record_under_one() {
+        let text = "de3860ea79e668b76900df5eb974ab09010000000000000000000000000000\
+                    0056474f9951ef65d79717c66f09234d3f";
+        let text = hex::decode(text).unwrap();
+        let ad = hash(Label::STORE_AD, &[b"name"]);
+        let sealed = [1, 2].map(|byte| {
+            let parent = Expander::new(&master(byte));
+            let (key, commitment) = committing_key(&parent, CommitLabels::STORE, &[&SALT, &ad]);
+            assert!(
+                aead::open(&key, &ZERO_NONCE, b"", &text).is_ok(),
+                "master {byte}"
+            );
+            [&commitment, text.as_slice()].concat()
+        });
+        for (byte, [own, other]) in [(1, [0, 1]), (2, [1, 0])] {
+            let key = RecordKey::for_store(&master(byte));
+            assert!(key.open(&SALT, b"name", &sealed[own]).is_ok());
+            assert!(key.open(&SALT, b"name", &sealed[other]).is_err());
+        }
+    }
+
     #[test]
     fn names_depend_on_key_parent_and_segment() {
         let names = NameKey::new(&master(1));

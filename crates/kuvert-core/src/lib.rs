@@ -22,6 +22,7 @@ extern crate alloc;
 pub(crate) mod agreement;
 pub mod at_rest;
 pub(crate) mod crypto;
+pub mod device;
 pub mod error;
 #[cfg(any(test, feature = "hazmat"))]
 pub mod hazmat;
@@ -32,8 +33,14 @@ pub(crate) mod ratchet;
 pub mod record;
 pub mod safety_number;
 pub mod secret;
+pub(crate) mod session;
 pub mod step;
 
+pub use device::{
+    Content, Device, LoadError, Mailbox, Outgoing, PeerView, PrekeyUpload, Received, SessionEnd,
+};
 pub use error::{Advice, ProtocolError};
+pub use ratchet::state::RatchetFacts;
 pub use record::{Change, Key, Record, Version};
+pub use session::{Route, SessionFacts, Status};
 pub use step::{Changes, Committed, Pending, Step, WrongReceipt};

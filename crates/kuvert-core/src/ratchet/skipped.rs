@@ -147,6 +147,11 @@ impl SkippedMessageKeys {
         self.pages.keys().copied()
     }
 
+    /// The pages, in order.
+    pub(crate) fn pages(&self) -> impl Iterator<Item = &Page> {
+        self.pages.values().map(|page| &**page)
+    }
+
     /// Makes a plan's changes, one page at a time.
     pub(crate) fn replace(&mut self, id: PageId, page: Option<Arc<Page>>) {
         self.count += page.as_ref().map_or(0, |page| page.keys.len());

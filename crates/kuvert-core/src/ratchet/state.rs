@@ -206,9 +206,14 @@ impl State {
         }
     }
 
-    /// Whether the peer has been heard: it holds the session's keys.
-    pub(crate) const fn has_heard_peer(&self) -> bool {
-        matches!(self.receiving, Receiving::Running { .. })
+    /// Whether the peer has answered something we sent in this session.
+    pub(crate) const fn has_completed_round_trip(&self, role: Role) -> bool {
+        match (&self.receiving, role) {
+            (Receiving::Running { .. }, Role::Initiator) => true,
+            // The responder's chain 0 came with the handshake; chain 1 answers its first message.
+            (Receiving::Running { chain, .. }, Role::Responder) => chain.id > 0,
+            _ => false,
+        }
     }
 
     /// Epochs mixed into the root.

@@ -36,6 +36,16 @@ macro_rules! second_opinion {
                 assert!(ours.decapsulate(&ct) == shared);
                 assert_eq!(theirs.decapsulate(&their_ct)[..], shared.expose()[..]);
 
+                // The code for machines without vector instructions.
+                let portable = libcrux_ml_kem::$set::portable::generate_key_pair(seed);
+                assert_eq!(portable.pk()[..], ek[..]);
+                let to = portable.public_key();
+                let (plain_ct, _) = libcrux_ml_kem::$set::portable::encapsulate(to, coins);
+                assert_eq!(plain_ct.as_slice()[..], ct[..]);
+                let back =
+                    libcrux_ml_kem::$set::portable::decapsulate(portable.private_key(), &plain_ct);
+                assert_eq!(back, *shared.expose());
+
                 // Implicit rejection: both give the same secret, and another one.
                 ct[round * 7] ^= 1;
                 let rejected = ours.decapsulate(&ct);

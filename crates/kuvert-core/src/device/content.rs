@@ -1,0 +1,196 @@
+//! What goes into a device and comes out of it: contents, envelopes, received frames.
+//!
+//! # Spec
+//!
+//! `spec/05-messages.md`, "Frames".
+
+use alloc::vec::Vec;
+
+use kuvert_wire::{
+    AccountKey, Control, Decode, DecodeError, DeviceId, Encode, Frame, FrameType, MessageId,
+    Reader, Receipt, SessionId,
+};
+use zeroize::Zeroizing;
+
+use crate::session::Route;
+
+/// What to say to a peer: a frame that has neither time nor name yet.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Content {
+    pub(super) frame_type: FrameType,
+    pub(super) body: Zeroizing<Vec<u8>>,
+    pub(super) expire_seconds: u32,
+    pub(super) message_id: Option<MessageId>,
+}
+
+impl Content {
+    /// A text message.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        Self::new(FrameType::Message, text.as_bytes().to_vec())
+    }
+
+    /// A receipt for messages of the peer's.
+    #[must_use]
+    pub fn receipt(receipt: &Receipt) -> Self {
+        Self::new(FrameType::Receipt, receipt.encode())
+    }
+
+    /// A word from session to session.
+    #[must_use]
+    pub fn control(control: &Control) -> Self {
+        Self::new(FrameType::Control, control.encode())
+    }
+
+    fn new(frame_type: FrameType, body: Vec<u8>) -> Self {
+        Self {
+            frame_type,
+            body: Zeroizing::new(body),
+            expire_seconds: 0,
+            message_id: None,
+        }
+    }
+
+    /// Gives it a name of the caller's, such as when it is sent again.
+    #[must_use]
+    pub const fn named(mut self, message_id: MessageId) -> Self {
+        self.message_id = Some(message_id);
+        self
+    }
+
+    /// Lets it disappear on both sides after this many seconds.
+    #[must_use]
+    pub const fn expiring(mut self, seconds: u32) -> Self {
+        self.expire_seconds = seconds;
+        self
+    }
+}
+
+impl core::fmt::Debug for Content {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(
+            f,
+            "Content({:?}, {} bytes)",
+            self.frame_type,
+            self.body.len()
+        )
+    }
+}
+
+/// A sealed envelope, and where it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Whom it is for.
+    pub peer: DeviceId,
+    /// The name of the message inside.
+    pub message_id: MessageId,
+    /// Where it goes.
+    pub route: Route,
+    /// The envelope, at most 72 KiB.
+    pub envelope: Vec<u8>,
+}
+
+impl Encode for Outgoing {
+    fn encode_into(&self, out: &mut Vec<u8>) {
+        self.peer.encode_into(out);
+        self.message_id.encode_into(out);
+        self.route.encode_into(out);
+        out.extend_from_slice(&self.envelope);
+    }
+
+    fn encoded_len(&self) -> usize {
+        DeviceId::LEN + MessageId::LEN + self.route.encoded_len() + self.envelope.len()
+    }
+}
+
+impl Decode for Outgoing {
+    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            peer: DeviceId::decode_from(reader)?,
+            message_id: MessageId::decode_from(reader)?,
+            route: Route::decode_from(reader)?,
+            envelope: reader.take(reader.remaining())?.to_vec(),
+        })
+    }
+}
+
+/// Why a session ended with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SessionEnd {
+    /// The peer closed it.
+    ByPeer,
+    /// The message was authentic and its post-quantum part impossible (`PqFailed`).
+    PqFailed,
+}
+
+/// An opened frame, and whose it is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Received {
+    /// The device that sent it.
+    pub peer: DeviceId,
+    /// The account that vouches for the device.
+    pub account: AccountKey,
+    /// The session it came on.
+    pub session: SessionId,
+    /// It is the first message of a session that the peer began.
+    pub begins_session: bool,
+    /// The session has ended with it.
+    pub ended: Option<SessionEnd>,
+    /// What it says.
+    pub frame: Frame,
+}
+
+impl core::fmt::Debug for Received {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Received")
+            .field("peer", &self.peer)
+            .field("session", &self.session)
+            .field("begins_session", &self.begins_session)
+            .field("ended", &self.ended)
+            .field("frame_type", &self.frame.frame_type)
+            .field("body_len", &self.frame.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Encode for Received {
+    fn encode_into(&self, out: &mut Vec<u8>) {
+        self.peer.encode_into(out);
+        self.account.encode_into(out);
+        self.session.encode_into(out);
+        out.push(u8::from(self.begins_session));
+        out.push(match self.ended {
+            None => 0,
+            Some(SessionEnd::ByPeer) => 1,
+            Some(SessionEnd::PqFailed) => 2,
+        });
+        self.frame.encode_into(out);
+    }
+
+    fn encoded_len(&self) -> usize {
+        DeviceId::LEN + AccountKey::LEN + SessionId::LEN + 2 + self.frame.encoded_len()
+    }
+}
+
+impl Decode for Received {
+    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            peer: DeviceId::decode_from(reader)?,
+            account: AccountKey::decode_from(reader)?,
+            session: SessionId::decode_from(reader)?,
+            begins_session: reader.flag("begins_session")?,
+            ended: match reader.u8()? {
+                0 => None,
+                1 => Some(SessionEnd::ByPeer),
+                2 => Some(SessionEnd::PqFailed),
+                _ => {
+                    return Err(DecodeError::Unknown {
+                        what: "end of a session",
+                    });
+                }
+            },
+            frame: Frame::decode_from(reader)?,
+        })
+    }
+}

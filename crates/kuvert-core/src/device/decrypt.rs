@@ -1,0 +1,138 @@
+//! Receiving: which session an envelope is for, and what it does there.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use kuvert_wire::{Envelope, InitPrefix, SessionId, Timestamp};
+use rand_core::CryptoRng;
+
+use super::content::{Received, SessionEnd};
+use super::effect::Effect;
+use super::{Device, Session};
+use crate::agreement::init_id;
+use crate::error::ProtocolError;
+use crate::ratchet::receive::Found;
+use crate::session::Incoming;
+use crate::step::Step;
+
+impl Device {
+    /// Opens one received envelope, at most 72 KiB. What it says comes out of the step.
+    ///
+    /// An error changes nothing, in memory or stored. Towards the network all of them are one.
+    ///
+    /// # Errors
+    ///
+    /// - [`ProtocolError::Malformed`], [`ProtocolError::UnsupportedVersion`],
+    ///   [`ProtocolError::TooLarge`]: it is no envelope.
+    /// - [`ProtocolError::Undecryptable`]: nothing here opens it.
+    /// - [`ProtocolError::Duplicate`]: it has been opened before.
+    /// - [`ProtocolError::UnknownPrekey`]: it begins a session with a prekey that is gone.
+    /// - [`ProtocolError::IdentityChanged`], [`ProtocolError::BadSignature`],
+    ///   [`ProtocolError::BadKey`]: its sender is not acceptable.
+    /// - [`ProtocolError::TooManySkipped`], [`ProtocolError::TooManySessions`],
+    ///   [`ProtocolError::ChainExhausted`]: it goes over a limit.
+    ///
+    /// # Spec
+    ///
+    /// `spec/05-messages.md`, "Receiving"; the checks of chapters 03 to 05.
+    pub fn decrypt<R: CryptoRng + ?Sized>(
+        &mut self,
+        envelope: &[u8],
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<Step<'_, Received>, ProtocolError> {
+        let envelope = Envelope::decode(envelope)?;
+        let (effects, received) = match &envelope.prefix {
+            Some(prefix) => self.open_init(prefix, &envelope, now, rng)?,
+            None => {
+                let (session, found) = self.find(&envelope)?;
+                self.open_on(session, found, &envelope, now, rng)?
+            }
+        };
+        Ok(self.step(effects, received))
+    }
+
+    /// An envelope with a first flight: of a session that it began, or of a new one.
+    fn open_init<R: CryptoRng + ?Sized>(
+        &self,
+        prefix: &InitPrefix,
+        envelope: &Envelope<'_>,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<(Vec<Effect>, Received), ProtocolError> {
+        let init = init_id(prefix);
+        if let Some(session) = self.by_init.get(&init).and_then(|id| self.sessions.get(id)) {
+            let session = &session.value;
+            let found = session.find(envelope.kind(), &envelope.message);
+            let found = found.ok_or(ProtocolError::Undecryptable)?;
+            return self.open_on(session, found, envelope, now, rng);
+        }
+        if self.replays.contains(&(prefix.medium_id, init)) {
+            return Err(ProtocolError::Duplicate); // AGR-8
+        }
+        self.open_first(prefix, envelope, now, rng)
+    }
+
+    /// The session whose header key opens the envelope, by trial.
+    fn find(&self, envelope: &Envelope<'_>) -> Result<(&Session, Found), ProtocolError> {
+        let (kind, message) = (envelope.kind(), &envelope.message);
+        self.sessions
+            .values()
+            .map(|stored| &stored.value)
+            .find_map(|session| session.find(kind, message).map(|found| (session, found)))
+            .ok_or(ProtocolError::Undecryptable) // RAT-1
+    }
+
+    fn open_on<R: CryptoRng + ?Sized>(
+        &self,
+        session: &Session,
+        found: Found,
+        envelope: &Envelope<'_>,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<(Vec<Effect>, Received), ProtocolError> {
+        let id = session.head.id;
+        let peer = &self
+            .peers
+            .get(&session.head.peer)
+            .ok_or(ProtocolError::Storage)?
+            .value;
+        let incoming = session.open(found, envelope, now, rng)?;
+        let received = Received {
+            peer: session.head.peer,
+            account: peer.cert.account_key,
+            session: id,
+            begins_session: false,
+            ended: end_of(&incoming),
+            frame: incoming.frame,
+        };
+        let effects = match received.ended {
+            None => vec![Effect::StepSession(Box::new(incoming.step))],
+            Some(_) => self.end_effects(&id),
+        };
+        Ok((effects, received))
+    }
+
+    /// Erases a session's keys and forgets its place.
+    pub(super) fn end_effects(&self, id: &SessionId) -> Vec<Effect> {
+        let session = self.sessions.get(id).map(|stored| stored.value.head.peer);
+        let peer = session.and_then(|peer| self.peers.get(&peer)).map(|peer| {
+            let mut peer = peer.value.clone();
+            peer.forget(id);
+            Effect::PutPeer(Box::new(peer))
+        });
+        core::iter::once(Effect::EndSession(*id))
+            .chain(peer)
+            .collect()
+    }
+}
+
+/// Whether the session ends with this message.
+pub(super) fn end_of(incoming: &Incoming) -> Option<SessionEnd> {
+    match (incoming.pq, incoming.closed) {
+        (Err(_), _) => Some(SessionEnd::PqFailed),
+        (Ok(()), true) => Some(SessionEnd::ByPeer),
+        (Ok(()), false) => None,
+    }
+}

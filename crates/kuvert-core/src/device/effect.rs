@@ -1,0 +1,331 @@
+//! Effects: each change to a device, once as records and once in memory, so that the two agree.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use kuvert_wire::{Encode, InitId, PrekeyId, SessionId};
+use zeroize::Zeroizing;
+
+use super::peer::Peer;
+use super::{DatedOneTime, Device, Stored};
+use crate::prekey::MediumPrekeyPair;
+use crate::ratchet::skipped::{Page, PageId};
+use crate::record::{Change, Key, Version};
+use crate::session::{Begun, Head, Session, SessionStep, Status, stored};
+
+/// Room for a session's record, so that it is not moved about while it is written.
+const SESSION_RECORD_HINT: usize = 4096;
+
+/// One change to a device.
+pub(super) enum Effect {
+    BeginSession(Box<Session>),
+    StepSession(Box<SessionStep>),
+    /// Another session has taken its place.
+    SetAside(SessionId),
+    EndSession(SessionId),
+    PutPeer(Box<Peer>),
+    AddMedium(Box<MediumPrekeyPair>),
+    /// The private key goes, and with it what was remembered against replay.
+    DropMedium(PrekeyId),
+    AddOneTime(Box<DatedOneTime>),
+    DropOneTime(PrekeyId),
+    RememberInit(PrekeyId, InitId),
+    NotePublished(PrekeyId),
+}
+
+impl Device {
+    /// The records of a device that has just been made.
+    pub(super) fn first_records(&self) -> Vec<Change> {
+        let mut identity = Zeroizing::new(vec![1]);
+        self.identity.encode_into(&mut identity);
+        vec![
+            put(identity_key(), Version::ABSENT, identity),
+            put(published_key(), Version::ABSENT, published_value(None)),
+        ]
+    }
+
+    /// An effect as records.
+    pub(super) fn changes_of(&self, effect: &Effect) -> Vec<Change> {
+        match effect {
+            Effect::BeginSession(session) => begin_changes(session),
+            Effect::StepSession(step) => self.step_changes(step),
+            Effect::SetAside(id) => self.set_aside_changes(id),
+            Effect::EndSession(id) => self.end_changes(id),
+            Effect::PutPeer(peer) => {
+                let id = peer.device_id();
+                let version = self.peers.get(&id).map_or(Version::ABSENT, |p| p.version);
+                vec![put(
+                    Key::new("peer", id),
+                    version,
+                    Zeroizing::new(peer.encode()),
+                )]
+            }
+            Effect::AddMedium(pair) => {
+                let mut value = Zeroizing::new(Vec::with_capacity(MediumPrekeyPair::LEN));
+                pair.encode_into(&mut value);
+                vec![put(medium_key(pair.id()), Version::ABSENT, value)]
+            }
+            Effect::DropMedium(id) => self.drop_medium_changes(*id),
+            Effect::AddOneTime(one_time) => {
+                let mut value = Zeroizing::new(Vec::with_capacity(2048));
+                one_time.created.encode_into(&mut value);
+                one_time.pair.encode_into(&mut value);
+                vec![put(
+                    one_time_key(one_time.pair.id()),
+                    Version::ABSENT,
+                    value,
+                )]
+            }
+            Effect::DropOneTime(id) => self
+                .one_times
+                .get(id)
+                .map(|stored| delete(one_time_key(*id), stored.version))
+                .into_iter()
+                .collect(),
+            Effect::RememberInit(medium, init) => {
+                vec![put(
+                    replay_key(*medium, init),
+                    Version::ABSENT,
+                    Zeroizing::new(vec![1]),
+                )]
+            }
+            Effect::NotePublished(id) => {
+                vec![put(
+                    published_key(),
+                    self.published.version,
+                    published_value(Some(*id)),
+                )]
+            }
+        }
+    }
+
+    /// An effect in memory, once its records are durable.
+    pub(super) fn adopt(&mut self, effect: Effect) {
+        match effect {
+            Effect::BeginSession(session) => self.insert_session(*session),
+            Effect::StepSession(step) => self.adopt_step(*step),
+            Effect::SetAside(id) => {
+                if let Some(stored) = self.sessions.get_mut(&id) {
+                    stored.version = stored.version.next();
+                    stored.value.head.status = Status::Inactive;
+                }
+            }
+            Effect::EndSession(id) => self.remove_session(&id),
+            Effect::PutPeer(peer) => {
+                let id = peer.device_id();
+                let version = self
+                    .peers
+                    .get(&id)
+                    .map_or(Version::ABSENT, |p| p.version)
+                    .next();
+                self.peers.insert(
+                    id,
+                    Stored {
+                        version,
+                        value: *peer,
+                    },
+                );
+            }
+            Effect::AddMedium(pair) => {
+                self.mediums.insert(pair.id(), first_version(*pair));
+            }
+            Effect::DropMedium(id) => {
+                self.mediums.remove(&id);
+                self.replays.retain(|(medium, _)| *medium != id);
+            }
+            Effect::AddOneTime(one_time) => {
+                self.one_times
+                    .insert(one_time.pair.id(), first_version(*one_time));
+            }
+            Effect::DropOneTime(id) => drop(self.one_times.remove(&id)),
+            Effect::RememberInit(medium, init) => drop(self.replays.insert((medium, init))),
+            Effect::NotePublished(id) => {
+                self.published = Stored {
+                    version: self.published.version.next(),
+                    value: Some(id),
+                };
+            }
+        }
+    }
+
+    /// Puts a session, new or loaded, in its place with version 1; pages are counted with it.
+    fn insert_session(&mut self, session: Session) {
+        let id = session.head.id;
+        if let Begun::ByPeer { init, .. } = &session.head.begun {
+            self.by_init.insert(*init, id);
+        }
+        for page in session.ratchet.skipped.page_ids() {
+            self.pages.insert((id, page), Version::ABSENT.next());
+        }
+        self.sessions.insert(id, first_version(session));
+    }
+
+    fn remove_session(&mut self, id: &SessionId) {
+        self.sessions.remove(id);
+        self.pages.retain(|(session, _), _| session != id);
+        self.by_init.retain(|_, session| session != id);
+    }
+
+    fn adopt_step(&mut self, step: SessionStep) {
+        let id = step.head.id;
+        for (page, content) in &step.pages {
+            match content {
+                Some(_) => {
+                    let version = self.pages.entry((id, *page)).or_default();
+                    *version = version.next();
+                }
+                None => drop(self.pages.remove(&(id, *page))),
+            }
+        }
+        if let Some(stored) = self.sessions.get_mut(&id) {
+            stored.version = stored.version.next();
+            stored.value.adopt(step);
+        }
+    }
+
+    fn step_changes(&self, step: &SessionStep) -> Vec<Change> {
+        let id = step.head.id;
+        let version = self
+            .sessions
+            .get(&id)
+            .map_or(Version::ABSENT, |s| s.version);
+        let record = put(
+            session_key(&id),
+            version,
+            session_value(&step.head, &step.state),
+        );
+        let pages = step.pages.iter().filter_map(|(page, content)| {
+            let version = self.pages.get(&(id, *page)).copied().unwrap_or_default();
+            page_change(&id, *page, version, content.as_ref())
+        });
+        core::iter::once(record).chain(pages).collect()
+    }
+
+    fn set_aside_changes(&self, id: &SessionId) -> Vec<Change> {
+        let Some(stored) = self.sessions.get(id) else {
+            return Vec::new();
+        };
+        let head = Head {
+            status: Status::Inactive,
+            ..stored.value.head.clone()
+        };
+        let value = session_value(&head, &stored.value.ratchet.state);
+        vec![put(session_key(id), stored.version, value)]
+    }
+
+    fn end_changes(&self, id: &SessionId) -> Vec<Change> {
+        let Some(stored) = self.sessions.get(id) else {
+            return Vec::new();
+        };
+        let first = PageId { chain: 0, base: 0 };
+        let last = PageId {
+            chain: u32::MAX,
+            base: u32::MAX,
+        };
+        let pages = self.pages.range((*id, first)..=(*id, last));
+        let pages = pages.map(|((_, page), version)| delete(page_key(id, *page), *version));
+        core::iter::once(delete(session_key(id), stored.version))
+            .chain(pages)
+            .collect()
+    }
+
+    fn drop_medium_changes(&self, id: PrekeyId) -> Vec<Change> {
+        let Some(stored) = self.mediums.get(&id) else {
+            return Vec::new();
+        };
+        let replays = self.replays.iter().filter(|(medium, _)| *medium == id);
+        let replays =
+            replays.map(|(medium, init)| delete(replay_key(*medium, init), Version::ABSENT.next()));
+        core::iter::once(delete(medium_key(id), stored.version))
+            .chain(replays)
+            .collect()
+    }
+}
+
+fn begin_changes(session: &Session) -> Vec<Change> {
+    let id = session.head.id;
+    let value = session_value(&session.head, &session.ratchet.state);
+    let pages = session.ratchet.skipped.pages().map(|page| {
+        put(
+            page_key(&id, page.id()),
+            Version::ABSENT,
+            Zeroizing::new(page.encode()),
+        )
+    });
+    core::iter::once(put(session_key(&id), Version::ABSENT, value))
+        .chain(pages)
+        .collect()
+}
+
+fn page_change(
+    session: &SessionId,
+    page: PageId,
+    version: Version,
+    content: Option<&Arc<Page>>,
+) -> Option<Change> {
+    let key = page_key(session, page);
+    match content {
+        Some(content) => Some(put(key, version, Zeroizing::new(content.encode()))),
+        // A page that came and went within one step was never stored.
+        None => (version != Version::ABSENT).then(|| delete(key, version)),
+    }
+}
+
+fn session_value(head: &Head, state: &crate::ratchet::state::State) -> Zeroizing<Vec<u8>> {
+    let mut value = Zeroizing::new(Vec::with_capacity(SESSION_RECORD_HINT));
+    stored::encode(head, state, &mut value);
+    value
+}
+
+fn published_value(id: Option<PrekeyId>) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(id.map_or(0, PrekeyId::number).to_be_bytes().to_vec())
+}
+
+const fn put(key: Key, expected: Version, value: Zeroizing<Vec<u8>>) -> Change {
+    Change::Put {
+        key,
+        expected,
+        value,
+    }
+}
+
+const fn delete(key: Key, expected: Version) -> Change {
+    Change::Delete { key, expected }
+}
+
+const fn first_version<T>(value: T) -> Stored<T> {
+    Stored {
+        version: Version::from_number(1),
+        value,
+    }
+}
+
+pub(super) fn identity_key() -> Key {
+    Key::new("device", "identity")
+}
+
+pub(super) fn published_key() -> Key {
+    Key::new("device", "published")
+}
+
+fn session_key(id: &SessionId) -> Key {
+    Key::new("session", id)
+}
+
+fn page_key(session: &SessionId, page: PageId) -> Key {
+    Key::new("skipped", format_args!("{session}/{page}"))
+}
+
+fn medium_key(id: PrekeyId) -> Key {
+    Key::new("prekey/medium", id)
+}
+
+fn one_time_key(id: PrekeyId) -> Key {
+    Key::new("prekey/one-time", id)
+}
+
+fn replay_key(medium: PrekeyId, init: &InitId) -> Key {
+    Key::new("replay", format_args!("{medium}/{init}"))
+}

@@ -1,0 +1,186 @@
+//! Sending: contents to envelopes on the peer's active session.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec;
+
+use kuvert_wire::{Control, DeviceId, Frame, MessageId, Timestamp};
+use rand_core::CryptoRng;
+
+use super::content::{Content, Outgoing};
+use super::effect::Effect;
+use super::peer::{Peer, front_door};
+use super::{Device, Session};
+use crate::error::ProtocolError;
+use crate::session::{OurMailbox, Outbound, Route};
+use crate::step::Step;
+
+impl Device {
+    /// Seals `content` for a peer on its active session. The envelope comes out of the step.
+    ///
+    /// # Errors
+    ///
+    /// - [`ProtocolError::NoSession`]: no session has been begun with this peer.
+    /// - [`ProtocolError::Closed`]: the session has ended, or waited 30 days for its first answer.
+    /// - [`ProtocolError::TooLarge`]: the body is over 65,501 bytes.
+    /// - [`ProtocolError::ChainExhausted`]: 2^20 messages without an answer.
+    ///
+    /// # Spec
+    ///
+    /// `spec/05-messages.md`, "Sending"; checks MSG-11, MSG-13 and MSG-14.
+    pub fn encrypt<R: CryptoRng + ?Sized>(
+        &mut self,
+        peer: &DeviceId,
+        content: &Content,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<Step<'_, Outgoing>, ProtocolError> {
+        let (peer, session) = self.sendable(peer, now)?;
+        let frame = frame_of(content, now, rng);
+        let Outbound { envelope, step } = session.seal(&frame, now, rng)?;
+        let outgoing = outgoing(peer, session, frame.message_id, envelope);
+        Ok(self.step(vec![Effect::StepSession(Box::new(step))], outgoing))
+    }
+
+    /// Whether the peer has yet to be told our mailbox for the active session, or a fresh one is
+    /// due after 7 days: then [`Device::announce_mailbox`] is the next thing to send.
+    #[must_use]
+    pub fn is_announcement_due(&self, peer: &DeviceId, now: Timestamp) -> bool {
+        let session = self
+            .peers
+            .get(peer)
+            .and_then(|peer| self.active_session(&peer.value));
+        session.is_some_and(|session| {
+            let mailbox = &session.head.mailbox;
+            !mailbox.announced || mailbox.is_rotation_due(now)
+        })
+    }
+
+    /// Seals the name of our mailbox for the active session, which is at `relay`, for the peer.
+    ///
+    /// The mailbox should be open at the relay before the envelope leaves.
+    ///
+    /// # Errors
+    ///
+    /// As [`Device::encrypt`].
+    ///
+    /// # Spec
+    ///
+    /// `spec/05-messages.md`, "Mailboxes".
+    pub fn announce_mailbox<R: CryptoRng + ?Sized>(
+        &mut self,
+        peer: &DeviceId,
+        relay: &str,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<Step<'_, Outgoing>, ProtocolError> {
+        let (peer, session) = self.sendable(peer, now)?;
+        let (mut mailbox, mut previous) = (
+            session.head.mailbox.clone(),
+            session.head.previous_mailbox.clone(),
+        );
+        if mailbox.is_rotation_due(now) {
+            previous = Some(core::mem::replace(
+                &mut mailbox,
+                OurMailbox::generate(now, rng),
+            ));
+        }
+        let control = Control::Mailbox {
+            mailbox: crate::identity::mailbox_id(&mailbox.key),
+            token: Some(mailbox.token),
+            relay: String::from(relay),
+        };
+        let frame = frame_of(&Content::control(&control), now, rng);
+        let Outbound { envelope, mut step } = session.seal(&frame, now, rng)?;
+        mailbox.announced = true;
+        (step.head.mailbox, step.head.previous_mailbox) = (mailbox, previous);
+        let outgoing = outgoing(peer, session, frame.message_id, envelope);
+        Ok(self.step(vec![Effect::StepSession(Box::new(step))], outgoing))
+    }
+
+    /// Seals an empty message with ten fragments on board, and lets the messages after it carry ten
+    /// as well, until the post-quantum ratchet has turned: heals the session quickly.
+    ///
+    /// # Errors
+    ///
+    /// As [`Device::encrypt`].
+    ///
+    /// # Spec
+    ///
+    /// `spec/04-ratchet.md`, "Bursts".
+    pub fn heal<R: CryptoRng + ?Sized>(
+        &mut self,
+        peer: &DeviceId,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<Step<'_, Outgoing>, ProtocolError> {
+        let (peer, session) = self.sendable(peer, now)?;
+        let frame = frame_of(&Content::control(&Control::Empty), now, rng);
+        let heal_until = session.ratchet.state.pq_mixed() + 1;
+        let Outbound { envelope, mut step } = session.seal_burst(&frame, now, rng)?;
+        step.head.heal_until = heal_until;
+        let outgoing = outgoing(peer, session, frame.message_id, envelope);
+        Ok(self.step(vec![Effect::StepSession(Box::new(step))], outgoing))
+    }
+
+    /// The peer and the session that messages to it go on.
+    fn sendable(
+        &self,
+        peer: &DeviceId,
+        now: Timestamp,
+    ) -> Result<(&Peer, &Session), ProtocolError> {
+        let peer = &self.peers.get(peer).ok_or(ProtocolError::NoSession)?.value;
+        let Some(session) = self.active_session(peer) else {
+            let ended = if peer.closed {
+                ProtocolError::Closed
+            } else {
+                ProtocolError::NoSession
+            };
+            return Err(ended); // MSG-14
+        };
+        if session.head.is_unanswered_too_long(now) {
+            return Err(ProtocolError::Closed); // MSG-14
+        }
+        Ok((peer, session))
+    }
+}
+
+fn frame_of<R: CryptoRng + ?Sized>(content: &Content, now: Timestamp, rng: &mut R) -> Frame {
+    let message_id = content.message_id.unwrap_or_else(|| {
+        let mut id = [0; MessageId::LEN];
+        rng.fill_bytes(&mut id);
+        MessageId::from_bytes(id)
+    });
+    Frame {
+        frame_type: content.frame_type,
+        sent: now,
+        message_id,
+        expire_seconds: content.expire_seconds,
+        body: content.body.to_vec(),
+    }
+}
+
+fn outgoing(
+    peer: &Peer,
+    session: &Session,
+    message_id: MessageId,
+    envelope: alloc::vec::Vec<u8>,
+) -> Outgoing {
+    let front_door = || Route {
+        mailbox: front_door(&peer.cert),
+        token: None,
+        relay: String::new(),
+    };
+    let route = session
+        .head
+        .route
+        .as_deref()
+        .cloned()
+        .unwrap_or_else(front_door);
+    Outgoing {
+        peer: peer.device_id(),
+        message_id,
+        route,
+        envelope,
+    }
+}

@@ -1,0 +1,108 @@
+//! A peer's first message: the handshake's other half. Nothing is written and no prekey is erased
+//! before the message that came with it has opened.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use kuvert_wire::{Envelope, InitPrefix, Timestamp};
+use rand_core::CryptoRng;
+
+use super::Device;
+use super::content::Received;
+use super::decrypt::end_of;
+use super::effect::Effect;
+use super::placement::place_theirs;
+use crate::agreement::{self, Responded, init_id};
+use crate::error::ProtocolError;
+use crate::limits::{MAX_REPLAY_CACHE, MAX_SESSIONS};
+use crate::prekey::MediumPrekeyPair;
+use crate::session::Session;
+
+impl Device {
+    /// Opens the first message of a session that a peer begins.
+    pub(super) fn open_first<R: CryptoRng + ?Sized>(
+        &self,
+        prefix: &InitPrefix,
+        envelope: &Envelope<'_>,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<(Vec<Effect>, Received), ProtocolError> {
+        let Responded { secrets, their } = self.respond(prefix)?;
+        let mut peer = self.pinned(their.device_id(), their.cert())?;
+        if self.sessions.len() >= MAX_SESSIONS {
+            return Err(ProtocolError::TooManySessions);
+        }
+        let mut session = Session::begun_by_peer(secrets, prefix, *their.device_id(), now, rng);
+        let found = session.find(envelope.kind(), &envelope.message);
+        let found = found.ok_or(ProtocolError::Undecryptable)?; // AGR-7
+        let incoming = session.open(found, envelope, now, rng)?; // AGR-7
+        let received = Received {
+            peer: *their.device_id(),
+            account: *their.account_key(),
+            session: session.head.id,
+            begins_session: true,
+            ended: end_of(&incoming),
+            frame: incoming.frame,
+        };
+        session.adopt(incoming.step);
+
+        let mut effects = self.spend_prekey(prefix, now, rng);
+        if received.ended.is_some() {
+            return Ok((effects, received));
+        }
+        let active = self.active_session(&peer);
+        effects.extend(place_theirs(
+            &mut peer,
+            active,
+            &mut session,
+            self.device_id(),
+            now,
+        )?);
+        effects.push(Effect::PutPeer(Box::new(peer)));
+        effects.push(Effect::BeginSession(Box::new(session)));
+        Ok((effects, received))
+    }
+
+    /// The handshake, with the prekeys that the prefix names.
+    fn respond(&self, prefix: &InitPrefix) -> Result<Responded, ProtocolError> {
+        let medium = self
+            .mediums
+            .get(&prefix.medium_id)
+            .ok_or(ProtocolError::UnknownPrekey)?; // AGR-2
+        let one_time = match prefix.one_time_id {
+            None => None,
+            Some(id) => {
+                let held = self
+                    .one_times
+                    .get(&id)
+                    .ok_or(ProtocolError::UnknownPrekey)?; // AGR-3
+                Some(&held.value.pair)
+            }
+        };
+        Ok(agreement::respond(
+            &self.identity,
+            &medium.value,
+            one_time,
+            prefix,
+        )?)
+    }
+
+    /// Erases the one-time prekey; without one, remembers the first flight against replay.
+    fn spend_prekey<R: CryptoRng + ?Sized>(
+        &self,
+        prefix: &InitPrefix,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Vec<Effect> {
+        if let Some(id) = prefix.one_time_id {
+            return alloc::vec![Effect::DropOneTime(id)];
+        }
+        if self.replays.len() < MAX_REPLAY_CACHE {
+            return alloc::vec![Effect::RememberInit(prefix.medium_id, init_id(prefix))];
+        }
+        // The cache is full: with its keys gone, what it held cannot be replayed.
+        let fresh = MediumPrekeyPair::generate(&self.identity, now, rng);
+        let old = self.mediums.keys().map(|id| Effect::DropMedium(*id));
+        old.chain([Effect::AddMedium(Box::new(fresh))]).collect()
+    }
+}

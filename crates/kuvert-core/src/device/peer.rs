@@ -1,0 +1,199 @@
+//! What is kept of a peer device: its pinned keys and the place of its sessions.
+//!
+//! # Spec
+//!
+//! `spec/04-ratchet.md`, "Several sessions with one peer".
+
+use alloc::vec::Vec;
+
+use kuvert_wire::{
+    AccountId, AccountKey, Decode, DecodeError, DeviceCert, DeviceId, Encode, MailboxId,
+    MailboxKey, Reader, SessionId, Timestamp,
+};
+
+use crate::identity::{account_id, device_id, mailbox_id};
+use crate::limits::{MAX_INACTIVE, MAX_TAKEOVERS, TAKEOVER_WINDOW};
+use crate::session::SessionFacts;
+
+const FORMAT: u8 = 1;
+
+/// A peer device as stored.
+#[derive(Clone)]
+pub(super) struct Peer {
+    pub(super) cert: DeviceCert,
+    /// The session to send on.
+    pub(super) active: Option<SessionId>,
+    /// Sessions that still receive, oldest first, and since when they do not send.
+    pub(super) inactive: Vec<(SessionId, Timestamp)>,
+    /// When the peer replaced a session by one of its own, within the last day.
+    pub(super) takeovers: Vec<Timestamp>,
+    /// The last session ended by itself: a new one has to be begun.
+    pub(super) closed: bool,
+}
+
+impl Peer {
+    pub(super) const fn new(cert: DeviceCert) -> Self {
+        Self {
+            cert,
+            active: None,
+            inactive: Vec::new(),
+            takeovers: Vec::new(),
+            closed: false,
+        }
+    }
+
+    pub(super) fn device_id(&self) -> DeviceId {
+        device_id(&self.cert)
+    }
+
+    /// Counts one more takeover, unless there were too many within the window.
+    pub(super) fn note_takeover(&mut self, now: Timestamp) -> bool {
+        self.takeovers.retain(|at| now.since(*at) < TAKEOVER_WINDOW);
+        let is_allowed = self.takeovers.len() < MAX_TAKEOVERS;
+        if is_allowed {
+            self.takeovers.push(now);
+        }
+        is_allowed
+    }
+
+    /// Makes `session` inactive; what falls off the end comes back.
+    pub(super) fn set_aside(&mut self, session: SessionId, now: Timestamp) -> Option<SessionId> {
+        self.inactive.push((session, now));
+        (self.inactive.len() > MAX_INACTIVE).then(|| self.inactive.remove(0).0)
+    }
+
+    /// Forgets a session that has ended.
+    pub(super) fn forget(&mut self, session: &SessionId) {
+        self.inactive.retain(|(id, _)| id != session);
+        if self.active.as_ref() == Some(session) {
+            self.active = None;
+            self.closed = true;
+        }
+    }
+}
+
+impl Encode for Peer {
+    fn encode_into(&self, out: &mut Vec<u8>) {
+        out.push(FORMAT);
+        self.cert.encode_into(out);
+        out.push(u8::from(self.closed));
+        out.push(u8::from(self.active.is_some()));
+        if let Some(active) = &self.active {
+            active.encode_into(out);
+        }
+        out.push(u8::try_from(self.inactive.len()).expect("at most three are kept"));
+        for (session, since) in &self.inactive {
+            session.encode_into(out);
+            since.encode_into(out);
+        }
+        out.push(u8::try_from(self.takeovers.len()).expect("at most five are kept"));
+        self.takeovers.iter().for_each(|at| at.encode_into(out));
+    }
+
+    fn encoded_len(&self) -> usize {
+        let active = self.active.map_or(0, |_| SessionId::LEN);
+        let lists = self.inactive.len() * (SessionId::LEN + 8) + self.takeovers.len() * 8;
+        1 + DeviceCert::LEN + 1 + 1 + active + 1 + 1 + lists
+    }
+}
+
+impl Decode for Peer {
+    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let format = reader.u8()?;
+        if format != FORMAT {
+            return Err(DecodeError::UnsupportedVersion {
+                found: format.into(),
+            });
+        }
+        let cert = DeviceCert::decode_from(reader)?;
+        let closed = reader.flag("closed")?;
+        let has_active = reader.flag("active")?;
+        let active = has_active
+            .then(|| SessionId::decode_from(reader))
+            .transpose()?;
+        let inactive = (0..count(reader, "inactive sessions", MAX_INACTIVE)?)
+            .map(|_| {
+                Ok((
+                    SessionId::decode_from(reader)?,
+                    Timestamp::decode_from(reader)?,
+                ))
+            })
+            .collect::<Result<_, DecodeError>>()?;
+        let takeovers = (0..count(reader, "takeovers", MAX_TAKEOVERS)?)
+            .map(|_| Timestamp::decode_from(reader))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            cert,
+            active,
+            inactive,
+            takeovers,
+            closed,
+        })
+    }
+}
+
+fn count(reader: &mut Reader<'_>, what: &'static str, limit: usize) -> Result<usize, DecodeError> {
+    match usize::from(reader.u8()?) {
+        count if count <= limit => Ok(count),
+        _ => Err(DecodeError::TooLong { what, limit }),
+    }
+}
+
+/// A look at a peer.
+#[derive(Clone, Copy)]
+pub struct PeerView<'a> {
+    pub(super) peer: &'a Peer,
+    pub(super) active: Option<SessionFacts>,
+}
+
+impl PeerView<'_> {
+    /// The peer's device.
+    #[must_use]
+    pub fn device_id(&self) -> DeviceId {
+        self.peer.device_id()
+    }
+
+    /// The account key that is pinned for it.
+    #[must_use]
+    pub const fn account_key(&self) -> &AccountKey {
+        &self.peer.cert.account_key
+    }
+
+    /// The account's name.
+    #[must_use]
+    pub fn account_id(&self) -> AccountId {
+        account_id(self.account_key())
+    }
+
+    /// The session that messages to it are sent on.
+    #[must_use]
+    pub const fn active(&self) -> Option<SessionFacts> {
+        self.active
+    }
+
+    /// Whether its last session has ended, so that a new one must be begun.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        self.peer.closed && self.active.is_none()
+    }
+
+    /// The mailbox that takes first messages to it.
+    #[must_use]
+    pub fn front_door(&self) -> MailboxId {
+        front_door(&self.peer.cert)
+    }
+}
+
+impl core::fmt::Debug for PeerView<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("PeerView")
+            .field("device_id", &self.device_id())
+            .field("active", &self.active)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The front door of a device: a mailbox owned by its signing key.
+pub(super) fn front_door(cert: &DeviceCert) -> MailboxId {
+    mailbox_id(&MailboxKey::from_bytes(*cert.device_key.as_bytes()))
+}

@@ -1,0 +1,63 @@
+//! Which of several sessions with a peer is the active one.
+//!
+//! ```text
+//! both began, mine unanswered:  the one begun by the lower device id is active
+//! a new one otherwise:          it is active, the old one inactive
+//! a fourth inactive one:        the oldest ends
+//! ```
+//!
+//! # Spec
+//!
+//! `spec/04-ratchet.md`, "Several sessions with one peer"; check MSG-12.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use kuvert_wire::{DeviceId, SessionId, Timestamp};
+
+use super::effect::Effect;
+use super::peer::Peer;
+use crate::error::ProtocolError;
+use crate::session::{Session, Status};
+
+/// Makes `new` the active session; the one before it still receives.
+pub(super) fn become_active(peer: &mut Peer, new: SessionId, now: Timestamp) -> Vec<Effect> {
+    peer.closed = false;
+    match peer.active.replace(new) {
+        Some(old) => set_aside(peer, old, now),
+        None => Vec::new(),
+    }
+}
+
+fn set_aside(peer: &mut Peer, session: SessionId, now: Timestamp) -> Vec<Effect> {
+    let mut effects = vec![Effect::SetAside(session)];
+    effects.extend(peer.set_aside(session, now).map(Effect::EndSession));
+    effects
+}
+
+/// Places a session that the peer has begun, beside the active one if there is one.
+///
+/// # Errors
+///
+/// [`ProtocolError::TooManySessions`] at the sixth takeover within a day.
+pub(super) fn place_theirs(
+    peer: &mut Peer,
+    active: Option<&Session>,
+    theirs: &mut Session,
+    our_id: &DeviceId,
+    now: Timestamp,
+) -> Result<Vec<Effect>, ProtocolError> {
+    let Some(active) = active else {
+        return Ok(become_active(peer, theirs.head.id, now));
+    };
+    if !peer.note_takeover(now) {
+        return Err(ProtocolError::TooManySessions); // MSG-12
+    }
+    let both_began = active.head.status == Status::AwaitingReply;
+    if both_began && *our_id < theirs.head.peer {
+        theirs.head.status = Status::Inactive;
+        let ended = peer.set_aside(theirs.head.id, now);
+        return Ok(ended.map(Effect::EndSession).into_iter().collect());
+    }
+    Ok(become_active(peer, theirs.head.id, now))
+}

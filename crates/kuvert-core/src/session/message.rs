@@ -1,0 +1,219 @@
+//! Frames into envelopes and back, with what that does to the session.
+//!
+//! # Spec
+//!
+//! `spec/05-messages.md`; checks MSG-5 to MSG-7 and MSG-9, AGR-9.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use kuvert_wire::envelope::{ENVELOPE_HEAD_LEN, Kind, VERSION};
+use kuvert_wire::{
+    Control, Decode, Encode, Envelope, Frame, FrameType, InitPrefix, Receipt, SessionMessage,
+    Timestamp,
+};
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use super::{Begun, Head, Route, Session, SessionStep, Status, hash_of};
+use crate::crypto::ct_eq;
+use crate::error::ProtocolError;
+use crate::ratchet::pq::PqFailed;
+use crate::ratchet::receive::{Found, Opened};
+use crate::ratchet::send::Sending;
+
+/// A sealed frame and the session after it.
+pub(crate) struct Outbound {
+    pub(crate) envelope: Vec<u8>,
+    pub(crate) step: SessionStep,
+}
+
+/// An opened frame and the session after it.
+pub(crate) struct Incoming {
+    pub(crate) frame: Frame,
+    pub(crate) step: SessionStep,
+    /// The peer has closed the session.
+    pub(crate) closed: bool,
+    /// An error here means that the session must be closed.
+    pub(crate) pq: Result<(), PqFailed>,
+}
+
+impl Session {
+    /// Seals `frame` into the session's next envelope.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError::TooLarge`], [`ProtocolError::ChainExhausted`], [`ProtocolError::NoSession`]
+    /// when the session is inactive.
+    pub(crate) fn seal<R: CryptoRng + ?Sized>(
+        &self,
+        frame: &Frame,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<Outbound, ProtocolError> {
+        let burst = self.ratchet.state.pq_mixed() < self.head.heal_until;
+        self.seal_with(frame, burst, now, rng)
+    }
+
+    /// Likewise, with ten fragments on board.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::seal`].
+    pub(crate) fn seal_burst<R: CryptoRng + ?Sized>(
+        &self,
+        frame: &Frame,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<Outbound, ProtocolError> {
+        self.seal_with(frame, true, now, rng)
+    }
+
+    fn seal_with<R: CryptoRng + ?Sized>(
+        &self,
+        frame: &Frame,
+        burst: bool,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<Outbound, ProtocolError> {
+        if self.head.status == Status::Inactive {
+            return Err(ProtocolError::NoSession); // MSG-13
+        }
+        let prefix = self.head.unanswered_prefix();
+        let kind = if prefix.is_some() {
+            Kind::Init
+        } else {
+            Kind::Session
+        };
+        let prefix_len = prefix.map_or(0, |_| InitPrefix::LEN);
+        let mut envelope = Vec::with_capacity(ENVELOPE_HEAD_LEN + prefix_len);
+        envelope.extend_from_slice(&[kind.code(), VERSION]);
+        if let Some(prefix) = prefix {
+            prefix.encode_into(&mut envelope);
+        }
+        let bytes = Zeroizing::new(frame.encode());
+        let sending = Sending { kind, burst, now };
+        let state = self
+            .ratchet
+            .state
+            .seal(sending, &bytes, &mut envelope, rng)?;
+        let step = SessionStep {
+            head: self.head.clone(),
+            state,
+            pages: Default::default(),
+        };
+        Ok(Outbound { envelope, step })
+    }
+
+    /// Whether one of the session's header keys opens the message's header.
+    pub(crate) fn find(&self, kind: Kind, message: &SessionMessage<'_>) -> Option<Found> {
+        self.ratchet.find(kind, message)
+    }
+
+    /// Opens an envelope whose header was [`find`](Self::find)'s.
+    ///
+    /// # Errors
+    ///
+    /// What the ratchet refuses; [`ProtocolError::Undecryptable`] for a frame that is none, and
+    /// [`ProtocolError::Malformed`] for a body that is none of its type.
+    pub(crate) fn open<R: CryptoRng + ?Sized>(
+        &self,
+        found: Found,
+        envelope: &Envelope<'_>,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<Incoming, ProtocolError> {
+        self.check_prefix(envelope)?;
+        let (kind, message) = (envelope.kind(), &envelope.message);
+        let Opened {
+            frame,
+            state,
+            pages,
+            pq,
+        } = self.ratchet.open(found, kind, message, now, rng)?;
+        // MSG-5 MSG-6 MSG-7: authentic bytes that are no frame look like any other failure.
+        let frame = Frame::decode(&frame).map_err(|_| ProtocolError::Undecryptable)?;
+        let mut head = self.head.clone();
+        head.note_heard(&state);
+        let closed = head.obey(&frame)?;
+        let step = SessionStep { head, state, pages };
+        Ok(Incoming {
+            frame,
+            step,
+            closed,
+            pq,
+        })
+    }
+
+    /// A repeated prefix is authenticated by being the one that began the session.
+    fn check_prefix(&self, envelope: &Envelope<'_>) -> Result<(), ProtocolError> {
+        match (&envelope.prefix, &self.head.begun) {
+            (None, _) => Ok(()),
+            (Some(prefix), Begun::ByPeer { prefix_hash, .. })
+                if ct_eq(&hash_of(prefix), prefix_hash) =>
+            {
+                Ok(())
+            }
+            _ => Err(ProtocolError::Undecryptable), // AGR-9
+        }
+    }
+}
+
+impl Head {
+    fn unanswered_prefix(&self) -> Option<&InitPrefix> {
+        match &self.begun {
+            Begun::ByUs { prefix } => prefix.as_deref(),
+            Begun::ByPeer { .. } => None,
+        }
+    }
+
+    /// An opened message may be the first answer, or complete the first round trip.
+    fn note_heard(&mut self, state: &crate::ratchet::state::State) {
+        if let Begun::ByUs { prefix } = &mut self.begun {
+            *prefix = None;
+            if self.status == Status::AwaitingReply {
+                self.status = Status::Established;
+            }
+        }
+        if state.has_completed_round_trip(self.role()) {
+            self.weak_start = false;
+        }
+    }
+
+    /// Does what the frame says about the session; true if it closes it.
+    fn obey(&mut self, frame: &Frame) -> Result<bool, ProtocolError> {
+        match frame.frame_type {
+            FrameType::Message => {
+                core::str::from_utf8(&frame.body).map_err(|_| ProtocolError::Malformed)?; // MSG-9
+            }
+            FrameType::Receipt => drop(Receipt::decode(&frame.body)?), // MSG-9
+            FrameType::Control => return Ok(self.obey_control(Control::decode(&frame.body)?)), // MSG-9
+            _ => {}
+        }
+        Ok(false)
+    }
+
+    fn obey_control(&mut self, control: Control) -> bool {
+        match control {
+            Control::Mailbox {
+                mailbox,
+                token,
+                relay,
+            } => {
+                self.route = Some(Arc::new(Route {
+                    mailbox,
+                    token,
+                    relay,
+                }));
+            }
+            Control::DeliveryToken(token) => {
+                if let Some(route) = &mut self.route {
+                    Arc::make_mut(route).token = Some(token);
+                }
+            }
+            Control::Close => return true,
+            _ => {}
+        }
+        false
+    }
+}
