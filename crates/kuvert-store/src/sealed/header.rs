@@ -45,19 +45,29 @@ impl Header {
     /// New random keys, wrapped.
     pub(super) fn generate(unlock: Unlock<'_>) -> Result<(Self, Keys), StoreError> {
         let (master, ledger) = (random_secret()?, random_secret()?);
+        let header = Self::wrap(unlock, salt()?, &master, &ledger)?;
+        Ok((header, Keys::new(&master, &ledger)))
+    }
+
+    pub(super) fn wrap(
+        unlock: Unlock<'_>,
+        salt: [u8; SALT_LEN],
+        master: &Secret<32>,
+        ledger: &Secret<32>,
+    ) -> Result<Self, StoreError> {
         let wrap = match unlock {
             Unlock::Passphrase(_) => Wrap::Passphrase(Cost::NEW),
             Unlock::Key(_) => Wrap::Key,
         };
         let mut header = Self {
             wrap,
-            salt: salt()?,
+            salt,
             sealed: Vec::new(),
         };
         let secrets = Zeroizing::new([*master.expose(), *ledger.expose()]);
         let wrapping = header.wrapping_key(unlock)?;
-        header.sealed = wrapping.seal(&header.salt, &header.ad(), secrets.as_flattened());
-        Ok((header, Keys::new(&master, &ledger)))
+        header.sealed = wrapping.seal(&salt, &header.ad(), secrets.as_flattened());
+        Ok(header)
     }
 
     /// The keys, if `unlock` is right.

@@ -1,30 +1,48 @@
-//! What an open store holds: the keys for records, for row names, and for the ledger.
+//! What an open store holds: the keys for sealing, for row names, and for the ledger's marks.
 
 use kuvert_core::at_rest::{NameKey, RecordKey, SALT_LEN};
 use kuvert_core::secret::Secret;
+use zeroize::Zeroizing;
 
 use crate::error::StoreError;
 
-/// How much of a blinded segment is kept. Names are looked up and never secret-dependent, so all
-/// that counts is that no two meet: with 2^40 records, at odds of 1 to 2^49.
+/// How much of a blinded segment is kept. All that counts is that no two meet: with 2^40 records the
+/// odds are 1 to 2^49, and a record that met another would be unreadable, not wrong.
 const SEGMENT_LEN: usize = 16;
 
 /// The keys of an open store.
 #[derive(Debug)]
 pub(super) struct Keys {
-    pub(super) records: RecordKey,
+    records: RecordKey,
     names: NameKey,
     marks: NameKey,
 }
 
 impl Keys {
-    /// From the store's two secrets: for records and names, and for the ledger.
+    /// From the store's two secrets.
     pub(super) fn new(master: &Secret<32>, ledger: &Secret<32>) -> Self {
         Self {
             records: RecordKey::for_store(master),
             names: NameKey::new(master),
             marks: NameKey::new(ledger),
         }
+    }
+
+    /// A row's value that holds `plaintext`: `salt 16 || sealed`. `ad` says which row it is for.
+    pub(super) fn seal(&self, ad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, StoreError> {
+        Ok(self.seal_with(&salt()?, ad, plaintext))
+    }
+
+    pub(super) fn seal_with(&self, salt: &[u8; SALT_LEN], ad: &[u8], plaintext: &[u8]) -> Vec<u8> {
+        let mut value = salt.to_vec();
+        self.records.seal_into(salt, ad, plaintext, &mut value);
+        value
+    }
+
+    /// What was sealed in a row's value; `None` if it is damaged or for another row.
+    pub(super) fn open(&self, ad: &[u8], value: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (salt, sealed) = value.split_first_chunk()?;
+        self.records.open(salt, ad, sealed).ok()
     }
 
     /// The row name of a path: 16 bytes a segment, each depending on all segments before it. So the

@@ -12,11 +12,10 @@
 //!
 //! `spec/09-storage.md`, "The ledger".
 
-use kuvert_core::at_rest::SALT_LEN;
 use kuvert_wire::{DecodeError, Reader};
 
 use super::LEDGER;
-use super::keys::{Keys, salt};
+use super::keys::Keys;
 use super::record::SealedChange;
 use crate::error::{Part, StoreError};
 use crate::rows::{Batch, Row};
@@ -34,12 +33,8 @@ impl Ledger {
     /// Opens the ledger's row, which every store has.
     pub(super) fn open(row: Option<Row>, keys: &Keys) -> Result<Self, StoreError> {
         let row = row.ok_or_else(unreadable)?; // STO-8
-        let (salt, sealed) = row
-            .value
-            .split_first_chunk::<SALT_LEN>()
-            .ok_or_else(unreadable)?;
-        let opened = keys.records.open(salt, &ad(row.version), sealed);
-        let opened = opened.map_err(|_| unreadable())?; // STO-8
+        let opened = keys.open(&ad(row.version), &row.value);
+        let opened = opened.ok_or_else(unreadable)?; // STO-8
         Self::decode(row.version, &opened).map_err(|_| unreadable())
     }
 
@@ -74,13 +69,13 @@ impl Ledger {
 
     /// Writes the ledger's next version.
     pub(super) fn write(&self, batch: &mut impl Batch, keys: &Keys) -> Result<(), StoreError> {
-        let plaintext = [&self.rows.to_be_bytes()[..], &self.sum].concat();
-        let salt = salt()?;
-        let mut value = salt.to_vec();
-        keys.records
-            .seal_into(&salt, &ad(self.version + 1), &plaintext, &mut value);
+        let value = keys.seal(&ad(self.version + 1), &self.encode())?;
         let written = batch.put(LEDGER, self.version, &value)?;
         if written { Ok(()) } else { Err(unreadable()) }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        [&self.rows.to_be_bytes()[..], &self.sum].concat()
     }
 
     /// Whether these are the rows, all of them and in these versions.
@@ -109,7 +104,7 @@ impl Ledger {
     }
 }
 
-fn ad(version: u64) -> Vec<u8> {
+pub(super) fn ad(version: u64) -> Vec<u8> {
     [LEDGER, &version.to_be_bytes()].concat()
 }
 
@@ -166,10 +161,9 @@ mod tests {
     /// STO-8
     #[test]
     fn a_ledger_of_another_length_is_refused() {
-        let (keys, salt) = (test_keys(), [0; SALT_LEN]);
+        let keys = test_keys();
         let row = |plaintext: &[u8]| {
-            let mut value = salt.to_vec();
-            keys.records.seal_into(&salt, &ad(1), plaintext, &mut value);
+            let value = keys.seal(&ad(1), plaintext).unwrap();
             Some(Row {
                 name: LEDGER.to_vec(),
                 version: 1,

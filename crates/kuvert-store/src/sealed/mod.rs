@@ -1,20 +1,17 @@
-//! Sealing: a store over any rows that shows whoever has the rows nothing but their number, their
-//! sizes in classes, and how often each was written.
+//! Sealing: what makes a store of any rows.
 //!
 //! ```text
-//! row "header"            how the two keys of the store come out of a passphrase or an app's key
-//! row "ledger"            which rows there are and in which versions, sealed; written by every batch
-//! row blind(key)          one record, sealed together with its real key
+//! row "header"        how the store's two secrets come out of a passphrase or an app's key
+//! row "ledger"        which rows there are, in which versions; sealed, rewritten by every batch
+//! row blind(key)      one record with its real key; sealed, bound to the row's name and version
 //! ```
-//! Each record is bound to its row and version, so rows cannot stand in for each other. The ledger
-//! binds them together: a row that is removed, put back, or put back to what it was once, is found
-//! when the store is opened. Only all rows taken back together look right; whoever has to notice that
-//! keeps [`Sealed::generation`] somewhere else.
 //!
 //! # Spec
 //!
 //! `spec/09-storage.md`, "Sealing".
 
+#[cfg(test)]
+mod examples;
 mod header;
 mod keys;
 mod ledger;
@@ -34,7 +31,17 @@ use record::SealedChange;
 
 pub use unlock::Unlock;
 
-/// A store whose rows tell nothing. See the [module](self) for what they still show.
+/// A store over any rows that shows whoever has the rows nothing but how many there are, how large
+/// they are in classes, and how often each was written.
+///
+/// Each record is bound to its row and version, so that rows cannot stand in for each other. A ledger
+/// of all rows, sealed and rewritten by every batch, binds them together: a row that was removed, put
+/// back, or put back to what it was once, is found when the store is opened. Only an old copy of
+/// *all* rows looks right. Whoever must notice that keeps [`Sealed::generation`] elsewhere.
+///
+/// # Spec
+///
+/// `spec/09-storage.md`, "Sealing".
 #[derive(Debug)]
 pub struct Sealed<R> {
     rows: R,

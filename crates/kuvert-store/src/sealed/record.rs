@@ -12,12 +12,11 @@
 //!
 //! `spec/09-storage.md`, "Records".
 
-use kuvert_core::at_rest::SALT_LEN;
 use kuvert_core::{Change, Key, Record, Version};
 use kuvert_wire::padding;
 use zeroize::Zeroizing;
 
-use super::keys::{Keys, salt};
+use super::keys::Keys;
 use crate::error::StoreError;
 use crate::rows::{Batch, Row, RowError};
 
@@ -42,7 +41,7 @@ impl SealedChange {
                 value,
             } => {
                 let plaintext = pad(key, value);
-                Some(seal(&name, expected.next().number(), &plaintext, keys)?)
+                Some(keys.seal(&ad(&name, expected.next().number()), &plaintext)?)
             }
             Change::Delete { .. } => None,
             _ => return Err(StoreError::unknown_change()),
@@ -80,21 +79,9 @@ impl SealedChange {
     }
 }
 
-fn seal(name: &[u8], version: u64, plaintext: &[u8], keys: &Keys) -> Result<Vec<u8>, StoreError> {
-    let salt = salt()?;
-    let mut value = salt.to_vec();
-    keys.records
-        .seal_into(&salt, &ad(name, version), plaintext, &mut value);
-    Ok(value)
-}
-
 /// The record in a row; `None` if it is not whole, or not the record of this row and version.
 pub(super) fn open(row: &Row, keys: &Keys) -> Option<Record> {
-    let (salt, sealed) = row.value.split_first_chunk::<SALT_LEN>()?;
-    let plaintext = keys
-        .records
-        .open(salt, &ad(&row.name, row.version), sealed)
-        .ok()?; // STO-10
+    let plaintext = keys.open(&ad(&row.name, row.version), &row.value)?; // STO-10
     let (key, value) = unpad(&plaintext)?;
     if keys.row_name(key.as_str()) != row.name {
         return None; // STO-13
@@ -107,11 +94,11 @@ pub(super) fn open(row: &Row, keys: &Keys) -> Option<Record> {
     })
 }
 
-fn ad(name: &[u8], version: u64) -> Vec<u8> {
+pub(super) fn ad(name: &[u8], version: u64) -> Vec<u8> {
     [b"record", &version.to_be_bytes()[..], name].concat()
 }
 
-fn pad(key: &Key, value: &[u8]) -> Zeroizing<Vec<u8>> {
+pub(super) fn pad(key: &Key, value: &[u8]) -> Zeroizing<Vec<u8>> {
     let key = key.as_str().as_bytes();
     let key_len = u8::try_from(key.len()).expect("a key has at most 200 bytes");
     let padded_len = padding::class(1 + key.len() + value.len() + 1);
@@ -145,7 +132,7 @@ mod tests {
     fn row(key: &str, version: u64, plaintext: &[u8]) -> Row {
         let keys = test_keys();
         let name = keys.row_name(key);
-        let value = seal(&name, version, plaintext, &keys).unwrap();
+        let value = keys.seal(&ad(&name, version), plaintext).unwrap();
         Row {
             name,
             version,
