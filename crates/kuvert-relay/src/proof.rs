@@ -6,7 +6,7 @@
 //!
 //! # Spec
 //!
-//! `spec/08-relay.md`, "Proofs"; checks REL-6 to REL-9.
+//! `spec/08-relay.md`, "Proofs"; checks REL-6 to REL-9, REL-17, REL-29 to REL-31.
 
 use std::collections::HashSet;
 
@@ -104,28 +104,16 @@ impl ProvenPublish {
             return Err(Refusal::Malformed); // REL-17
         }
         let device = cert.device_key.as_bytes();
-        verify(
-            device,
-            &proof::publish(nonce, cert, medium, one_time),
-            signature,
-        )?; // REL-9
-        verify(
-            cert.account_key.as_bytes(),
-            &cert_message(cert),
-            &cert.signature,
-        )?;
+        let message = proof::publish(nonce, cert, medium, one_time);
+        verify(device, &message, signature)?; // REL-9
+        let account = cert.account_key.as_bytes();
+        verify(account, &cert_message(cert), &cert.signature)?; // REL-29
         let device_id = device_id(cert);
-        verify(
-            device,
-            &medium_message(&device_id, medium),
-            &medium.signature,
-        )?;
+        let message = medium_message(&device_id, medium);
+        verify(device, &message, &medium.signature)?; // REL-30
         for prekey in one_time.iter() {
-            verify(
-                device,
-                &one_time_message(&device_id, prekey),
-                &prekey.signature,
-            )?;
+            let message = one_time_message(&device_id, prekey);
+            verify(device, &message, &prekey.signature)?; // REL-31
         }
         Ok(Self {
             account: account_id(&cert.account_key),

@@ -197,6 +197,7 @@ async fn a_session_mailbox_takes_a_token() {
     assert_eq!(alice.post(with(Some(token(7)))).await, RelayReply::Done);
 }
 
+/// REL-10 REL-32
 #[tokio::test]
 async fn attaching_is_all_or_nothing() {
     let relay = TestRelay::start().await;

@@ -7,9 +7,10 @@ mod directory;
 mod mailbox;
 
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::types::Value;
-use rusqlite::{CachedStatement, Connection, Row as SqlRow};
+use rusqlite::{CachedStatement, Connection, ErrorCode, Row as SqlRow};
 
 use super::{Batch, EngineError, Result};
 
@@ -23,6 +24,8 @@ const APPLICATION_ID: i64 = 0x4b55_5652;
 const SCHEMA: &str = include_str!("sqlite/schema.sql");
 /// Bytes of a page. Larger pages keep an envelope in fewer of them.
 const PAGE_LEN: u64 = 8192;
+/// How long to wait for a predecessor that is about to end.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// More than there are statements here, so that each is prepared once.
 const STATEMENTS: usize = 64;
 
@@ -41,6 +44,7 @@ impl SqliteEngine {
     /// this version. Nothing is changed then.
     pub fn open(data_dir: &Path, max_bytes: u64) -> Result<Self> {
         let db = Connection::open(data_dir.join(FILE_NAME))?;
+        db.busy_timeout(BUSY_TIMEOUT)?;
         Self::prepare(db, max_bytes)
     }
 
@@ -187,7 +191,12 @@ impl Batch for SqliteEngine {
 
 impl From<rusqlite::Error> for EngineError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::new(error)
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                Self::new("another process is using it")
+            }
+            _ => Self::new(error),
+        }
     }
 }
 

@@ -187,7 +187,7 @@ impl<'a> Connection<'a> {
 
     async fn check_idle(&mut self) -> Result<(), End> {
         if self.last_heard.elapsed() >= self.idle {
-            return Err(End::Idle);
+            return Err(End::Idle); // REL-28
         }
         send(self.socket, Message::Ping(Vec::new().into())).await
     }

@@ -258,11 +258,9 @@ fn prove_all(attach: &Attach, nonce: &Nonce) -> Result<Vec<(ProvenMailbox, u64)>
     let mut proven = HashMap::with_capacity(attach.len());
     for attachment in attach.iter() {
         let owned = ProvenMailbox::by_attach(attachment, nonce)?;
-        if proven
-            .insert(*owned.id(), (owned, attachment.after))
-            .is_some()
-        {
-            return Err(Refusal::Malformed);
+        let known = proven.insert(*owned.id(), (owned, attachment.after));
+        if known.is_some() {
+            return Err(Refusal::Malformed); // REL-32
         }
     }
     Ok(proven.into_values().collect())
