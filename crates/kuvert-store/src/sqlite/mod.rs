@@ -207,7 +207,9 @@ impl fmt::Debug for SqliteBatch<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::after;
+    use std::time::Duration;
+
+    use super::*;
 
     #[test]
     fn a_prefix_ends_before_the_next_name() {
@@ -215,5 +217,49 @@ mod tests {
         assert_eq!(after(&[1, 0xff, 0xff]), Some(vec![2]));
         assert_eq!(after(&[0xff, 0xff]), None);
         assert_eq!(after(&[]), None);
+    }
+
+    #[test]
+    fn a_table_that_others_hold_is_busy_and_can_still_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ours = SqliteRows::create(folder.path().join("rows")).unwrap();
+        let mut theirs = SqliteRows::open(folder.path().join("rows")).unwrap();
+        ours.connection.busy_timeout(Duration::ZERO).unwrap();
+        let held = theirs.begin(Durability::Full).unwrap();
+        assert!(matches!(ours.begin(Durability::Full), Err(RowError::Busy)));
+        assert_eq!(ours.moment().unwrap().get(b"a").unwrap(), None);
+        drop(held);
+        ours.begin(Durability::Full).unwrap();
+    }
+
+    #[test]
+    fn a_full_device_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut rows = SqliteRows::create(folder.path().join("rows")).unwrap();
+        rows.connection
+            .pragma_update(None, "max_page_count", 8)
+            .unwrap();
+        let mut batch = rows.begin(Durability::Full).unwrap();
+        assert!(batch.put(b"a", 0, b"tea").unwrap());
+        assert!(matches!(
+            batch.put(b"b", 0, &[0; 1 << 16]),
+            Err(RowError::Full)
+        ));
+        drop(batch);
+        assert_eq!(rows.moment().unwrap().versions().unwrap(), []);
+    }
+
+    #[test]
+    fn durability_is_per_batch() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut rows = SqliteRows::create(folder.path().join("rows")).unwrap();
+        for (durability, level) in [(Durability::Relaxed, 1), (Durability::Full, 2)] {
+            rows.begin(durability).unwrap().commit().unwrap();
+            let now: i32 = rows
+                .connection
+                .pragma_query_value(None, "synchronous", |row| row.get(0))
+                .unwrap();
+            assert_eq!(now, level);
+        }
     }
 }

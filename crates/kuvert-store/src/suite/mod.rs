@@ -58,7 +58,7 @@ pub trait SealedPlace: Place {
     /// The rows under the store.
     type Rows: Rows;
 
-    /// The rows under the store, to look at and to tamper with. Called while no handle is open.
+    /// A handle on the rows under the store, to look at them and to tamper with them.
     fn rows(&self) -> Self::Rows;
 
     /// Opens the store with a passphrase or key that is not its own.

@@ -109,10 +109,11 @@ pub fn a_wrong_passphrase_is_not_damage(place: &impl SealedPlace) {
 pub fn any_flipped_byte_makes_a_record_unreadable(place: &impl SealedPlace) {
     let row = put_row(place, "note/a", b"tea");
     put_row(place, "note/b", b"mate");
+    let mut rows = place.rows();
     for at in 0..row.value.len() {
         let mut bad = row.clone();
         bad.value[at] ^= 1 << (at % 8);
-        replace(&mut place.rows(), &bad);
+        replace(&mut rows, &bad);
         let store = place.open().expect("opens");
         assert_unreadable(
             store.get(&key_of("note/a")),
@@ -125,7 +126,7 @@ pub fn any_flipped_byte_makes_a_record_unreadable(place: &impl SealedPlace) {
             "byte {at}"
         );
     }
-    replace(&mut place.rows(), &row);
+    replace(&mut rows, &row);
     assert_eq!(
         read(&place.open().expect("opens"), "note/a"),
         Some((1, b"tea".to_vec()))
@@ -227,14 +228,15 @@ pub fn a_row_that_returns_is_found(place: &impl SealedPlace) {
 /// STO-9: each byte of a row's name counts.
 pub fn a_row_under_another_name_is_found(place: &impl SealedPlace) {
     let row = put_row(place, "note/a", b"1");
+    let mut rows = place.rows();
     for at in 0..row.name.len() {
         let mut renamed = row.clone();
         renamed.name[at] ^= 1 << (at % 8);
-        remove(&mut place.rows(), &row);
-        replace(&mut place.rows(), &renamed);
+        remove(&mut rows, &row);
+        replace(&mut rows, &renamed);
         assert_ledger_differs(place);
-        remove(&mut place.rows(), &renamed);
-        replace(&mut place.rows(), &row);
+        remove(&mut rows, &renamed);
+        replace(&mut rows, &row);
     }
     place.open().expect("opens again");
 }
@@ -267,17 +269,18 @@ pub fn a_ledger_of_another_time_is_found(place: &impl SealedPlace) {
 /// STO-4, STO-8: every byte of header and ledger counts, and so does their being there.
 pub fn a_damaged_header_or_ledger_is_found(place: &impl SealedPlace) {
     apply(&mut place.open().expect("opens"), [put("note/a", 0, b"1")]);
+    let mut rows = place.rows();
     for (name, part) in [(HEADER, Part::Header), (LEDGER, Part::Ledger)] {
-        let row = find(&place.rows(), name);
+        let row = find(&rows, name);
         for at in 0..row.value.len() {
             let mut bad = row.clone();
             bad.value[at] ^= 1 << (at % 8);
-            replace(&mut place.rows(), &bad);
+            replace(&mut rows, &bad);
             assert_unreadable(place.open(), &part);
         }
-        remove(&mut place.rows(), &row);
+        remove(&mut rows, &row);
         assert_unreadable(place.open(), &part);
-        replace(&mut place.rows(), &row);
+        replace(&mut rows, &row);
         place.open().expect("opens again");
     }
 }
