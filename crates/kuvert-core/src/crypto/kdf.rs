@@ -325,6 +325,15 @@ mod tests {
     }
 
     #[test]
+    fn the_relay_protocols_labels_are_in_the_table() {
+        use kuvert_wire::relay::proof::{ATTACH, OPEN_MAILBOX, PUBLISH, STOCK};
+        for name in [OPEN_MAILBOX, ATTACH, PUBLISH, STOCK] {
+            let encoded = kuvert_wire::label::label(name);
+            assert!(Label::ALL.iter().any(|label| label.bytes() == encoded), "{name}");
+        }
+    }
+
+    #[test]
     fn parts_are_fed_as_one_input() {
         let key = Secret::copied_from(&[1; 32]);
         assert_eq!(

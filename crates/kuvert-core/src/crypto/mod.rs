@@ -32,12 +32,12 @@ mod vectors;
 /// coefficient that is not below the ML-KEM modulus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unacceptable public key")]
-pub struct BadKey;
+pub(crate) struct BadKey;
 
 /// A signature that strict verification refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("bad signature")]
-pub struct BadSignature;
+pub(crate) struct BadSignature;
 
 /// A tag or commitment that does not match: wrong key, changed bytes or wrong associated data,
 /// deliberately not told apart.
