@@ -176,6 +176,12 @@ fn a_failed_creation_leaves_nothing() {
         SqliteStore::create(&missing, PASSPHRASE),
         Err(StoreError::Io(_))
     ));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let below_a_file = file.path().join("alice.kuvert");
+    assert!(matches!(
+        SqliteStore::create(below_a_file, PASSPHRASE),
+        Err(StoreError::Io(_))
+    ));
     let no_name = folder.path().join("..");
     assert!(SqliteStore::create(&no_name, PASSPHRASE).is_err());
     assert_eq!(content(&folder), []);

@@ -160,18 +160,20 @@ mod tests {
 
     /// STO-8
     #[test]
-    fn a_ledger_of_another_length_is_refused() {
+    fn a_ledger_of_another_length_or_version_is_refused() {
         let keys = test_keys();
-        let row = |plaintext: &[u8]| {
-            let value = keys.seal(&ad(1), plaintext).unwrap();
+        let row = |version: u64, plaintext: &[u8]| {
+            let (name, value) = (LEDGER.to_vec(), keys.seal(&ad(1), plaintext).unwrap());
             Some(Row {
-                name: LEDGER.to_vec(),
-                version: 1,
+                name,
+                version,
                 value,
             })
         };
-        assert!(Ledger::open(row(&[0; 40]), &keys).is_ok());
-        for bad in [row(&[0; 39]), row(&[0; 41]), row(&[]), None] {
+        assert!(Ledger::open(row(1, &[0; 40]), &keys).is_ok());
+        let lengths = [39, 41, 0].map(|len| row(1, &vec![0; len]));
+        let versions = [0, 2].map(|version| row(version, &[0; 40]));
+        for bad in lengths.into_iter().chain(versions).chain([None]) {
             assert!(Ledger::open(bad, &keys).is_err());
         }
     }

@@ -169,20 +169,16 @@ mod tests {
     /// STO-10
     #[test]
     fn another_version_or_name_is_refused() {
-        let good = row("note/a", 3, &plaintext("note/a", b"tea"));
+        let (keys, good) = (test_keys(), row("note/a", 3, &plaintext("note/a", b"tea")));
         assert!(opens(&good));
-        assert!(!opens(&Row {
-            version: 2,
-            ..good.clone()
-        }));
-        assert!(!opens(&Row {
-            version: 4,
-            ..good.clone()
-        }));
-        assert!(!opens(&Row {
-            name: test_keys().row_name("note/b"),
-            ..good
-        }));
+        for version in [0, 2, 4] {
+            let good = good.clone();
+            assert!(!opens(&Row { version, ..good }), "version {version}");
+        }
+        // Below `open`, which would also see that the key inside is another.
+        let other = keys.row_name("note/b");
+        assert!(keys.open(&ad(&good.name, 3), &good.value).is_some());
+        assert!(keys.open(&ad(&other, 3), &good.value).is_none());
     }
 
     /// STO-11

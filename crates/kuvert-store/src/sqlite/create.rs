@@ -8,6 +8,8 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use rusqlite::{Connection, Row};
+
 use super::SqliteRows;
 use super::open::{APPLICATION_ID, SCHEMA, connect};
 use crate::error::StoreError;
@@ -54,14 +56,7 @@ impl Draft {
 
     /// Gives the finished file its real name, unless there is one by now, and opens it there.
     pub(super) fn publish(self, rows: SqliteRows) -> Result<SqliteRows, StoreError> {
-        // Last, so that until here every commit is in the file itself and not in a log beside it.
-        let connection = rows.connection;
-        connection
-            .pragma_update(None, "journal_mode", "WAL")
-            .map_err(RowError::from)?;
-        connection
-            .close()
-            .map_err(|(_, error)| RowError::from(error))?;
+        begin_log(rows.connection)?;
         match fs::hard_link(&self.path, &self.target) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
@@ -100,6 +95,22 @@ impl SqliteRows {
     }
 }
 
+/// Switches to the log and closes. Last of all, so that until then every commit is in the file itself
+/// and not in a log beside it.
+fn begin_log(connection: Connection) -> Result<(), StoreError> {
+    let set = |row: &Row<'_>| row.get::<_, String>(0);
+    let mode = connection.pragma_update_and_check(None, "journal_mode", "WAL", set);
+    if mode.map_err(RowError::from)? != "wal" {
+        return Err(StoreError::Io(
+            "this file system holds no write-ahead log".into(),
+        ));
+    }
+    connection
+        .close()
+        .map_err(|(_, error)| RowError::from(error))?;
+    Ok(())
+}
+
 impl Drop for Draft {
     fn drop(&mut self) {
         remove(&self.path);
@@ -118,19 +129,15 @@ fn remove(path: &Path) {
 /// A log without its file counts as well: SQLite would play it into a new file of that name.
 fn refuse_existing(target: &Path) -> Result<(), StoreError> {
     let companions = COMPANIONS.map(|suffix| with_suffix(target, suffix));
-    match companions
-        .into_iter()
-        .chain([target.to_owned()])
-        .find(|path| is_there(path))
-    {
-        Some(path) => Err(StoreError::AlreadyExists { path }), // STO-1
-        None => Ok(()),
+    for path in companions.into_iter().chain([target.to_owned()]) {
+        // Of the name itself: a link to nowhere is something, too.
+        match fs::symlink_metadata(&path) {
+            Ok(_) => return Err(StoreError::AlreadyExists { path }), // STO-1
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
     }
-}
-
-/// Whether there is anything of this name, be it a link to nowhere.
-fn is_there(path: &Path) -> bool {
-    !matches!(fs::symlink_metadata(path), Err(error) if error.kind() == ErrorKind::NotFound)
+    Ok(())
 }
 
 fn draft_name(target: &Path) -> Result<PathBuf, StoreError> {
