@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use ed25519_dalek::{Signature as Ed25519Signature, VerifyingKey};
 use kuvert_wire::envelope::MAX_ENVELOPE;
-use kuvert_wire::relay::{Delivered, Nonce, proof};
+use kuvert_wire::relay::{Delivered, MAX_TOKENS, Nonce, proof};
 use kuvert_wire::{AccountId, DeliveryToken, DeviceKey, MailboxId, PostId, PrekeyBundle, RelayUrl};
 use tokio::sync::watch;
 use tokio::time::sleep_until;
@@ -97,7 +97,10 @@ impl Loopback {
         let mut positions = Vec::with_capacity(mailboxes.len());
         for MailboxCursor { owner, after } in mailboxes {
             prove(owner, &proof::attach(&NONCE, owner.key()))?;
-            let last = self.hub.last_position(&owner.mailbox()).ok_or(Refusal::NotFound)?;
+            let last = self
+                .hub
+                .last_position(&owner.mailbox())
+                .ok_or(Refusal::NotFound)?;
             // A position never reached is of an earlier mailbox of this key.
             positions.push((owner.mailbox(), if *after <= last { *after } else { 0 }));
         }
@@ -142,6 +145,9 @@ impl Transport for Loopback {
     ) -> Result<(), TransportError> {
         let tokens: Vec<_> = tokens.iter().map(token_id).collect();
         self.ask_home(|| {
+            if tokens.len() > MAX_TOKENS {
+                return Err(Refusal::TooMany);
+            }
             prove(owner, &proof::open_mailbox(&NONCE, owner.key(), &tokens))?;
             self.hub.open(owner.mailbox(), tokens);
             Ok(())

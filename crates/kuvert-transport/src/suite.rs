@@ -67,6 +67,7 @@ macro_rules! transport_suite {
                 only_its_owner_reads_a_mailbox
                 only_its_reader_confirms_or_closes_a_mailbox
                 a_token_is_needed_where_tokens_are_set
+                tokens_have_a_limit
                 what_is_too_large_is_refused_with_the_limit
                 an_empty_envelope_is_refused
                 an_unknown_mailbox_is_not_found
@@ -74,6 +75,7 @@ macro_rules! transport_suite {
                 what_is_published_can_be_fetched
                 publishing_opens_the_front_door
                 a_one_time_prekey_leaves_once
+                a_large_stock_is_published_whole
                 publishing_again_brings_nothing_back
                 only_the_device_publishes_and_asks_for_its_stock
                 an_unknown_account_is_not_found
@@ -90,7 +92,11 @@ macro_rules! transport_suite {
 
 /// The next envelope, which must come.
 async fn expect_next(endpoint: &impl Transport) -> Delivered {
-    endpoint.next(LONG).await.expect("the relay can be reached").expect("an envelope comes")
+    endpoint
+        .next(LONG)
+        .await
+        .expect("the relay can be reached")
+        .expect("an envelope comes")
 }
 
 /// Nothing must have come.

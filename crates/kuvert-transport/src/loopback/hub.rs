@@ -85,7 +85,10 @@ impl LoopbackHub {
     }
 
     pub(super) fn last_position(&self, mailbox: &MailboxId) -> Option<u64> {
-        lock(&self.shared.state).mailboxes.get(mailbox).map(Mailbox::last_position)
+        lock(&self.shared.state)
+            .mailboxes
+            .get(mailbox)
+            .map(Mailbox::last_position)
     }
 
     pub(super) fn post(
@@ -135,14 +138,19 @@ impl LoopbackHub {
             Entry::Occupied(shelf) => shelf.into_mut().restock(publication)?,
             Entry::Vacant(place) => drop(place.insert(Shelf::new(publication))),
         }
-        state.mailboxes.entry(front_door(&cert.device_key)).or_default();
+        state
+            .mailboxes
+            .entry(front_door(&cert.device_key))
+            .or_default();
         Ok(())
     }
 
     pub(super) fn stock(&self, device: &DeviceKey) -> usize {
         let state = lock(&self.shared.state);
         let mut shelves = state.shelves.values();
-        shelves.find(|shelf| shelf.device() == device).map_or(0, Shelf::stock)
+        shelves
+            .find(|shelf| shelf.device() == device)
+            .map_or(0, Shelf::stock)
     }
 
     pub(super) fn hand_out(&self, account: &AccountId) -> Option<PrekeyBundle> {

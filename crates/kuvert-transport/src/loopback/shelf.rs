@@ -18,8 +18,16 @@ pub(super) struct Shelf {
 impl Shelf {
     pub(super) fn new(publication: &Publication) -> Self {
         let (cert, medium) = (publication.cert.clone(), publication.medium.clone());
-        let bundle = PrekeyBundle { cert, medium, one_time: None };
-        let mut shelf = Self { bundle, one_time: BTreeMap::new(), seen: BTreeSet::new() };
+        let bundle = PrekeyBundle {
+            cert,
+            medium,
+            one_time: None,
+        };
+        let mut shelf = Self {
+            bundle,
+            one_time: BTreeMap::new(),
+            seen: BTreeSet::new(),
+        };
         shelf.add(publication);
         shelf
     }

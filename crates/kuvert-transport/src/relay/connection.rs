@@ -16,14 +16,14 @@ use std::time::Duration;
 use kuvert_wire::Encode;
 use kuvert_wire::relay::{ClientMessage, Nonce, Refused, RelayReply, RelayRequest};
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::dial::{Failure, Socket};
 use super::driver::drive;
 use super::exchange::Exchange;
 use super::inbox::Generation;
 use super::settings::Timing;
-use crate::{Outage, TransportError};
+use crate::{Outage, Refusal, TransportError};
 
 /// Requests without a reply at one time; more wait their turn. With the longest of them, 64 posts, 5 MB are on the way.
 const MAX_PENDING: usize = 64;
@@ -86,22 +86,56 @@ impl Connection {
         self.exchange.end(Failure::Outage(Outage::Lost));
     }
 
-    /// Sends a request and waits for its reply, of which `on_reply` makes what the caller wants. It runs when the reply
-    /// arrives, also if this future is gone by then, and gives back a reply that is not the one wanted.
-    pub(super) async fn call<T: Send + 'static>(
+    /// Sends a request and waits for its reply, both as `request` says: what to send, and what to make of the reply.
+    /// The latter runs when the reply arrives, also if this future is gone by then, and gives back a reply of another
+    /// kind. A relay that asks for a little patience gets it.
+    pub(super) async fn call<T, F>(
+        &self,
+        request: impl Fn(&Self) -> (RelayRequest, F) + Send + Sync,
+    ) -> Result<T, TransportError>
+    where
+        T: Send + 'static,
+        F: FnOnce(RelayReply) -> Result<T, RelayReply> + Send + 'static,
+    {
+        let began = Instant::now();
+        loop {
+            let (request, on_reply) = request(self);
+            match self.call_once(request, on_reply).await {
+                Err(error) => match self.patience(&error, began.elapsed()) {
+                    Some(pause) => sleep(pause).await,
+                    None => return Err(error),
+                },
+                done => return done,
+            }
+        }
+    }
+
+    async fn call_once<T: Send + 'static>(
         &self,
         request: RelayRequest,
         on_reply: impl FnOnce(RelayReply) -> Result<T, RelayReply> + Send + 'static,
     ) -> Result<T, TransportError> {
         let limit = self.timing.request;
-        match timeout(limit, self.ask(request, on_reply)).await {
-            Ok(Some(Ok(value))) => Ok(value),
-            Ok(Some(Err(RelayReply::Refused(refused)))) => Err(refusal(refused)),
-            Ok(Some(Err(_))) => Err(self
-                .exchange
-                .end(Failure::Garbage("a reply of another kind"))),
-            Ok(None) => Err(self.exchange.end(Failure::Outage(Outage::Lost))),
-            Err(_) => Err(self.exchange.end(Failure::Outage(Outage::TimedOut(limit)))),
+        let failure = match timeout(limit, self.ask(request, on_reply)).await {
+            Ok(Some(Ok(value))) => return Ok(value),
+            Ok(Some(Err(RelayReply::Refused(refused)))) => return Err(refusal(refused)),
+            Ok(Some(Err(_))) => Failure::Garbage("a reply of another kind"),
+            Ok(None) => Failure::Outage(Outage::Lost),
+            Err(_) => Failure::Outage(Outage::TimedOut(limit)),
+        };
+        Err(self.exchange.end(failure))
+    }
+
+    /// How long to wait before asking again, if that fits into the time for one request.
+    fn patience(&self, error: &TransportError, elapsed: Duration) -> Option<Duration> {
+        match *error {
+            TransportError::Refused {
+                reason: Refusal::RateLimited,
+                retry_after,
+            } if !retry_after.is_zero() && elapsed + retry_after < self.timing.request => {
+                Some(retry_after)
+            }
+            _ => None,
         }
     }
 

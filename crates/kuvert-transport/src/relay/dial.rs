@@ -139,3 +139,31 @@ fn outage(error: &io::Error) -> Failure {
         _ => Failure::Outage(Outage::Connect(error.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_tls_only_this_machine_may_be_reached() {
+        let (local, remote) = ("ws://localhost:4000", "wss://relay.example");
+        let may = |relay: &str, address: &str| {
+            may_connect(&relay.parse().unwrap(), address.parse().unwrap())
+        };
+        assert!(may(local, "127.0.0.1:4000") && may(local, "[::1]:4000"));
+        assert!(
+            !may(local, "192.0.2.1:4000"),
+            "a resolver that lies about localhost"
+        );
+        assert!(may(remote, "192.0.2.1:443"));
+    }
+
+    #[test]
+    fn a_port_without_tls_is_garbage_and_a_bad_certificate_an_outage() {
+        let tls = |error| outage(&io::Error::new(io::ErrorKind::InvalidData, error));
+        let invalid = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+        assert!(matches!(tls(invalid), Failure::Garbage(_)));
+        let expired = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
+        assert!(matches!(tls(expired), Failure::Outage(Outage::Connect(_))));
+    }
+}

@@ -201,9 +201,14 @@ impl Open {
         }
         match self.probed {
             Some(probed) if is_overdue(&probed) => lost(timing.request),
-            None if self.last_heard.elapsed() >= timing.silence => self.probe(),
+            None if self.is_idle(timing) => self.probe(),
             _ => Due::Nothing,
         }
+    }
+
+    /// Nothing has been heard for a while, and nothing that is due.
+    fn is_idle(&self, timing: &Timing) -> bool {
+        self.pending.is_empty() && self.last_heard.elapsed() >= timing.silence
     }
 
     fn probe(&mut self) -> Due {
@@ -212,5 +217,116 @@ impl Open {
         }
         self.probed = Some(Instant::now());
         Due::Probe
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use kuvert_wire::Encode;
+    use tokio::sync::Semaphore;
+    use tokio::time::advance;
+
+    use super::*;
+
+    fn exchange() -> Exchange {
+        Exchange::new(
+            "ws://localhost:4000".parse().unwrap(),
+            watch::Sender::new(()),
+        )
+    }
+
+    fn note(exchange: &Exchange, on_reply: OnReply) -> RequestId {
+        let turn = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        exchange.note(on_reply, turn).expect("open")
+    }
+
+    fn done(id: RequestId) -> Vec<u8> {
+        ServerMessage::Reply {
+            id,
+            reply: RelayReply::Done,
+        }
+        .encode()
+    }
+
+    fn timed_out() -> Due {
+        Due::End(Failure::Outage(Outage::TimedOut(Timing::default().request)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_kept_connection_is_probed_once_and_then_given_up() {
+        let (exchange, timing) = (exchange(), Timing::default());
+        exchange.keep();
+        advance(timing.silence - Duration::from_millis(1)).await;
+        assert_eq!(exchange.poll_due(&timing), Due::Nothing);
+        advance(Duration::from_millis(1)).await;
+        assert_eq!(exchange.poll_due(&timing), Due::Probe);
+        assert_eq!(exchange.poll_due(&timing), Due::Nothing);
+        advance(timing.request).await;
+        assert_eq!(exchange.poll_due(&timing), timed_out());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sign_of_life_answers_a_probe() {
+        let (exchange, timing) = (exchange(), Timing::default());
+        exchange.keep();
+        advance(timing.silence).await;
+        assert_eq!(exchange.poll_due(&timing), Due::Probe);
+        exchange.heard();
+        advance(timing.request).await;
+        assert_eq!(exchange.poll_due(&timing), Due::Nothing);
+        advance(timing.silence).await;
+        assert_eq!(exchange.poll_due(&timing), Due::Probe);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_that_reads_nothing_is_closed() {
+        let (exchange, timing) = (exchange(), Timing::default());
+        advance(timing.silence).await;
+        assert_eq!(
+            exchange.poll_due(&timing),
+            Due::End(Failure::Outage(Outage::Lost))
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_without_reply_ends_the_connection_though_nobody_waits_for_it() {
+        let (exchange, timing) = (exchange(), Timing::default());
+        advance(timing.silence - timing.request).await;
+        note(&exchange, Box::new(drop));
+        advance(timing.request - Duration::from_millis(1)).await;
+        exchange.heard();
+        assert_eq!(
+            exchange.poll_due(&timing),
+            Due::Nothing,
+            "a pending request is no idleness"
+        );
+        advance(Duration::from_millis(1)).await;
+        assert_eq!(exchange.poll_due(&timing), timed_out());
+    }
+
+    #[tokio::test]
+    async fn a_reply_finds_its_request_once() {
+        let exchange = exchange();
+        let (first, second) = (
+            note(&exchange, Box::new(drop)),
+            note(&exchange, Box::new(drop)),
+        );
+        assert_eq!(exchange.handle_message(&done(second)), Ok(()));
+        assert_eq!(exchange.handle_message(&done(first)), Ok(()));
+        let again = exchange.handle_message(&done(first));
+        assert_eq!(again, Err(Failure::Garbage("a reply to no request")));
+    }
+
+    #[tokio::test]
+    async fn the_first_reason_to_end_counts() {
+        let exchange = exchange();
+        let error = exchange.end(Failure::Garbage("a test"));
+        assert_eq!(exchange.end(Failure::Outage(Outage::Lost)), error);
+        assert_eq!(exchange.failure(), Some(error));
+        let turn = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        assert_eq!(exchange.note(Box::new(drop), turn), None);
     }
 }

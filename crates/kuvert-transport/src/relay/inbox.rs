@@ -135,7 +135,11 @@ mod tests {
         let (_, cursors) = inbox.begin();
         assert_eq!(cursors[0].after, 3);
         inbox.accept(vec![envelope(&mine, 4)]);
-        assert_eq!(positions(&mut inbox), [2, 3, 4], "what was ready stays ready");
+        assert_eq!(
+            positions(&mut inbox),
+            [2, 3, 4],
+            "what was ready stays ready"
+        );
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! The way to one relay: a connection made when it is needed, and made again when it has broken.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use kuvert_wire::RelayUrl;
 use kuvert_wire::relay::{RelayReply, RelayRequest};
 use tokio::sync::{self, watch};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::connection::Connection;
 use super::dial::dial;
@@ -14,7 +13,7 @@ use super::exchange::Exchange;
 use super::inbox::Inbox;
 use super::settings::Settings;
 use crate::mutex::lock;
-use crate::{Backoff, Outage, Refusal, TransportError};
+use crate::{Backoff, Outage, TransportError};
 
 #[derive(Debug)]
 pub(super) struct Link {
@@ -50,10 +49,8 @@ impl Link {
         &self.relay
     }
 
-    /// Carries out a request on the connection of the moment, for which `request` makes it.
-    ///
-    /// A connection that turns out to have broken is replaced once: every request may be repeated. A relay that asks
-    /// for a little patience gets it.
+    /// Carries out a request on the connection of the moment. One that turns out to have broken is replaced once: every
+    /// request may be repeated.
     pub(super) async fn call<T, F>(
         &self,
         request: impl Fn(&Connection) -> (RelayRequest, F) + Send + Sync,
@@ -65,29 +62,11 @@ impl Link {
         let began = Instant::now();
         loop {
             let connection = self.connection().await?;
-            let (request, on_reply) = request(&connection);
-            match connection.call(request, on_reply).await {
+            match connection.call(&request).await {
                 Err(error) if is_broken(&error) && connection.began() < began => {}
-                Err(error) => match self.patience(&error, began) {
-                    Some(pause) => sleep(pause).await,
-                    None => return Err(error),
-                },
                 done => return done,
             }
         }
-    }
-
-    /// How long to wait before asking again, if that is worth it within the time for one request.
-    fn patience(&self, error: &TransportError, began: Instant) -> Option<Duration> {
-        let TransportError::Refused {
-            reason: Refusal::RateLimited,
-            retry_after,
-        } = *error
-        else {
-            return None;
-        };
-        let is_near = began.elapsed() + retry_after < self.settings.timing.request;
-        (is_near && !retry_after.is_zero()).then_some(retry_after)
     }
 
     /// The connection, made now if there is none. Callers that come while one is being made share how that ends.
@@ -103,7 +82,9 @@ impl Link {
         }
         let result = self.connect().await;
         line.note(&result);
-        self.wake.send_replace(());
+        if result.is_ok() {
+            self.wake.send_replace(());
+        }
         result
     }
 

@@ -81,7 +81,7 @@ impl Link {
         for group in cursors.chunks(MAX_ATTACH) {
             connection.exchange().keep();
             match connection
-                .call(attach(connection.nonce(), group), done)
+                .call(|connection| (attach(connection.nonce(), group), done))
                 .await
             {
                 Err(error) if is_lasting(&error) => self.sift(connection, group).await?,
@@ -98,8 +98,11 @@ impl Link {
         group: &[MailboxCursor],
     ) -> Result<(), TransportError> {
         for cursor in group {
-            let request = attach(connection.nonce(), slice::from_ref(cursor));
-            match connection.call(request, done).await {
+            let alone = slice::from_ref(cursor);
+            match connection
+                .call(|connection| (attach(connection.nonce(), alone), done))
+                .await
+            {
                 Err(error) if is_lasting(&error) => {
                     lock(&self.inbox).refuse(&cursor.owner.mailbox(), error);
                 }
