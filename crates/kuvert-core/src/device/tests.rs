@@ -1,1 +1,753 @@
+//! Devices against each other, over stores that check every version and reload after every step.
 
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use kuvert_wire::frame::MAX_BODY;
+use kuvert_wire::{
+    AccountKey, Control, Decode, DeviceId, Encode, FrameType, InitPrefix, MessageId, Receipt,
+    Timestamp,
+};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+
+use super::*;
+use crate::error::ProtocolError;
+use crate::limits::{INACTIVE_AGE, MAX_TAKEOVERS, UNANSWERED_AGE};
+use crate::prekey::VerifiedBundle;
+use crate::record::{Change, Key, Record};
+use crate::session::Status;
+
+/// A store in memory that is strict about versions.
+#[derive(Clone, Default, PartialEq, Debug)]
+struct Records(BTreeMap<Key, Record>);
+
+impl Records {
+    fn apply(&mut self, changes: &crate::Changes) -> Result<(), ProtocolError> {
+        for change in changes.iter() {
+            let version = self
+                .0
+                .get(change.key())
+                .map_or(Version::ABSENT, |r| r.version);
+            assert_eq!(version, change.expected(), "{change:?}");
+            match change {
+                Change::Put {
+                    key,
+                    expected,
+                    value,
+                } => {
+                    let (version, value) = (expected.next(), value.clone());
+                    self.0.insert(
+                        key.clone(),
+                        Record {
+                            key: key.clone(),
+                            version,
+                            value,
+                        },
+                    );
+                }
+                Change::Delete { key, .. } => drop(self.0.remove(key)),
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Party {
+    device: Device,
+    store: Records,
+    rng: ChaCha20Rng,
+    now: Timestamp,
+}
+
+impl Party {
+    fn new(seed: u64) -> Self {
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let mut store = Records::default();
+        let device = Device::create(now, &mut rng)
+            .commit(|c| store.apply(c))
+            .expect("stored");
+        Self {
+            device,
+            store,
+            rng,
+            now,
+        }
+    }
+
+    /// The device as its records have it.
+    fn reload(&mut self) {
+        let records: Vec<_> = self.store.0.values().cloned().collect();
+        self.device = Device::load(records).expect("its own records");
+    }
+
+    fn bundle(&mut self, with_one_time: bool) -> VerifiedBundle {
+        let account = self.device.account_id();
+        let step = self.device.bundle(with_one_time, self.now, &mut self.rng);
+        let bundle = step.commit(|c| self.store.apply(c)).expect("stored");
+        self.reload();
+        VerifiedBundle::verify(bundle, &account, self.now).expect("a good bundle")
+    }
+
+    fn initiate(&mut self, bundle: &VerifiedBundle) -> Result<DeviceId, ProtocolError> {
+        let step = self.device.initiate(bundle, self.now, &mut self.rng)?;
+        let peer = step.commit(|c| self.store.apply(c))?;
+        self.reload();
+        Ok(peer)
+    }
+
+    fn send(&mut self, peer: &DeviceId, text: &str) -> Vec<u8> {
+        self.try_send(peer, &Content::text(text)).expect("can send")
+    }
+
+    fn try_send(&mut self, peer: &DeviceId, content: &Content) -> Result<Vec<u8>, ProtocolError> {
+        let step = self
+            .device
+            .encrypt(peer, content, self.now, &mut self.rng)?;
+        let outgoing = step.commit(|c| self.store.apply(c))?;
+        self.reload();
+        Ok(outgoing.envelope)
+    }
+
+    fn receive(&mut self, envelope: &[u8]) -> Result<Received, ProtocolError> {
+        let before = self.store.clone();
+        let step = self.device.decrypt(envelope, self.now, &mut self.rng);
+        let received = step.and_then(|step| step.commit(|c| self.store.apply(c)));
+        assert!(
+            received.is_ok() || self.store == before,
+            "an error changed the state"
+        );
+        self.reload();
+        received
+    }
+
+    fn hears(&mut self, envelope: &[u8], text: &str) -> Received {
+        let received = self.receive(envelope).expect("opens");
+        assert_eq!(core::str::from_utf8(&received.frame.body), Ok(text));
+        received
+    }
+
+    fn id(&self) -> DeviceId {
+        *self.device.device_id()
+    }
+
+    fn status_with(&self, peer: &DeviceId) -> Option<Status> {
+        Some(self.device.peer(peer)?.active()?.status)
+    }
+}
+
+/// Alice has begun a session with Bob and nothing has been sent yet.
+fn begun(with_one_time: bool) -> (Party, Party) {
+    let (mut alice, mut bob) = (Party::new(1), Party::new(2));
+    let bundle = bob.bundle(with_one_time);
+    alice.initiate(&bundle).expect("begins");
+    (alice, bob)
+}
+
+/// Both have heard each other.
+fn established() -> (Party, Party) {
+    let (mut alice, mut bob) = begun(true);
+    let hello = alice.send(&bob.id(), "hello");
+    bob.hears(&hello, "hello");
+    let answer = bob.send(&alice.id(), "answer");
+    alice.hears(&answer, "answer");
+    (alice, bob)
+}
+
+#[test]
+fn two_people_talk() {
+    let (mut alice, mut bob) = established();
+    for round in 0..30 {
+        let text = alloc::format!("message {round}");
+        let there = alice.send(&bob.id(), &text);
+        assert!(!bob.hears(&there, &text).begins_session);
+        let back = bob.send(&alice.id(), &text);
+        assert_eq!(alice.hears(&back, &text).account, *bob.device.account_key());
+    }
+}
+
+#[test]
+fn the_prefix_is_repeated_until_the_first_answer() {
+    let (mut alice, mut bob) = begun(true);
+    let sent: Vec<_> = (0..5)
+        .map(|n| alice.send(&bob.id(), &alloc::format!("{n}")))
+        .collect();
+    assert!(
+        sent.iter()
+            .all(|envelope| envelope.len() == 563 + InitPrefix::LEN)
+    );
+    for (n, envelope) in sent.iter().enumerate().rev() {
+        let received = bob.hears(envelope, &alloc::format!("{n}"));
+        assert_eq!(received.begins_session, n == 4);
+    }
+    assert_eq!(bob.device.sessions().count(), 1);
+    assert_eq!(alice.status_with(&bob.id()), Some(Status::AwaitingReply));
+    let answer = bob.send(&alice.id(), "answer");
+    alice.hears(&answer, "answer");
+    assert_eq!(alice.status_with(&bob.id()), Some(Status::Established));
+    assert_eq!(alice.send(&bob.id(), "later").len(), 563);
+}
+
+#[test]
+fn a_one_time_prekey_is_erased_by_its_first_use() {
+    let (mut alice, mut bob) = begun(true);
+    assert_eq!(bob.device.one_time_count(), 1);
+    let hello = alice.send(&bob.id(), "hello");
+    bob.hears(&hello, "hello");
+    assert_eq!(bob.device.one_time_count(), 0);
+}
+
+#[test]
+fn a_weak_start_is_marked_until_the_first_round_trip() {
+    let (mut alice, mut bob) = begun(false);
+    let weak = |party: &Party| party.device.sessions().all(|session| session.weak_start);
+    let hello = alice.send(&bob.id(), "hello");
+    bob.hears(&hello, "hello");
+    assert!(weak(&alice) && weak(&bob));
+    let answer = bob.send(&alice.id(), "answer");
+    alice.hears(&answer, "answer");
+    assert!(!weak(&alice) && weak(&bob));
+    let third = alice.send(&bob.id(), "third");
+    bob.hears(&third, "third");
+    assert!(!weak(&bob));
+}
+
+#[test]
+fn every_flipped_byte_is_refused_and_changes_nothing() {
+    let (mut alice, mut bob) = begun(true);
+    let first = alice.send(&bob.id(), "first");
+    let refuses_all = |bob: &mut Party, envelope: &[u8]| {
+        for at in (0..envelope.len()).step_by(7).chain(0..20) {
+            let mut bad = envelope.to_vec();
+            bad[at] ^= 1 << (at % 8);
+            assert!(bob.receive(&bad).is_err(), "byte {at}");
+        }
+    };
+    refuses_all(&mut bob, &first);
+    bob.hears(&first, "first");
+    let repeated = alice.send(&bob.id(), "repeated prefix");
+    refuses_all(&mut bob, &repeated);
+    bob.hears(&repeated, "repeated prefix");
+}
+
+#[test]
+fn both_begin_at_once_and_no_message_is_lost() {
+    let (mut alice, mut bob) = (Party::new(1), Party::new(2));
+    let (for_alice, for_bob) = (bob.bundle(true), alice.bundle(true));
+    alice.initiate(&for_alice).expect("begins");
+    bob.initiate(&for_bob).expect("begins");
+    let (alice_id, bob_id) = (alice.id(), bob.id());
+    let from_alice: Vec<_> = (0..3)
+        .map(|n| alice.send(&bob_id, &alloc::format!("{n}")))
+        .collect();
+    let from_bob: Vec<_> = (0..3)
+        .map(|n| bob.send(&alice_id, &alloc::format!("{n}")))
+        .collect();
+    for (n, (a, b)) in from_alice.iter().zip(&from_bob).enumerate() {
+        bob.hears(a, &alloc::format!("{n}"));
+        alice.hears(b, &alloc::format!("{n}"));
+    }
+    let active = |party: &Party, peer: &DeviceId| {
+        party
+            .device
+            .peer(peer)
+            .and_then(|peer| peer.active())
+            .map(|session| session.session)
+    };
+    assert_eq!(active(&alice, &bob_id), active(&bob, &alice_id));
+    let later = alice.send(&bob_id, "later");
+    bob.hears(&later, "later");
+    let back = bob.send(&alice_id, "back");
+    alice.hears(&back, "back");
+}
+
+/// AGR-7
+#[test]
+fn a_first_message_that_does_not_open_erases_no_prekey() {
+    let (mut alice, mut bob) = begun(true);
+    let mut envelope = alice.send(&bob.id(), "hello");
+    let last = envelope.len() - 1;
+    envelope[last] ^= 1;
+    assert_eq!(bob.receive(&envelope), Err(ProtocolError::Undecryptable));
+    envelope[2 + InitPrefix::LEN] ^= 1;
+    assert_eq!(bob.receive(&envelope), Err(ProtocolError::Undecryptable));
+    assert_eq!(bob.device.one_time_count(), 1);
+    envelope[2 + InitPrefix::LEN] ^= 1;
+    envelope[last] ^= 1;
+    bob.hears(&envelope, "hello");
+}
+
+/// AGR-2 AGR-3 AGR-8
+#[test]
+fn a_replayed_first_message_makes_no_second_session() {
+    for (with_one_time, error) in [
+        (true, ProtocolError::UnknownPrekey),
+        (false, ProtocolError::Duplicate),
+    ] {
+        let (mut alice, mut bob) = begun(with_one_time);
+        let hello = alice.send(&bob.id(), "hello");
+        bob.hears(&hello, "hello");
+        assert_eq!(bob.receive(&hello), Err(ProtocolError::Duplicate));
+        let peer = alice.id();
+        let step = bob.device.close(&peer).expect("known");
+        step.commit(|c| bob.store.apply(c)).expect("stored");
+        bob.reload();
+        assert_eq!(bob.receive(&hello), Err(error));
+        assert_eq!(bob.device.sessions().count(), 0);
+    }
+}
+
+/// AGR-9
+#[test]
+fn a_repeated_prefix_is_the_one_that_began_the_session() {
+    let (mut alice, mut bob) = begun(true);
+    let hello = alice.send(&bob.id(), "hello");
+    bob.hears(&hello, "hello");
+    let mut again = alice.send(&bob.id(), "again");
+    for at in [4, 8, 2 + InitPrefix::LEN - 1] {
+        again[at] ^= 1;
+        assert_eq!(
+            bob.receive(&again),
+            Err(ProtocolError::Undecryptable),
+            "byte {at}"
+        );
+        again[at] ^= 1;
+    }
+    bob.hears(&again, "again");
+}
+
+/// IDN-3
+#[test]
+fn a_device_under_another_account_is_refused() {
+    let (mut alice, mut bob) = established();
+    let bundle = bob.bundle(true);
+    let id = bob.id();
+    let peer = &mut alice.device.peers.get_mut(&id).expect("known").value;
+    peer.cert.account_key = AccountKey::from_bytes([9; 32]);
+    let refused = alice.device.initiate(&bundle, alice.now, &mut alice.rng);
+    assert_eq!(refused.err(), Some(ProtocolError::IdentityChanged));
+}
+
+#[test]
+fn the_pin_holds_for_first_messages_too() {
+    let (mut alice, mut bob) = established();
+    let bundle = bob.bundle(true);
+    alice.initiate(&bundle).expect("begins");
+    let hello = alice.send(&bob.id(), "hello");
+    let id = alice.id();
+    let peer = &mut bob.device.peers.get_mut(&id).expect("known").value;
+    peer.cert.account_key = AccountKey::from_bytes([9; 32]);
+    let refused = bob.device.decrypt(&hello, bob.now, &mut bob.rng);
+    assert_eq!(refused.err(), Some(ProtocolError::IdentityChanged));
+}
+
+/// IDN-6
+#[test]
+fn nobody_talks_to_themselves() {
+    let mut alice = Party::new(1);
+    let bundle = alice.bundle(true);
+    assert_eq!(alice.initiate(&bundle), Err(ProtocolError::BadKey));
+}
+
+#[test]
+fn own_envelopes_sent_back_are_refused() {
+    let (mut alice, bob) = begun(true);
+    let hello = alice.send(&bob.id(), "hello");
+    assert_eq!(alice.receive(&hello), Err(ProtocolError::UnknownPrekey));
+    let (mut alice, bob) = established();
+    let later = alice.send(&bob.id(), "later");
+    assert_eq!(alice.receive(&later), Err(ProtocolError::Undecryptable));
+}
+
+fn body(frame_type: FrameType, body: &[u8]) -> Content {
+    let mut content = Content::text("");
+    content.frame_type = frame_type;
+    content.body = zeroize::Zeroizing::new(body.to_vec());
+    content
+}
+
+/// MSG-9
+#[test]
+fn a_body_follows_the_layout_of_its_type() {
+    let bad = [
+        body(FrameType::Message, &[0xff, 0xfe]),
+        body(FrameType::Receipt, &[1, 0]),
+        body(FrameType::Control, &[99]),
+        body(FrameType::Control, &[]),
+    ];
+    for content in bad {
+        let (mut alice, mut bob) = established();
+        let envelope = alice.try_send(&bob.id(), &content).expect("can send");
+        assert_eq!(bob.receive(&envelope), Err(ProtocolError::Malformed));
+        let later = alice.send(&bob.id(), "later");
+        bob.hears(&later, "later");
+    }
+}
+
+/// MSG-11
+#[test]
+fn a_text_that_does_not_fit_is_refused_and_nothing_is_spent() {
+    let (mut alice, mut bob) = established();
+    let text: String = core::iter::repeat_n('x', MAX_BODY + 1).collect();
+    let refused = alice.try_send(&bob.id(), &Content::text(&text));
+    assert_eq!(refused, Err(ProtocolError::TooLarge));
+    let envelope = alice.send(&bob.id(), &text[1..]);
+    bob.hears(&envelope, &text[1..]);
+}
+
+/// MSG-12
+#[test]
+fn a_peer_takes_over_five_times_a_day() {
+    let (mut alice, mut bob) = established();
+    for takeover in 0..=MAX_TAKEOVERS {
+        let bundle = bob.bundle(true);
+        alice.initiate(&bundle).expect("begins");
+        let envelope = alice.send(&bob.id(), "again");
+        if takeover < MAX_TAKEOVERS {
+            bob.hears(&envelope, "again");
+            let answer = bob.send(&alice.id(), "answer");
+            alice.hears(&answer, "answer");
+        } else {
+            assert_eq!(bob.receive(&envelope), Err(ProtocolError::TooManySessions));
+            bob.now = bob.now.saturating_add(Duration::from_secs(25 * 3600));
+            bob.hears(&envelope, "again");
+        }
+    }
+}
+
+/// MSG-13
+#[test]
+fn an_inactive_session_does_not_send_but_receives() {
+    let (mut alice, mut bob) = established();
+    let late = bob.send(&alice.id(), "late");
+    let bundle = bob.bundle(true);
+    let id = bob.id();
+    let old = alice
+        .device
+        .peer(&id)
+        .and_then(|peer| peer.active())
+        .expect("active")
+        .session;
+    alice.initiate(&bundle).expect("begins");
+    alice.hears(&late, "late");
+    let session = &alice.device.sessions[&old].value;
+    assert_eq!(session.head.status, Status::Inactive);
+    let frame = kuvert_wire::Frame {
+        frame_type: FrameType::Message,
+        sent: alice.now,
+        message_id: MessageId::from_bytes([0; 16]),
+        expire_seconds: 0,
+        body: vec![],
+    };
+    let refused = session.seal(&frame, alice.now, &mut alice.rng).err();
+    assert_eq!(refused, Some(ProtocolError::NoSession));
+}
+
+/// MSG-14
+#[test]
+fn a_closed_session_neither_sends_nor_receives() {
+    let (mut alice, mut bob) = established();
+    let late = alice.send(&bob.id(), "late");
+    let close = alice
+        .try_send(&bob.id(), &Content::control(&Control::Close))
+        .expect("can send");
+    assert_eq!(
+        bob.receive(&close).expect("opens").ended,
+        Some(SessionEnd::ByPeer)
+    );
+    assert_eq!(bob.receive(&late), Err(ProtocolError::Undecryptable));
+    let refused = bob.try_send(&alice.id(), &Content::text("answer"));
+    assert_eq!(refused, Err(ProtocolError::Closed));
+    assert!(
+        bob.store
+            .0
+            .keys()
+            .all(|key| !key.as_str().starts_with("session/"))
+    );
+}
+
+#[test]
+fn an_unknown_peer_has_no_session() {
+    let mut alice = Party::new(1);
+    let stranger = DeviceId::from_bytes([7; 16]);
+    let refused = alice.try_send(&stranger, &Content::text("hello"));
+    assert_eq!(refused, Err(ProtocolError::NoSession));
+}
+
+#[test]
+fn sessions_end_when_their_time_is_over() {
+    let (mut alice, bob) = begun(true);
+    alice.now = alice
+        .now
+        .saturating_add(UNANSWERED_AGE)
+        .saturating_add(Duration::from_secs(1));
+    let refused = alice.try_send(&bob.id(), &Content::text("hello"));
+    assert_eq!(refused, Err(ProtocolError::Closed));
+    alice
+        .device
+        .tidy(alice.now)
+        .commit(|c| alice.store.apply(c))
+        .expect("stored");
+    alice.reload();
+    assert_eq!(alice.device.sessions().count(), 0);
+
+    let (mut alice, mut bob) = established();
+    alice.initiate(&bob.bundle(true)).expect("begins");
+    assert_eq!(alice.device.sessions().count(), 2);
+    alice.now = alice
+        .now
+        .saturating_add(INACTIVE_AGE)
+        .saturating_add(Duration::from_secs(1));
+    alice
+        .device
+        .tidy(alice.now)
+        .commit(|c| alice.store.apply(c))
+        .expect("stored");
+    alice.reload();
+    assert_eq!(
+        alice.device.sessions().count(),
+        0,
+        "one was inactive, one unanswered"
+    );
+}
+
+#[test]
+fn three_inactive_sessions_are_kept() {
+    let (mut alice, mut bob) = established();
+    for _ in 0..5 {
+        let bundle = bob.bundle(true);
+        alice.initiate(&bundle).expect("begins");
+        assert!(alice.device.sessions().count() <= 4);
+    }
+    assert_eq!(alice.device.sessions().count(), 4);
+}
+
+#[test]
+fn a_full_replay_cache_turns_the_medium_prekey() {
+    let (mut alice, mut bob) = begun(false);
+    let medium = *bob.device.mediums.keys().next().expect("has one");
+    for n in 0..u64::try_from(crate::limits::MAX_REPLAY_CACHE).expect("fits") {
+        let mut init = [0; 32];
+        init[..8].copy_from_slice(&n.to_be_bytes());
+        let init = InitId::from_bytes(init);
+        bob.device
+            .step(vec![Effect::RememberInit(medium, init)], ())
+            .commit(|c| bob.store.apply(c))
+            .expect("stored");
+    }
+    let hello = alice.send(&bob.id(), "hello");
+    bob.hears(&hello, "hello");
+    assert!(bob.device.replays.is_empty());
+    assert!(!bob.device.mediums.contains_key(&medium));
+    assert!(
+        bob.device.is_publishing_due(100, bob.now),
+        "the new one has to be published"
+    );
+}
+
+#[test]
+fn prekeys_are_kept_in_stock() {
+    let mut bob = Party::new(2);
+    assert!(bob.device.is_publishing_due(100, bob.now));
+    let upload = bob.device.prekeys(0, bob.now, &mut bob.rng);
+    let upload = upload.commit(|c| bob.store.apply(c)).expect("stored");
+    assert_eq!(upload.one_time.len(), 100);
+    bob.device
+        .published(upload.medium.id)
+        .commit(|c| bob.store.apply(c))
+        .expect("stored");
+    bob.reload();
+    assert!(!bob.device.is_publishing_due(25, bob.now));
+    assert!(bob.device.is_publishing_due(24, bob.now));
+    for _ in 0..3 {
+        let upload = bob.device.prekeys(0, bob.now, &mut bob.rng);
+        upload.commit(|c| bob.store.apply(c)).expect("stored");
+        bob.reload();
+    }
+    assert_eq!(bob.device.one_time_count(), 200);
+
+    bob.now = bob.now.saturating_add(Duration::from_secs(8 * 86_400));
+    assert!(bob.device.is_publishing_due(100, bob.now));
+    let turned = bob.device.prekeys(100, bob.now, &mut bob.rng);
+    let turned = turned.commit(|c| bob.store.apply(c)).expect("stored");
+    assert_ne!(turned.medium.id, upload.medium.id);
+    assert!(turned.one_time.is_empty());
+    bob.now = bob.now.saturating_add(Duration::from_secs(37 * 86_400));
+    bob.device
+        .tidy(bob.now)
+        .commit(|c| bob.store.apply(c))
+        .expect("stored");
+    bob.reload();
+    assert!(!bob.device.mediums.contains_key(&upload.medium.id));
+}
+
+#[test]
+fn mailboxes_are_named_inside_the_session() {
+    let (mut alice, mut bob) = established();
+    let (alice_id, bob_id) = (alice.id(), bob.id());
+    assert!(alice.device.is_announcement_due(&bob_id, alice.now));
+    let step =
+        alice
+            .device
+            .announce_mailbox(&bob_id, "ws://127.0.0.1:9", alice.now, &mut alice.rng);
+    let outgoing = step
+        .expect("can send")
+        .commit(|c| alice.store.apply(c))
+        .expect("stored");
+    alice.reload();
+    assert!(!alice.device.is_announcement_due(&bob_id, alice.now));
+    bob.receive(&outgoing.envelope).expect("opens");
+    let content = Content::text("to the mailbox");
+    let step = bob
+        .device
+        .encrypt(&alice_id, &content, bob.now, &mut bob.rng);
+    let outgoing = step
+        .expect("can send")
+        .commit(|c| bob.store.apply(c))
+        .expect("stored");
+    bob.reload();
+    assert_eq!(outgoing.route.relay, "ws://127.0.0.1:9");
+    let mailbox = alice
+        .device
+        .mailboxes()
+        .find(|m| m.peer == Some(bob_id))
+        .expect("has one");
+    assert_eq!(
+        crate::identity::mailbox_id(&mailbox.key),
+        outgoing.route.mailbox
+    );
+    let token = outgoing.route.token.expect("needs one");
+    assert!(
+        mailbox
+            .token_hashes()
+            .eq([crate::identity::token_id(&token)])
+    );
+    assert!(
+        alice
+            .device
+            .sign_for_relay(&mailbox.key, b"a request")
+            .is_some()
+    );
+    assert!(
+        bob.device
+            .sign_for_relay(&mailbox.key, b"a request")
+            .is_none()
+    );
+
+    alice.now = alice.now.saturating_add(Duration::from_secs(8 * 86_400));
+    assert!(alice.device.is_announcement_due(&bob_id, alice.now));
+    let step =
+        alice
+            .device
+            .announce_mailbox(&bob_id, "ws://127.0.0.1:9", alice.now, &mut alice.rng);
+    step.expect("can send")
+        .commit(|c| alice.store.apply(c))
+        .expect("stored");
+    alice.reload();
+    assert_eq!(
+        alice
+            .device
+            .mailboxes()
+            .filter(|m| m.peer == Some(bob_id))
+            .count(),
+        2
+    );
+}
+
+#[test]
+fn healing_turns_the_post_quantum_ratchet_in_a_few_messages() {
+    let (mut alice, mut bob) = established();
+    let (alice_id, bob_id) = (alice.id(), bob.id());
+    for (party, peer) in [(&mut alice, bob_id), (&mut bob, alice_id)] {
+        let step = party
+            .device
+            .heal(&peer, party.now, &mut party.rng)
+            .expect("can send");
+        drop(step);
+    }
+    for _ in 0..3 {
+        for turn in [true, false] {
+            let (from, to, peer) = if turn {
+                (&mut alice, &mut bob, bob_id)
+            } else {
+                (&mut bob, &mut alice, alice_id)
+            };
+            let step = from
+                .device
+                .heal(&peer, from.now, &mut from.rng)
+                .expect("can send");
+            let outgoing = step.commit(|c| from.store.apply(c)).expect("stored");
+            from.reload();
+            to.receive(&outgoing.envelope).expect("opens");
+        }
+    }
+    let mixed = |party: &Party| party.device.sessions().map(|s| s.ratchet.pq_mixed).max();
+    assert!(mixed(&alice) >= Some(1));
+    assert!(mixed(&bob) >= Some(1));
+}
+
+#[test]
+fn the_same_randomness_gives_the_same_bytes() {
+    let run = || {
+        let (mut alice, mut bob) = established();
+        let there = alice.send(&bob.id(), "tea");
+        bob.hears(&there, "tea");
+        (there, bob.store)
+    };
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn receipts_are_delivered_whole() {
+    let (mut alice, mut bob) = established();
+    let receipt = Receipt {
+        read: false,
+        message_ids: vec![MessageId::from_bytes([3; 16])],
+    };
+    let envelope = alice
+        .try_send(&bob.id(), &Content::receipt(&receipt))
+        .expect("can send");
+    let received = bob.receive(&envelope).expect("opens");
+    assert_eq!(Receipt::decode(&received.frame.body), Ok(receipt));
+    assert_eq!(Received::decode(&received.encode()), Ok(received));
+}
+
+#[test]
+fn a_damaged_record_is_named_and_nothing_is_made_in_its_place() {
+    let (alice, _) = established();
+    for (key, record) in &alice.store.0 {
+        let others = alice
+            .store
+            .0
+            .values()
+            .filter(|other| other.key != *key)
+            .cloned();
+        let mut bad = record.clone();
+        bad.value.truncate(record.value.len() - 1);
+        let unreadable = LoadError::Unreadable { key: key.clone() };
+        let records: Vec<_> = others.chain([bad]).collect();
+        assert_eq!(Device::load(records).err(), Some(unreadable));
+    }
+    assert_eq!(Device::load([]).err(), Some(LoadError::Absent));
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let (mut alice, bob) = established();
+    let text = alloc::format!("{:?}", alice.device);
+    let step = alice
+        .device
+        .encrypt(&bob.id(), &Content::text("tea"), alice.now, &mut alice.rng);
+    let text = alloc::format!("{text} {:?}", step.expect("can send"));
+    for record in alice.store.0.values() {
+        for window in record.value.windows(16).step_by(16) {
+            let hex: String = window.iter().map(|b| alloc::format!("{b:02x}")).collect();
+            assert!(!text.contains(&hex), "{}", record.key);
+        }
+    }
+    assert!(!text.contains("tea"));
+}

@@ -14,7 +14,7 @@ use kuvert_wire::header::BURST_HEADER_LEN;
 use kuvert_wire::{Decode, DecodeError, Encode, Header, RatchetPublicKey, SessionId};
 
 use crate::crypto::aead::{self, TAG_LEN};
-use crate::crypto::kdf::{Expander, Label, expand, extract};
+use crate::crypto::kdf::{Expander, Label, extract};
 use crate::secret::Secret;
 
 /// RK: takes in Diffie-Hellman results and post-quantum secrets.
@@ -120,8 +120,3 @@ macro_rules! duplicate {
     )*};
 }
 duplicate!(RootKey, ChainKey, HeaderKey);
-
-/// The franking key of a message key and salt: `XL(MK, "msg-frank", salt, 32)`.
-pub(crate) fn franking_key(key: &MessageKey, salt: &[u8; 16]) -> Secret<32> {
-    expand(&key.0, Label::MSG_FRANK, &[salt])
-}
