@@ -17,8 +17,8 @@ pub struct Mailbox {
     pub key: MailboxKey,
     /// The peer that it is for; `None` for the front door.
     pub peer: Option<DeviceId>,
-    /// The token that the peer posts with.
-    token: Option<DeliveryToken>,
+    /// The token that the peer posts with; `None` for the front door, which is open to all.
+    pub token: Option<DeliveryToken>,
 }
 
 impl Mailbox {
