@@ -1,4 +1,5 @@
 //! The directory as owners and initiators find it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! The program: what it prints, how it ends, and what survives when it is killed.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Clients that speak nonsense, too much, too little or not at all: the relay ends them and serves everyone else.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

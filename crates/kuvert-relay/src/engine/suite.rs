@@ -2,6 +2,7 @@
 //!
 //! One alphabet of events plays on both through the rules; after each event the answers are compared, and at the end all
 //! that can be seen from outside.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! Keys and signed structures of people who do not exist. Everything is made from small numbers, so that a test that
 //! fails once fails again.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(dead_code, reason = "each test program uses some of it")]
 
 use ed25519_dalek::{Signer, SigningKey};
