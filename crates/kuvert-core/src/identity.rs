@@ -200,6 +200,8 @@ impl IdentityKeyPair {
 
     /// Three seeds of 32 bytes and the certificate, 273 bytes, for sealed storage.
     pub(crate) fn encode_into(&self, out: &mut Vec<u8>) {
+        // First: growing midway would leave secrets behind in the old allocation.
+        out.reserve(3 * 32 + DeviceCert::LEN);
         out.extend_from_slice(self.account.seed());
         out.extend_from_slice(self.device.seed());
         out.extend_from_slice(self.identity.secret().expose());

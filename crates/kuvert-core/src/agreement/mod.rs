@@ -22,7 +22,7 @@ mod schedule;
 
 use kuvert_wire::{InitId, InitPrefix, SessionId};
 
-pub(crate) use initiator::{Initiated, initiate};
+pub(crate) use initiator::initiate;
 pub(crate) use responder::{Responded, respond};
 #[cfg(any(test, feature = "hazmat"))]
 pub(crate) use schedule::{FirstSecrets, SecondSecrets, Th1Input, schedule_with};

@@ -4,6 +4,7 @@ use kuvert_wire::{Decode, Encode, EphemeralKey, InitPrefix, PrekeyBundle, Timest
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use super::initiator::Initiated;
 use super::*;
 use crate::identity::IdentityKeyPair;
 use crate::prekey::{MediumPrekeyPair, OneTimePrekeyPair, VerifiedBundle};

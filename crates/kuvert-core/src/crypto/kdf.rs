@@ -329,7 +329,10 @@ mod tests {
         use kuvert_wire::relay::proof::{ATTACH, OPEN_MAILBOX, PUBLISH, STOCK};
         for name in [OPEN_MAILBOX, ATTACH, PUBLISH, STOCK] {
             let encoded = kuvert_wire::label::label(name);
-            assert!(Label::ALL.iter().any(|label| label.bytes() == encoded), "{name}");
+            assert!(
+                Label::ALL.iter().any(|label| label.bytes() == encoded),
+                "{name}"
+            );
         }
     }
 

@@ -73,11 +73,6 @@ macro_rules! parameter_set {
                     take(&mut shared)
                 }
 
-                /// A second copy, for a step that works on a copy of the state.
-                pub(crate) fn duplicate(&self) -> Self {
-                    Self(self.0.duplicate())
-                }
-
                 /// Expands the seed, lends both halves to `work` and wipes the private one.
                 fn with_key_pair<T>(
                     &self,

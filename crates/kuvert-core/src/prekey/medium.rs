@@ -79,6 +79,8 @@ impl MediumPrekeyPair {
 
     /// Private keys 96 and public part 1,684, for sealed storage.
     pub(crate) fn encode_into(&self, out: &mut Vec<u8>) {
+        // First: growing midway would leave secrets behind in the old allocation.
+        out.reserve(Self::LEN);
         self.secrets.encode_into(out);
         self.public.encode_into(out);
     }

@@ -21,7 +21,7 @@ pub(crate) struct OneTimePrekeyPair {
 
 impl OneTimePrekeyPair {
     /// Stored length in bytes.
-    pub(crate) const LEN: usize = PrekeySecrets::LEN + OneTimePrekey::LEN;
+    const LEN: usize = PrekeySecrets::LEN + OneTimePrekey::LEN;
 
     /// A fresh prekey, signed by our device. Its id is random; whoever keeps prekeys draws again in
     /// the rare case that it is taken.
@@ -61,6 +61,8 @@ impl OneTimePrekeyPair {
 
     /// Private keys 96 and public part 1,668, for sealed storage.
     pub(crate) fn encode_into(&self, out: &mut Vec<u8>) {
+        // First: growing midway would leave secrets behind in the old allocation.
+        out.reserve(Self::LEN);
         self.secrets.encode_into(out);
         self.public.encode_into(out);
     }
