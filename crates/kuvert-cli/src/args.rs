@@ -112,7 +112,7 @@ pub(crate) struct Init {
 /// `kuvert address`
 #[derive(Debug, Args)]
 pub(crate) struct Address {
-    /// Also draw it as a QR code
+    /// Also draw it as a QR code (not with --plain)
     #[arg(long)]
     pub(crate) qr: bool,
 }

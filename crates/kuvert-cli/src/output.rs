@@ -11,12 +11,11 @@ use crate::exit::{Failure, Outcome};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     pub(crate) json: bool,
-    pub(crate) plain: bool,
 }
 
 impl Output {
-    pub(crate) fn new(global: &Global) -> Self {
-        Self { json: global.json, plain: global.plain }
+    pub(crate) const fn new(global: &Global) -> Self {
+        Self { json: global.json }
     }
 
     /// Prints one result: `object` with `--json`, else what `human` makes of it.

@@ -38,7 +38,7 @@ impl Session {
     /// Opens a home with a passphrase that is known.
     pub(crate) fn open_with(home: Home, passphrase: &str, output: Output) -> Outcome<Self> {
         let store = SqliteStore::open(home.database(), passphrase).map_err(|error| match error {
-            StoreError::NotFound => no_account(&home),
+            StoreError::NotFound { .. } => no_account(&home),
             other => Failure::from(other),
         })?;
         let client = Client::open(store, Relay::at)?;

@@ -11,7 +11,8 @@ use crate::session::Session;
 pub(crate) async fn run(global: &Global, args: &Address) -> Outcome {
     let session = Session::open(global)?;
     let address = session.client.address().to_string();
-    let picture = if args.qr && !global.json { Some(qr(&address)?) } else { None };
+    let draws = args.qr && !global.json && !global.plain;
+    let picture = draws.then(|| qr(&address)).transpose()?;
     session.output.show(&OwnAddress { address }, |own| match picture {
         Some(picture) => format!("{}\n\n{picture}", own.address),
         None => own.address.clone(),
@@ -23,11 +24,8 @@ pub(crate) async fn run(global: &Global, args: &Address) -> Outcome {
 fn qr(address: &str) -> Outcome<String> {
     let code = QrCode::new(address)
         .map_err(|error| Failure::failed(format!("cannot draw the address: {error}")))?;
-    let picture = code
-        .render::<unicode::Dense1x2>()
-        .dark_color(unicode::Dense1x2::Light)
-        .light_color(unicode::Dense1x2::Dark);
-    Ok(picture.build())
+    let (dark, light) = (unicode::Dense1x2::Light, unicode::Dense1x2::Dark);
+    Ok(code.render().dark_color(dark).light_color(light).build())
 }
 
 #[cfg(test)]

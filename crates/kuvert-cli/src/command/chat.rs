@@ -113,7 +113,7 @@ impl Chat {
         self.offline = true;
     }
 
-    async fn end(self, mut session: Session) -> Outcome {
+    async fn end(self, session: Session) -> Outcome {
         let queued = session.client.queued()?;
         if queued > 0 {
             session.output.note(format!("{queued} messages wait and go out with any later command."));

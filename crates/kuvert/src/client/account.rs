@@ -1,8 +1,9 @@
 //! Making an account, opening one.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
-use kuvert_core::Device;
+use kuvert_core::{Device, LoadError};
 use kuvert_store::Store;
 use kuvert_wire::{RelayUrl, Timestamp};
 
@@ -36,7 +37,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
             return Err(Error::AccountExists);
         }
         let mut random = OsRandom::new()?;
-        let device = Device::create(clock(), &mut random)?
+        let device = Device::create(clock(), &mut random)
             .also(record::insert(record::account_key(), account)?)
             .commit(|changes| store.apply(changes))?;
         Self::assemble(store, carrier, device, account, clock)
@@ -82,9 +83,9 @@ impl<S: Store, T: Carrier> Client<S, T> {
             unconfirmed: BTreeMap::new(),
             unconfirmed_count: 0,
             online: Default::default(),
+            device: Arc::new(Mutex::new(device)),
             store,
             carrier,
-            device,
             clock,
             unshown,
         })
@@ -98,5 +99,8 @@ fn home_of(account: &AccountRecord) -> Result<RelayUrl, Error> {
 
 /// All of the device's records, as of one moment.
 pub(super) fn load_device<S: Store>(store: &S) -> Result<Device, Error> {
-    Ok(Device::load(store.snapshot(Device::COLLECTIONS)?)?)
+    Device::load(store.snapshot(Device::COLLECTIONS)?).map_err(|error| match error {
+        LoadError::Unreadable { key } => record::damaged(&key),
+        _ => Error::NoAccount,
+    })
 }

@@ -6,7 +6,7 @@ use kuvert_core::safety_number::{SafetyNumber, SafetyNumberMatch};
 use kuvert_store::Store;
 use kuvert_wire::{AccountId, AccountKey, Address, RelayUrl, Timestamp};
 
-use super::Client;
+use super::{Client, lock};
 use crate::event::Sender;
 use crate::record::{self, ContactRecord, NameRecord, Versioned};
 use crate::{Carrier, Error, Petname};
@@ -128,7 +128,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     /// [`Error::NoKeysYet`] before [`Client::learn_keys`] or a session; [`Error::Store`].
     pub fn safety_number(&self, peer: AccountId) -> Result<SafetyNumber, Error> {
         let theirs = self.account_key_of(&peer)?.ok_or(Error::NoKeysYet)?;
-        Ok(SafetyNumber::between(self.device.account_key(), &theirs))
+        Ok(SafetyNumber::between(lock(&self.device).account_key(), &theirs))
     }
 
     /// Fetches and checks the account key of `peer`, if it is not known yet.
@@ -141,22 +141,21 @@ impl<S: Store, T: Carrier> Client<S, T> {
             return Ok(());
         }
         let bundle = self.fetch_bundle(&peer).await?;
-        self.remember_keys(&peer, &bundle)
+        self.remember_key(&peer, &bundle)
     }
 
-    pub(super) fn remember_keys(
+    pub(super) fn remember_key(
         &mut self,
         peer: &AccountId,
         bundle: &VerifiedBundle,
     ) -> Result<(), Error> {
-        let cert = bundle.cert().cert();
-        let keys = (Some(*cert.account_key.as_bytes()), Some(*cert.device_key.as_bytes()));
+        let key = Some(*bundle.cert().account_key().as_bytes());
         self.contend(|client| {
             let mut contact = client.contact_record(peer)?;
-            if (contact.value.account_key, contact.value.device_key) == keys {
+            if contact.value.account_key == key {
                 return Ok(());
             }
-            (contact.value.account_key, contact.value.device_key) = keys;
+            contact.value.account_key = key;
             client.apply([contact.put()?])
         })
     }
@@ -173,7 +172,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         matched: SafetyNumberMatch,
     ) -> Result<(), Error> {
         let theirs = self.account_key_of(&peer)?.ok_or(Error::NoKeysYet)?;
-        if !matched.is_between(self.device.account_key(), &theirs) {
+        if !matched.is_between(lock(&self.device).account_key(), &theirs) {
             return Err(Error::OtherSafetyNumber);
         }
         let now = self.now().as_millis();

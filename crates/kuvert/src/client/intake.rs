@@ -4,15 +4,16 @@
 //! relay told. What it says is filed in a second batch, which also ends its place in the inbox. A
 //! process that dies in between has lost nothing: the next one files it.
 
+use kuvert_core::identity::account_id;
 use kuvert_core::{Change, Changes, ProtocolError, Received, Record};
 use kuvert_store::Store;
 use kuvert_transport::Delivered;
 use kuvert_wire::{
-    AccountId, Control, Decode, Encode, Frame, FrameType, MessageId, Receipt, Timestamp,
+    AccountId, Control, Decode, Encode, FrameType, MessageId, Receipt, RelayUrl, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
-use super::Client;
+use super::{Client, lock};
 use crate::event::DeliveryState;
 use crate::record::{
     self, DroppedRecord, LogRecord, MessageRecord, Unshown, UnshownRecord, Versioned,
@@ -48,15 +49,17 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let (seq, counter) = self.reserve(1)?;
         let key = record::inbox_key(seq);
         let context = record::pack_context(&key, &InboxContext { at: now.as_millis() })?;
-        match self.device.decrypt(envelope, now, &mut self.random) {
+        let mut device = lock(&self.device);
+        let cause = match device.decrypt(envelope, now, &mut self.random) {
             Ok(step) => {
-                step.keep(key, &context)
-                    .also(counter)
-                    .commit(|changes| self.store.apply(changes))?;
-                Ok(())
+                let step = step.keep(key, &context).also(counter);
+                step.commit(|changes| self.store.apply(changes))?;
+                return Ok(());
             }
-            Err(cause) => self.count_drop(cause),
-        }
+            Err(cause) => cause,
+        };
+        drop(device);
+        self.count_drop(cause)
     }
 
     /// Nothing is said to anyone about an envelope that does not open.
@@ -81,41 +84,29 @@ impl<S: Store, T: Carrier> Client<S, T> {
     }
 
     fn file(&mut self, opened: &Opened) -> Result<(), Error> {
-        let peer = opened.received.account_id();
-        let frame = &opened.received.frame;
-        let mut changes = self.meet(&peer, opened)?;
+        let peer = account_id(&opened.received.account);
+        let mut changes = self.note_peer(&peer, opened)?;
         changes.push(opened.delete());
-        let event = match frame.frame_type {
+        let event = match opened.received.frame.frame_type {
             FrameType::Message => self.file_message(&peer, opened, &mut changes)?,
             FrameType::Receipt => self.file_receipt(&peer, opened, &mut changes)?,
-            FrameType::Control => {
-                self.file_control(&peer, frame, &mut changes)?;
-                None
-            }
-            _ => None, // types of later versions
+            _ => None, // control is about the peer; the others are of later versions
         };
         self.store.apply_relaxed(&Changes::of(changes))?;
         self.unshown.extend(event);
         Ok(())
     }
 
-    /// Notes who wrote, the first time.
-    fn meet(&self, peer: &AccountId, opened: &Opened) -> Result<Vec<Change>, Error> {
+    /// Notes who wrote, and at which relay it is at home.
+    fn note_peer(&self, peer: &AccountId, opened: &Opened) -> Result<Vec<Change>, Error> {
         let mut contact = self.contact_record(peer)?;
-        let known = (contact.value.account_key, contact.value.device_key);
+        let before = contact.value.clone();
         contact.value.account_key = Some(*opened.received.account.as_bytes());
-        contact.value.device_key = Some(*opened.received.device_key.as_bytes());
-        let is_news = known != (contact.value.account_key, contact.value.device_key);
-        let control = Control::decode(&opened.received.frame.body);
-        let is_control = opened.received.frame.frame_type == FrameType::Control;
-        if let (true, Ok(control)) = (is_control, control) {
-            let mut link = self.link(peer)?;
-            if let Some(relay) = self.note_their_mailbox(&mut link.value, &control) {
-                contact.value.relay.get_or_insert(relay.to_string());
-                return Ok(vec![contact.put()?, link.put()?]);
-            }
+        if contact.value.relay.is_none() {
+            let relay = opened.relay().filter(|relay| self.may_talk_to(relay));
+            contact.value.relay = relay.map(|relay| relay.to_string());
         }
-        if is_news { Ok(vec![contact.put()?]) } else { Ok(Vec::new()) }
+        if contact.value == before { Ok(Vec::new()) } else { Ok(vec![contact.put()?]) }
     }
 
     fn file_message(
@@ -200,6 +191,17 @@ impl Opened {
         let received = Received::decode(kept)
             .map_err(|_| record::damaged(&record.key))?;
         Ok(Self { at: Timestamp::from_millis(context.at), received, record })
+    }
+
+    /// The relay that a peer names as the place of its mailbox.
+    fn relay(&self) -> Option<RelayUrl> {
+        let frame = &self.received.frame;
+        match Control::decode(&frame.body) {
+            Ok(Control::Mailbox { relay, .. }) if frame.frame_type == FrameType::Control => {
+                relay.parse().ok()
+            }
+            _ => None,
+        }
     }
 
     fn delete(&self) -> Change {

@@ -18,6 +18,7 @@ mod intake;
 mod next;
 mod online;
 mod outbox;
+mod pending;
 mod receipts;
 mod route;
 mod send;
@@ -29,6 +30,7 @@ pub use send::MAX_TEXT_BYTES;
 pub use status::Status;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kuvert_core::{Change, Changes, Device};
 use kuvert_store::Store;
@@ -49,7 +51,8 @@ const MAX_ATTEMPTS: usize = 20;
 pub struct Client<S, T> {
     store: S,
     carrier: T,
-    device: Device,
+    /// Shared with the carrier, which asks it for signatures. Never locked across an `await`.
+    device: Arc<Mutex<Device>>,
     name: String,
     relay: RelayUrl,
     clock: fn() -> Timestamp,
@@ -71,7 +74,8 @@ pub struct Client<S, T> {
 
 impl<S, T> core::fmt::Debug for Client<S, T> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Client").field("account", &self.device.account_id()).finish_non_exhaustive()
+        let account = lock(&self.device).account_id();
+        f.debug_struct("Client").field("account", &account).finish_non_exhaustive()
     }
 }
 
@@ -85,13 +89,13 @@ impl<S: Store, T: Carrier> Client<S, T> {
     /// Own account id, 32 bytes.
     #[must_use]
     pub fn account(&self) -> AccountId {
-        self.device.account_id()
+        lock(&self.device).account_id()
     }
 
     /// This device's id, 16 bytes.
     #[must_use]
     pub fn device(&self) -> DeviceId {
-        self.device.device_id()
+        *lock(&self.device).device_id()
     }
 
     /// Own name, as given when the account was made. It is never sent.
@@ -120,7 +124,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
 
     /// Reads everything anew that others may have changed.
     fn reload(&mut self) -> Result<(), Error> {
-        self.device = account::load_device(&self.store)?;
+        *lock(&self.device) = account::load_device(&self.store)?;
         self.unshown = record::read_all(&self.store, record::UNSHOWN)?.into();
         Ok(())
     }
@@ -146,6 +150,11 @@ impl<S: Store, T: Carrier> Client<S, T> {
     fn account_record(store: &S) -> Result<Option<Versioned<AccountRecord>>, Error> {
         record::read(store, &record::account_key())
     }
+}
+
+/// The device. A panic elsewhere leaves it as it was: steps change it in one go or not at all.
+fn lock(device: &Mutex<Device>) -> MutexGuard<'_, Device> {
+    device.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The system's clock.

@@ -4,19 +4,19 @@ use std::collections::BTreeSet;
 
 use kuvert_core::PrekeyUpload;
 use kuvert_store::Store;
-use kuvert_transport::{MailboxCursor, Publication, Refusal, TransportError};
-use kuvert_wire::MailboxId;
+use kuvert_transport::{Publication, Refusal, TransportError};
+use kuvert_wire::MailboxKey;
 
-use super::Client;
+use super::{Client, lock};
 use crate::{Carrier, Error};
 
 /// What has been done at the home relay since this client was opened.
 #[derive(Debug, Default)]
 pub(super) struct Online {
-    /// The front door is read, and prekeys were looked after.
+    /// Prekeys were looked after, and what is too old was ended.
     pub(super) ready: bool,
-    /// Session mailboxes that are read.
-    pub(super) attached: BTreeSet<MailboxId>,
+    /// Mailboxes that are read.
+    pub(super) attached: BTreeSet<MailboxKey>,
 }
 
 impl<S: Store, T: Carrier> Client<S, T> {
@@ -33,18 +33,32 @@ impl<S: Store, T: Carrier> Client<S, T> {
             Err(TransportError::Refused { reason: Refusal::NotFound, .. }) => None,
             Err(error) => return Err(error.into()),
         };
-        let upload = self.contend(|client| client.prekeys_due(stock))?;
-        let Some(upload) = upload else { return Ok(()) };
-        let PrekeyUpload { cert, medium, one_time, .. } = upload;
+        let stock = stock.map_or(0, usize::from);
+        let Some(upload) = self.contend(|client| client.prekeys_due(stock))? else { return Ok(()) };
+        let PrekeyUpload { cert, medium, one_time } = upload;
+        let id = medium.id;
         self.carrier.publish(&front_door, &Publication { cert, medium, one_time }).await?;
-        Ok(())
+        self.contend(|client| {
+            let mut device = lock(&client.device);
+            Ok(device.published(id).commit(|changes| client.store.apply(changes))?)
+        })
     }
 
-    fn prekeys_due(&mut self, stock: Option<u16>) -> Result<Option<PrekeyUpload>, Error> {
-        let now = self.now();
-        let step = self.device.prekeys(stock.unwrap_or(0), now, &mut self.random)?;
-        let upload = step.commit(|changes| self.store.apply(changes))?;
-        Ok(Some(upload))
+    fn prekeys_due(&mut self, stock: usize) -> Result<Option<PrekeyUpload>, Error> {
+        let (now, mut device) = (self.now(), lock(&self.device));
+        if !device.is_publishing_due(stock, now) {
+            return Ok(None);
+        }
+        let step = device.prekeys(stock, now, &mut self.random);
+        Ok(Some(step.commit(|changes| self.store.apply(changes))?))
+    }
+
+    /// Ends what has lasted for too long: sessions without an answer, keys past their time.
+    fn tidy(&mut self) -> Result<(), Error> {
+        self.contend(|client| {
+            let (now, mut device) = (client.now(), lock(&client.device));
+            Ok(device.tidy(now).commit(|changes| client.store.apply(changes))?)
+        })
     }
 
     /// Goes online, if possible: `false` says that there is no connection, or not now.
@@ -56,12 +70,11 @@ impl<S: Store, T: Carrier> Client<S, T> {
         }
     }
 
-    /// Reads the front door and looks after the prekeys; once for each client.
+    /// Looks after the prekeys, once for each client, and reads all mailboxes.
     pub(super) async fn go_online(&mut self) -> Result<(), Error> {
         if !self.online.ready {
             self.publish_prekeys().await?;
-            let cursor = MailboxCursor { owner: self.front_door(), after: 0 };
-            self.carrier.attach(&[cursor]).await?;
+            self.tidy()?;
             self.online.ready = true;
         }
         self.open_mailboxes().await

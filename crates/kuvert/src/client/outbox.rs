@@ -7,13 +7,13 @@
 
 use std::collections::BTreeSet;
 
-use kuvert_core::{Change, Outgoing, Record};
+use kuvert_core::{Change, Content, Key, Outgoing, ProtocolError, Record};
 use kuvert_store::Store;
 use kuvert_transport::{Advice as TransportAdvice, Route, TransportError};
-use kuvert_wire::{AccountId, Decode, Frame, MessageId, PostId, RelayUrl};
+use kuvert_wire::{AccountId, Decode, PostId, RelayUrl};
 use serde::{Deserialize, Serialize};
 
-use super::Client;
+use super::{Client, lock};
 use crate::event::DeliveryState;
 use crate::record::{self, MessageRecord};
 use crate::{Carrier, Error};
@@ -23,7 +23,6 @@ use crate::{Carrier, Error};
 struct OutboxContext {
     account: [u8; 32],
     post: [u8; 16],
-    message: [u8; 16],
 }
 
 /// An envelope that waits for the relay.
@@ -31,8 +30,7 @@ struct Parcel {
     record: Record,
     peer: AccountId,
     post: PostId,
-    message: MessageId,
-    envelope: Vec<u8>,
+    outgoing: Outgoing,
 }
 
 /// What is not worth trying again in this round.
@@ -44,27 +42,45 @@ struct Blocked {
 }
 
 impl<S: Store, T: Carrier> Client<S, T> {
-    /// Seals a frame for `peer` into the outbox under `seq`, together with `changes`.
+    /// Seals `content` for `peer` into the outbox, together with `changes`.
     pub(super) fn seal(
         &mut self,
         peer: &AccountId,
-        frame: &Frame,
+        content: &Content,
+        mut changes: Vec<Change>,
+    ) -> Result<(), Error> {
+        let (seq, counter) = self.reserve(1)?;
+        changes.push(counter);
+        self.seal_as(seq, peer, content, changes)
+    }
+
+    /// The same under a number that is reserved by one of `changes`.
+    pub(super) fn seal_as(
+        &mut self,
         seq: u64,
+        peer: &AccountId,
+        content: &Content,
         changes: Vec<Change>,
     ) -> Result<(), Error> {
-        let session = self.sending_session(peer).ok_or(Error::UnknownPeer)?;
-        let context = OutboxContext {
-            account: *peer.as_bytes(),
-            post: self.random.bytes(),
-            message: *frame.message_id.as_bytes(),
-        };
-        let key = record::outbox_key(seq);
-        let context = record::pack_context(&key, &context)?;
-        let now = self.now();
-        let step = self.device.encrypt(&session.device, frame, now, &mut self.random)?;
-        let step = changes.into_iter().fold(step.keep(key, &context), |step, change| step.also(change));
+        let their = self.sending_to(peer).ok_or(ProtocolError::NoSession)?;
+        let (key, context) = self.outbox_place(peer, seq)?;
+        let (now, mut device) = (self.now(), lock(&self.device));
+        let step = device.encrypt(&their, content, now, &mut self.random)?.keep(key, &context);
+        let step = changes.into_iter().fold(step, |step, change| step.also(change));
         step.commit(|changes| self.store.apply(changes))?;
         Ok(())
+    }
+
+    /// Where an envelope for `peer` waits, and what posting has to know of it.
+    pub(super) fn outbox_place(
+        &mut self,
+        peer: &AccountId,
+        seq: u64,
+    ) -> Result<(Key, Vec<u8>), Error> {
+        let key = record::outbox_key(seq);
+        let context = OutboxContext { account: *peer.as_bytes(), post: self.random.bytes() };
+        let context = record::pack_context(&key, &context)?;
+        Ok((key, context))
     }
 
     /// Posts all that is in the outbox, as far as the relays take it.
@@ -80,7 +96,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     }
 
     async fn post_one(&mut self, parcel: Parcel, blocked: &mut Blocked) -> Result<(), Error> {
-        let Some(route) = self.route_to(&parcel.peer)? else {
+        let Some(route) = self.route_of(&parcel.peer, &parcel.outgoing)? else {
             blocked.peers.insert(parcel.peer);
             return Ok(());
         };
@@ -103,7 +119,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         blocked: &mut Blocked,
         first_error: TransportError,
     ) -> Result<(), Error> {
-        let Some(route) = self.front_door_of(&parcel.peer)? else {
+        let Some(route) = self.front_door_of(&parcel.peer, &parcel.outgoing)? else {
             blocked.peers.insert(parcel.peer);
             blocked.error = Some(first_error);
             return Ok(());
@@ -125,7 +141,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     ) -> Result<(), TransportError> {
         match &blocked.error {
             Some(error) if blocked.relays.contains(&route.relay) => Err(error.clone()),
-            _ => self.carrier.post(route, parcel.post, &parcel.envelope).await,
+            _ => self.carrier.post(route, parcel.post, &parcel.outgoing.envelope).await,
         }
     }
 
@@ -136,7 +152,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         }
         let (key, expected) = (parcel.record.key.clone(), parcel.record.version);
         let mut changes = vec![Change::Delete { key, expected }];
-        let key = record::message_key(&parcel.peer, &parcel.message);
+        let key = record::message_key(&parcel.peer, &parcel.outgoing.message_id);
         if let Some(mut message) = record::read::<MessageRecord, _>(&self.store, &key)?
             && message.value.state == DeliveryState::Queued
         {
@@ -156,7 +172,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let mut sealed = 0;
         for record in self.store.scan(record::OUTBOX)? {
             let parcel = Parcel::open(record)?;
-            let key = record::message_key(&parcel.peer, &parcel.message);
+            let key = record::message_key(&parcel.peer, &parcel.outgoing.message_id);
             sealed += usize::from(self.store.get(&key)?.is_some());
         }
         Ok(pending + sealed)
@@ -165,13 +181,12 @@ impl<S: Store, T: Carrier> Client<S, T> {
 
 impl Parcel {
     fn open(record: Record) -> Result<Self, Error> {
-        let (context, envelope) = record::unpack_kept::<OutboxContext>(&record)?;
-        let envelope = Outgoing::decode(envelope).map_err(|_| record::damaged(&record.key))?.envelope;
+        let (context, kept) = record::unpack_kept::<OutboxContext>(&record)?;
+        let outgoing = Outgoing::decode(kept).map_err(|_| record::damaged(&record.key))?;
         Ok(Self {
             peer: AccountId::from_bytes(context.account),
             post: PostId::from_bytes(context.post),
-            message: MessageId::from_bytes(context.message),
-            envelope,
+            outgoing,
             record,
         })
     }

@@ -5,9 +5,10 @@
 
 use core::time::Duration;
 
+use kuvert_core::Content;
 use kuvert_store::Store;
 use kuvert_wire::frame::MAX_RECEIPT;
-use kuvert_wire::{AccountId, Encode, FrameType, MessageId, Receipt, Timestamp};
+use kuvert_wire::{AccountId, MessageId, Receipt, Timestamp};
 
 use super::Client;
 use crate::record::{self, ReceiptRecord, Versioned};
@@ -55,19 +56,15 @@ impl<S: Store, T: Carrier> Client<S, T> {
     fn seal_receipt(&mut self, peer: &AccountId) -> Result<bool, Error> {
         let mut owed =
             record::read_or_new::<ReceiptRecord, _>(&self.store, record::receipt_key(peer))?;
-        let Some(session) = self.sending_session(peer) else { return Ok(false) };
-        if owed.value.ids.is_empty() {
+        if owed.value.ids.is_empty() || self.sending_to(peer).is_none() {
             return Ok(false);
         }
-        self.announce_if_due(peer, &session)?;
+        self.announce_if_due(peer)?;
         let count = owed.value.ids.len().min(MAX_RECEIPT);
         let message_ids = owed.value.ids.drain(..count).map(MessageId::from_bytes).collect();
-        let receipt = Receipt { read: false, message_ids };
-        let frame = self.new_frame(FrameType::Receipt, &receipt.encode());
-        let (seq, counter) = self.reserve(1)?;
-        let more = !owed.value.ids.is_empty();
-        self.seal(peer, &frame, seq, vec![owed.put()?, counter])?;
-        Ok(more)
+        let receipt = Content::receipt(&Receipt { read: false, message_ids });
+        self.seal(peer, &receipt, vec![owed.put()?])?;
+        Ok(!owed.value.ids.is_empty())
     }
 
     pub(super) fn is_receipt_due(&self) -> Result<bool, Error> {

@@ -1,133 +1,114 @@
 //! Where to write to a peer, and where it may write to us.
 //!
-//! A first message goes to the peer's front door. Then each side names a mailbox of its own for this
+//! A first message goes to the peer's front door. Then each side names a mailbox of its own for the
 //! session, by control 5, and writes to the one that the other named: the relay cannot link the two.
 
-use kuvert_core::identity::mailbox_id;
+use std::sync::Arc;
+
+use kuvert_core::{Mailbox, Outgoing};
 use kuvert_store::Store;
 use kuvert_transport::{MailboxCursor, MailboxOwner, Route};
-use kuvert_wire::{AccountId, Control, Encode, FrameType, MailboxKey, RelayUrl};
+use kuvert_wire::{AccountId, MailboxKey, RelayUrl, Signature};
 
-use super::Client;
-use super::sessions::LiveSession;
-use crate::record::{self, LinkRecord, OurMailbox, TheirMailbox, Versioned};
+use super::{Client, lock};
+use crate::record::{self, OpenedRecord};
 use crate::{Carrier, Error};
 
 impl<S: Store, T: Carrier> Client<S, T> {
-    /// Where envelopes for `peer` go now; `None` if no way is known.
-    pub(super) fn route_to(&self, peer: &AccountId) -> Result<Option<Route>, Error> {
-        let link = self.link(peer)?.value;
-        match link.theirs.as_ref().and_then(route_in) {
-            Some(route) => Ok(Some(route)),
-            None => self.front_door_of(peer),
-        }
+    /// The way that an envelope was sealed for; `None` if it is not known, or not acceptable.
+    pub(super) fn route_of(
+        &self,
+        peer: &AccountId,
+        outgoing: &Outgoing,
+    ) -> Result<Option<Route>, Error> {
+        let way = &outgoing.route;
+        let relay = match way.relay.as_str() {
+            "" => self.relay_known_of(peer)?,
+            named => named.parse().ok().filter(|relay| self.may_talk_to(relay)),
+        };
+        Ok(relay.map(|relay| Route { relay, mailbox: way.mailbox, token: way.token }))
     }
 
-    /// The mailbox of the peer's device, open to all.
-    pub(super) fn front_door_of(&self, peer: &AccountId) -> Result<Option<Route>, Error> {
-        let contact = self.contact_record(peer)?.value;
-        let relay = contact.relay.and_then(|text| text.parse().ok());
-        let device = contact.device_key.map(MailboxKey::from_bytes);
-        Ok(relay.zip(device).map(|(relay, key)| Route {
-            relay,
-            mailbox: mailbox_id(&key),
-            token: None,
-        }))
+    /// The mailbox of the peer's device that is open to all.
+    pub(super) fn front_door_of(
+        &self,
+        peer: &AccountId,
+        outgoing: &Outgoing,
+    ) -> Result<Option<Route>, Error> {
+        let mailbox = lock(&self.device).peer(&outgoing.peer).map(|view| view.front_door());
+        let ends = self.relay_known_of(peer)?.zip(mailbox);
+        Ok(ends.map(|(relay, mailbox)| Route { relay, mailbox, token: None }))
+    }
+
+    /// The relay at which a peer keeps its front door, if it is known.
+    fn relay_known_of(&self, peer: &AccountId) -> Result<Option<RelayUrl>, Error> {
+        let relay = self.contact_record(peer)?.value.relay;
+        Ok(relay.and_then(|text| text.parse().ok()))
+    }
+
+    /// A peer must not make us talk to services of this machine.
+    pub(super) fn may_talk_to(&self, relay: &RelayUrl) -> bool {
+        !relay.is_loopback() || self.relay.is_loopback()
     }
 
     /// Owner of this device's front door.
     pub(super) fn front_door(&self) -> MailboxOwner {
-        let signer = self.device.front_door();
-        MailboxOwner::new(*signer.key(), move |message| signer.sign(message))
+        let key = lock(&self.device).front_door_key();
+        self.owner_of(key)
     }
 
-    /// Owner of the mailbox in which `session`'s peer writes to us.
-    fn session_mailbox(&self, session: &LiveSession) -> MailboxOwner {
-        let signer = self.device.session_mailbox(&session.device);
-        MailboxOwner::new(*signer.key(), move |message| signer.sign(message))
+    fn owner_of(&self, key: MailboxKey) -> MailboxOwner {
+        let device = Arc::clone(&self.device);
+        MailboxOwner::new(key, move |message| {
+            // A mailbox that has gone in between is no longer ours to sign for; the relay refuses.
+            let signed = lock(&device).sign_for_relay(&key, message);
+            signed.unwrap_or(Signature::from_bytes([0; Signature::LEN]))
+        })
     }
 
-    /// Says to the peer where it may write, before anything else in a new session.
-    pub(super) fn announce_if_due(
-        &mut self,
-        peer: &AccountId,
-        session: &LiveSession,
-    ) -> Result<(), Error> {
-        let mut link = self.link(peer)?;
-        if link.value.is_announced_in(&session.id) {
-            return Ok(());
-        }
-        let token = self.random.bytes();
-        let ours = link.value.ours.get_or_insert(OurMailbox {
-            token,
-            opened: false,
-            announced_in: None,
-        });
-        ours.announced_in = Some(*session.id.as_bytes());
-        let control = Control::Mailbox {
-            mailbox: self.session_mailbox(session).mailbox(),
-            token: Some(ours.token()),
-            relay: self.relay.to_string(),
-        };
-        let frame = self.new_frame(FrameType::Control, &control.encode());
-        let (seq, counter) = self.reserve(1)?;
-        self.seal(peer, &frame, seq, vec![link.put()?, counter])
-    }
-
-    /// Notes where the peer wants to be written to.
-    pub(super) fn note_their_mailbox(
-        &self,
-        link: &mut LinkRecord,
-        control: &Control,
-    ) -> Option<RelayUrl> {
-        let Control::Mailbox { mailbox, token, relay } = control else { return None };
-        let relay: RelayUrl = relay.parse().ok()?;
-        if relay.is_loopback() && !self.relay.is_loopback() {
-            return None; // a peer must not make us talk to services of this machine
-        }
-        link.theirs = Some(TheirMailbox {
-            relay: relay.to_string(),
-            mailbox: *mailbox.as_bytes(),
-            token: token.map(|token| *token.as_bytes()),
-        });
-        Some(relay)
-    }
-
-    /// Opens at the home relay the session mailboxes that it does not have yet, and reads them all.
+    /// Opens at the home relay the mailboxes of accepted peers that it does not have yet, and reads
+    /// them all.
     pub(super) async fn open_mailboxes(&mut self) -> Result<(), Error> {
-        for link in record::read_all::<LinkRecord, _>(&self.store, record::LINKS)? {
-            let peer = record::account_of(&link.key);
-            let session = peer.and_then(|peer| self.sending_session(&peer));
-            let (Some(peer), Some(session), Some(ours)) = (peer, session, &link.value.ours) else {
-                continue;
-            };
-            let owner = self.session_mailbox(&session);
-            if !ours.opened {
-                self.carrier.open(&owner, &[ours.token()]).await?;
-                self.contend(|client| client.opened(&peer))?;
+        for mailbox in self.mailboxes_to_read()? {
+            let owner = self.owner_of(mailbox.key);
+            let opened = record::opened_key(&mailbox.key);
+            if let Some(token) = mailbox.token
+                && self.store.get(&opened)?.is_none()
+            {
+                self.carrier.open(&owner, &[token]).await?;
+                self.note_opened(&mailbox.key)?;
             }
-            if self.online.attached.insert(owner.mailbox()) {
-                self.carrier.attach(&[MailboxCursor { owner, after: 0 }]).await?;
-            }
+            self.carrier.attach(&[MailboxCursor { owner, after: 0 }]).await?;
+            self.online.attached.insert(mailbox.key);
         }
         Ok(())
     }
 
-    fn opened(&mut self, peer: &AccountId) -> Result<(), Error> {
-        let mut link = self.link(peer)?;
-        match &mut link.value.ours {
-            Some(ours) if !ours.opened => ours.opened = true,
-            _ => return Ok(()),
+    fn note_opened(&mut self, key: &MailboxKey) -> Result<(), Error> {
+        let opened = record::insert(record::opened_key(key), &OpenedRecord)?;
+        match self.apply_relaxed([opened]) {
+            Err(error) if error.is_conflict() => Ok(()), // another process has opened it too
+            result => result,
         }
-        self.apply_relaxed([link.put()?])
     }
 
-    pub(super) fn link(&self, peer: &AccountId) -> Result<Versioned<LinkRecord>, Error> {
-        record::read_or_new(&self.store, record::link_key(peer))
+    /// Own mailboxes that are not read yet: the front door, and those of accepted peers.
+    fn mailboxes_to_read(&self) -> Result<Vec<Mailbox>, Error> {
+        let device = lock(&self.device);
+        let mut found = Vec::new();
+        for mailbox in device.mailboxes() {
+            if self.online.attached.contains(&mailbox.key) {
+                continue;
+            }
+            let peer = mailbox.peer.and_then(|peer| device.peer(&peer));
+            let is_wanted = match peer {
+                Some(peer) => self.contact_record(&peer.account_id())?.value.accepted,
+                None => true,
+            };
+            if is_wanted {
+                found.push(mailbox);
+            }
+        }
+        Ok(found)
     }
-}
-
-fn route_in(theirs: &TheirMailbox) -> Option<Route> {
-    let relay = theirs.relay.parse().ok()?;
-    Some(Route { relay, mailbox: theirs.mailbox(), token: theirs.token() })
 }

@@ -1,6 +1,6 @@
 //! Sending: a text becomes a frame, is safe on disk, then leaves.
 
-use kuvert_core::Change;
+use kuvert_core::{Change, Content};
 use kuvert_store::Store;
 use kuvert_wire::frame::MAX_BODY;
 use kuvert_wire::{AccountId, Encode, Frame, FrameType, MessageId};
@@ -34,13 +34,13 @@ impl<S: Store, T: Carrier> Client<S, T> {
         if online {
             self.prepare_session(&peer).await?;
         }
-        let frame = self.new_frame(FrameType::Message, text.as_bytes());
         self.accept(&peer)?;
-        self.contend(|client| client.enqueue(&peer, &frame))?;
+        let id = MessageId::from_bytes(self.random.bytes());
+        let content = Content::text(text).named(id);
+        self.contend(|client| client.enqueue(&peer, id, text, &content))?;
         if online {
             self.deliver().await.or_else(|error| error.network().map(drop))?;
         }
-        let id = frame.message_id;
         Ok(Sent { id, state: self.state_of(&peer, &id)? })
     }
 
@@ -55,46 +55,50 @@ impl<S: Store, T: Carrier> Client<S, T> {
         self.deliver().await
     }
 
-    pub(super) fn new_frame(&mut self, frame_type: FrameType, body: &[u8]) -> Frame {
-        Frame {
-            frame_type,
-            sent: self.now(),
-            message_id: MessageId::from_bytes(self.random.bytes()),
-            expire_seconds: 0,
-            body: body.to_vec(),
-        }
-    }
-
     /// Puts a message into the log, and behind all others for this peer: sealed if there is a
     /// session, else to wait for one.
-    fn enqueue(&mut self, peer: &AccountId, frame: &Frame) -> Result<(), Error> {
-        let waiting = !self.store.scan(&record::pending_prefix(peer))?.is_empty();
-        if !waiting && let Some(session) = self.sending_session(peer) {
-            self.announce_if_due(peer, &session)?;
-            let (seq, counter) = self.reserve(2)?;
-            let mut changes = self.log_changes(peer, frame, seq)?;
-            changes.push(counter);
-            return self.seal(peer, frame, seq + 1, changes);
+    fn enqueue(
+        &mut self,
+        peer: &AccountId,
+        id: MessageId,
+        text: &str,
+        content: &Content,
+    ) -> Result<(), Error> {
+        let is_free = self.store.scan(&record::pending_prefix(peer))?.is_empty();
+        let is_sealable = is_free && self.sending_to(peer).is_some();
+        if is_sealable {
+            self.announce_if_due(peer)?;
         }
-        let (seq, counter) = self.reserve(1)?;
-        let mut changes = self.log_changes(peer, frame, seq)?;
-        let pending = PendingRecord { frame: frame.encode() };
-        changes.push(record::insert(record::pending_key(peer, seq), &pending)?);
+        let (seq, counter) = self.reserve(2)?;
+        let mut changes = self.log_changes(peer, id, text, seq)?;
         changes.push(counter);
+        if is_sealable {
+            return self.seal_as(seq + 1, peer, content, changes);
+        }
+        changes.push(record::insert(record::pending_key(peer, seq), &PendingRecord)?);
         self.apply(changes)
     }
 
     fn log_changes(
         &self,
         peer: &AccountId,
-        frame: &Frame,
+        id: MessageId,
+        text: &str,
         seq: u64,
     ) -> Result<Vec<Change>, Error> {
-        let log = LogRecord { outgoing: true, at: self.now().as_millis(), frame: frame.encode() };
+        let now = self.now();
+        let frame = Frame {
+            frame_type: FrameType::Message,
+            sent: now,
+            message_id: id,
+            expire_seconds: 0,
+            body: text.into(),
+        };
+        let log = LogRecord { outgoing: true, at: now.as_millis(), frame: frame.encode() };
         let message = MessageRecord { outgoing: true, seq, state: DeliveryState::Queued };
         Ok(vec![
             record::insert(record::log_key(peer, seq), &log)?,
-            record::insert(record::message_key(peer, &frame.message_id), &message)?,
+            record::insert(record::message_key(peer, &id), &message)?,
         ])
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kuvert_store::Store;
 
-use super::Client;
+use super::{Client, lock};
 use crate::record::{self, DroppedRecord};
 use crate::{Carrier, Error};
 
@@ -56,7 +56,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
             relay_reachable,
             queued: self.queued()?,
             prekeys_left,
-            sessions: self.device.peers().filter(|peer| peer.can_send()).count(),
+            sessions: lock(&self.device).peers().filter(|peer| peer.active().is_some()).count(),
             dropped,
             warnings,
         })

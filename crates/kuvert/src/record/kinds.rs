@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kuvert_core::Key;
-use kuvert_wire::{AccountId, DeliveryToken, MailboxId, MessageId, SessionId};
+use kuvert_wire::{AccountId, MailboxKey, MessageId};
 use serde::{Deserialize, Serialize};
 
 use crate::event::DeliveryState;
@@ -16,7 +16,7 @@ pub(crate) struct AccountRecord {
 }
 
 /// One peer, known by hand or by a contact request.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ContactRecord {
     pub(crate) name: Option<String>,
     /// Home relay, once it is known.
@@ -25,8 +25,6 @@ pub(crate) struct ContactRecord {
     pub(crate) accepted: bool,
     /// Account key, checked against the account id, once it is known.
     pub(crate) account_key: Option<[u8; 32]>,
-    /// Device key, which owns the device's front door, once it is known.
-    pub(crate) device_key: Option<[u8; 32]>,
     /// When the safety number was compared, in Unix milliseconds.
     pub(crate) verified: Option<u64>,
 }
@@ -35,59 +33,13 @@ pub(crate) struct ContactRecord {
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct NameRecord(pub(crate) Option<[u8; 32]>);
 
-/// The session mailboxes of one peer.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct LinkRecord {
-    pub(crate) ours: Option<OurMailbox>,
-    pub(crate) theirs: Option<TheirMailbox>,
-}
+/// A mailbox of ours that the home relay has opened.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct OpenedRecord;
 
-/// The mailbox in which this peer writes to us.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct OurMailbox {
-    pub(crate) token: [u8; 16],
-    /// The relay has it.
-    pub(crate) opened: bool,
-    /// The session in which the peer was told, if it was.
-    pub(crate) announced_in: Option<[u8; 16]>,
-}
-
-/// The mailbox in which we write to this peer, as it said.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct TheirMailbox {
-    pub(crate) relay: String,
-    pub(crate) mailbox: [u8; 32],
-    pub(crate) token: Option<[u8; 16]>,
-}
-
-impl LinkRecord {
-    /// Whether the peer of this session knows where it may write.
-    pub(crate) fn is_announced_in(&self, session: &SessionId) -> bool {
-        self.ours.as_ref().is_some_and(|ours| ours.announced_in == Some(*session.as_bytes()))
-    }
-}
-
-impl OurMailbox {
-    pub(crate) fn token(&self) -> DeliveryToken {
-        DeliveryToken::from_bytes(self.token)
-    }
-}
-
-impl TheirMailbox {
-    pub(crate) fn mailbox(&self) -> MailboxId {
-        MailboxId::from_bytes(self.mailbox)
-    }
-
-    pub(crate) fn token(&self) -> Option<DeliveryToken> {
-        self.token.map(DeliveryToken::from_bytes)
-    }
-}
-
-/// A frame that waits for a session: the encoding of a wire frame.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct PendingRecord {
-    pub(crate) frame: Vec<u8>,
-}
+/// A message that waits for a session: its place is that of its log entry.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct PendingRecord;
 
 /// One message of a conversation. Never changed once written.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -136,7 +88,6 @@ pub(crate) struct ReceiptRecord {
 pub(crate) struct DroppedRecord(pub(crate) BTreeMap<String, u64>);
 
 pub(crate) const CONTACTS: &str = "contact/";
-pub(crate) const LINKS: &str = "link/";
 pub(crate) const PENDING: &str = "pending/";
 pub(crate) const OUTBOX: &str = "outbox/";
 pub(crate) const INBOX: &str = "inbox/";
@@ -164,8 +115,8 @@ pub(crate) fn name_key(name: &str) -> Key {
     path(&format!("name/{hex}"))
 }
 
-pub(crate) fn link_key(peer: &AccountId) -> Key {
-    path(&format!("{LINKS}{peer}"))
+pub(crate) fn opened_key(mailbox: &MailboxKey) -> Key {
+    path(&format!("opened/{mailbox}"))
 }
 
 pub(crate) fn pending_key(peer: &AccountId, seq: u64) -> Key {

@@ -7,8 +7,8 @@
 //! | `app/dropped` | how many envelopes were dropped, by cause | after each drop |
 //! | `contact/<account>` | relay, name, acceptance and verification of a peer | by hand, or by a contact request |
 //! | `name/<name>` | the account behind a name; empty when removed | with its contact |
-//! | `link/<account>` | session mailboxes, ours and theirs | when named |
-//! | `pending/<account>/<seq>` | frames that wait for a session | with their log entry |
+//! | `opened/<mailbox key>` | a session mailbox that the home relay has opened | once |
+//! | `pending/<account>/<seq>` | which messages of the log wait for a session | with their log entry |
 //! | `outbox/<seq>` | sealed envelopes until the relay has them | with the ratchet |
 //! | `inbox/<seq>` | opened frames until they are filed | with the ratchet |
 //! | `log/<account>/<seq>` | the conversation | once, never changed |

@@ -1,0 +1,144 @@
+//! `init`, and everything that can be wrong before the first message.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::Stdio;
+
+use crate::person::{Person, Ran, files, text};
+use crate::relay::Relay;
+
+#[test]
+fn an_account_has_an_address_of_its_own() {
+    let relay = Relay::start();
+    let alice = Person::new("alice");
+    let line = alice.ok(&["init", "--relay", relay.url(), "--name", "alice"]).remove(0);
+    assert_eq!(text(&line, "account").len(), 64);
+    assert_eq!(text(&line, "device").len(), 32);
+    let authority = relay.url().strip_prefix("ws://").unwrap();
+    assert!(text(&line, "address").starts_with(&format!("kuvert://{authority}/")));
+    assert_eq!(alice.address(), text(&line, "address"));
+    let status = alice.status();
+    assert_eq!(status["relay_reachable"], true);
+    assert_eq!(status["prekeys_left"], 100);
+    assert_eq!(status["queued"], 0);
+}
+
+#[test]
+fn an_account_is_never_overwritten() {
+    let relay = Relay::start();
+    let alice = Person::at(&relay, "alice");
+    let before = files(&alice.home());
+    alice.run(&["init", "--relay", relay.url()]).refused(1, "already");
+    assert_eq!(files(&alice.home()), before);
+}
+
+#[test]
+fn without_a_relay_nothing_is_made() {
+    let unused = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}", unused.local_addr().unwrap());
+    drop(unused);
+    let alice = Person::new("alice");
+    alice.run(&["init", "--relay", &url]).refused(4, "no connection");
+    assert!(!alice.home().exists());
+}
+
+#[test]
+fn what_answers_garbage_is_no_relay() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+        }
+    });
+    let alice = Person::new("alice");
+    alice.run(&["init", "--relay", &url]).refused(4, "not a kuvert relay");
+    assert!(!alice.home().exists());
+}
+
+#[test]
+fn a_relay_has_a_url() {
+    let alice = Person::new("alice");
+    for url in ["relay.example", "https://relay.example", "ws://relay.example", ""] {
+        alice.run(&["init", "--relay", url]).refused(2, "not a");
+    }
+    assert!(!alice.home().exists());
+}
+
+#[test]
+fn a_wrong_passphrase_changes_nothing() {
+    let relay = Relay::start();
+    let alice = Person::at(&relay, "alice");
+    let before = files(&alice.home());
+    fs::write(alice.passphrase_file(), "wrong horse").unwrap();
+    alice.run(&["recv"]).refused(1, "wrong passphrase");
+    assert_eq!(files(&alice.home()), before);
+}
+
+#[test]
+fn a_damaged_database_is_left_as_it_is() {
+    let relay = Relay::start();
+    let alice = Person::at(&relay, "alice");
+    let database = alice.home().join("kuvert.db");
+    let sound = fs::read(&database).unwrap();
+    for damage in [
+        &mut (|bytes: &mut Vec<u8>| bytes.truncate(5000)) as &mut dyn FnMut(&mut Vec<u8>),
+        &mut |bytes| bytes.iter_mut().skip(4096).for_each(|byte| *byte ^= 1),
+        &mut |bytes| *bytes = b"not a database at all".to_vec(),
+    ] {
+        let mut bytes = sound.clone();
+        damage(&mut bytes);
+        fs::write(&database, &bytes).unwrap();
+        let ran = alice.run(&["send", "bob", "hi"]);
+        assert_eq!(ran.code, 1, "{ran:?}");
+        assert!(ran.lines.is_empty() && !ran.stderr.is_empty());
+        assert_eq!(fs::read(&database).unwrap(), bytes);
+    }
+}
+
+#[test]
+fn no_account_is_said_so() {
+    let alice = Person::new("alice");
+    for args in [&["address"][..], &["recv"], &["send", "bob", "hi"], &["status"]] {
+        alice.run(args).refused(1, "no account");
+    }
+    assert!(!alice.home().exists());
+}
+
+#[test]
+fn a_passphrase_is_never_guessed() {
+    let relay = Relay::start();
+    let alice = Person::at(&relay, "alice");
+    let quiet = |args: &[&str]| {
+        let output = alice.command().args(args).stdin(Stdio::null()).output().unwrap();
+        Ran::of(&output)
+    };
+    quiet(&["--no-input", "address"]).refused(2, "passphrase");
+    quiet(&["address"]).refused(2, "passphrase");
+    quiet(&["--passphrase-file", "/nonexistent", "address"]).refused(2, "passphrase file");
+}
+
+#[test]
+fn what_is_not_there_yet_says_so() {
+    let alice = Person::new("alice");
+    alice.run(&["transcript", "export", "bob", "-o", "f"]).refused(2, "not in this version");
+    alice.run(&["backup", "create"]).refused(2, "not in this version");
+    alice.run(&["send", "bob", "--file", "x"]).refused(2, "not in this version");
+    alice.run(&["nonsense"]).refused(2, "nonsense");
+    alice.run(&["recv", "--count", "0"]).refused(2, "count");
+}
+
+#[test]
+fn the_demonstration_needs_nothing() {
+    let alice = Person::new("alice");
+    let lines = alice.ok(&["demo"]);
+    let steps: Vec<_> = lines.iter().map(|line| text(line, "step")).collect();
+    assert_eq!(steps.first().unwrap(), "relay");
+    let compared = lines.iter().find(|line| line["step"] == "compared").unwrap();
+    assert_eq!(compared["equal"], true);
+    assert_eq!(lines.last().unwrap()["texts_found"], 0);
+    assert!(!alice.home().exists());
+}

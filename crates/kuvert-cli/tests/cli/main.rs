@@ -1,0 +1,11 @@
+//! The program as its users meet it: real processes, a real relay in a process of its own, homes on
+//! disk. What is asserted is what `docs/cli.md` promises.
+
+mod contacts;
+mod crashes;
+mod first_run;
+mod hostile;
+mod person;
+mod relay;
+mod secrecy;
+mod talk;

@@ -1,0 +1,63 @@
+//! Messages that wait for a session: the peer's keys could not be fetched when they were written.
+
+use kuvert_core::Content;
+use kuvert_store::Store;
+use kuvert_wire::{AccountId, Decode, Frame};
+
+use super::Client;
+use crate::record::{self, LogRecord, PendingRecord};
+use crate::{Carrier, Error};
+
+impl<S: Store, T: Carrier> Client<S, T> {
+    /// Begins the sessions that messages wait for, and seals those messages in their order.
+    pub(super) async fn seal_pending(&mut self) -> Result<(), Error> {
+        let mut problem = None;
+        for peer in self.peers_with_pending()? {
+            match self.seal_pending_of(&peer).await {
+                Ok(()) => {}
+                Err(Error::WrongIdentity { .. }) => self.alarm(peer),
+                Err(error) => problem = Some(error.network()?),
+            }
+        }
+        problem.map_or(Ok(()), Err)
+    }
+
+    async fn seal_pending_of(&mut self, peer: &AccountId) -> Result<(), Error> {
+        if self.sending_to(peer).is_none() {
+            let bundle = self.fetch_bundle(peer).await?;
+            self.begin(peer, &bundle)?;
+        }
+        while self.contend(|client| client.seal_first_pending(peer))? {}
+        Ok(())
+    }
+
+    /// Seals the oldest waiting message; says whether there was one.
+    fn seal_first_pending(&mut self, peer: &AccountId) -> Result<bool, Error> {
+        let prefix = record::pending_prefix(peer);
+        let waiting = record::read_all::<PendingRecord, _>(&self.store, &prefix)?;
+        let Some(first) = waiting.first() else { return Ok(false) };
+        let seq = record::seq_of(&first.key).ok_or_else(|| record::damaged(&first.key))?;
+        let content = self.logged(peer, seq)?;
+        self.announce_if_due(peer)?;
+        self.seal(peer, &content, vec![first.delete()])?;
+        Ok(true)
+    }
+
+    /// The content of an own message in the log.
+    fn logged(&self, peer: &AccountId, seq: u64) -> Result<Content, Error> {
+        let key = record::log_key(peer, seq);
+        let log = record::read::<LogRecord, _>(&self.store, &key)?;
+        let frame = log.and_then(|log| Frame::decode(&log.value.frame).ok());
+        let frame = frame.ok_or_else(|| record::damaged(&key))?;
+        let text = core::str::from_utf8(&frame.body).map_err(|_| record::damaged(&key))?;
+        Ok(Content::text(text).named(frame.message_id))
+    }
+
+    fn peers_with_pending(&self) -> Result<Vec<AccountId>, Error> {
+        let records = self.store.scan(record::PENDING)?;
+        let mut peers: Vec<_> =
+            records.iter().filter_map(|record| record::account_of(&record.key)).collect();
+        peers.dedup();
+        Ok(peers)
+    }
+}
