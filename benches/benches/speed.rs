@@ -5,8 +5,11 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Bencher, Criterion};
+use kuvert_benches::kuvert::{self, KuvertPair, Saved};
 use kuvert_benches::olm::{self, OlmPair, Published};
 use kuvert_benches::scenario::{BODY_LENS, Pair, Side, rows};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
 use vodozemac::olm::Account;
 
 /// Messages of one chain that are timed together.
@@ -43,38 +46,86 @@ fn primitives(criterion: &mut Criterion) {
 
 fn handshakes(criterion: &mut Criterion) {
     let text = "t".repeat(BODY_LENS[0]);
+    kuvert_handshake(criterion, &text);
+    olm_handshake(criterion, &text);
+}
+
+fn kuvert_handshake(criterion: &mut Criterion, text: &str) {
+    let (alice, mut bob) = (Saved::new(1), Saved::new(2));
+    let bundle = bob.publish();
+    let mut rng = ChaCha20Rng::seed_from_u64(3);
+    let (_, envelope) = kuvert::initiate(&mut alice.load(), bundle.clone(), text, &mut rng);
+
+    criterion
+        .benchmark_group("initiator")
+        .bench_function("kuvert", |bencher| {
+            let begin = || (alice.load(), bundle.clone());
+            bencher.iter_batched(
+                begin,
+                |(mut device, bundle)| {
+                    let sent = kuvert::initiate(&mut device, bundle, black_box(text), &mut rng);
+                    (device, sent)
+                },
+                BatchSize::SmallInput,
+            );
+        });
+    criterion
+        .benchmark_group("responder")
+        .bench_function("kuvert", |bencher| {
+            let begin = || bob.load();
+            bencher.iter_batched(
+                begin,
+                |mut device| {
+                    let received = kuvert::receive(&mut device, black_box(&envelope), &mut rng);
+                    (device, received)
+                },
+                BatchSize::SmallInput,
+            );
+        });
+}
+
+fn olm_handshake(criterion: &mut Criterion, text: &str) {
     let (alice, bob) = (Account::new(), Published::new());
-    let (_, envelope) = olm::initiate(&alice, &bob, &text);
+    let (_, envelope) = olm::initiate(&alice, &bob, text);
 
     let mut group = criterion.benchmark_group("initiator");
+    let initiate = || olm::initiate(&alice, &bob, black_box(text));
     group.bench_function("vodozemac", |bencher| {
-        bencher.iter(|| olm::initiate(&alice, &bob, black_box(&text)))
+        bencher.iter(|| (bob.signature_is_good(), initiate()));
     });
-    group.bench_function("vodozemac-signed", |bencher| {
-        bencher.iter(|| {
-            assert!(bob.signature_is_good());
-            olm::initiate(&alice, &bob, black_box(&text))
-        });
-    });
+    group.bench_function("vodozemac-unsigned", |bencher| bencher.iter(initiate));
     group.finish();
 
-    let mut group = criterion.benchmark_group("responder");
-    let fresh = || Account::from_pickle(bob.copy());
-    group.bench_function("vodozemac", |bencher| {
-        let respond =
-            |mut account| olm::respond(&mut account, alice.curve25519_key(), black_box(&envelope));
-        bencher.iter_batched(fresh, respond, BatchSize::SmallInput);
-    });
+    criterion
+        .benchmark_group("responder")
+        .bench_function("vodozemac", |bencher| {
+            let begin = || Account::from_pickle(bob.copy());
+            bencher.iter_batched(
+                begin,
+                |mut account| {
+                    let done =
+                        olm::respond(&mut account, alice.curve25519_key(), black_box(&envelope));
+                    (account, done)
+                },
+                BatchSize::SmallInput,
+            );
+        });
 }
 
 fn same_chain(criterion: &mut Criterion, len: usize) {
     let text = "t".repeat(len);
     let mut group = criterion.benchmark_group(format!("encrypt-{len}"));
+    group.bench_function("kuvert", |bencher| {
+        encrypt(bencher, &mut KuvertPair::new(), &text)
+    });
     group.bench_function("vodozemac", |bencher| {
         encrypt(bencher, &mut OlmPair::new(), &text)
     });
     group.finish();
     let mut group = criterion.benchmark_group(format!("decrypt-{len}"));
+    group.bench_function("kuvert", |bencher| {
+        decrypt(bencher, &mut KuvertPair::new(), &text)
+    });
     group.bench_function("vodozemac", |bencher| {
         decrypt(bencher, &mut OlmPair::new(), &text)
     });
@@ -121,6 +172,9 @@ fn chunked(
 fn ping_pong(criterion: &mut Criterion) {
     let text = "t".repeat(BODY_LENS[0]);
     let mut group = criterion.benchmark_group("ping-pong");
+    group.bench_function("kuvert", |bencher| {
+        there_and_back(bencher, &mut KuvertPair::new(), &text)
+    });
     group.bench_function("vodozemac", |bencher| {
         there_and_back(bencher, &mut OlmPair::new(), &text)
     });

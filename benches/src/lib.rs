@@ -7,7 +7,9 @@
 //! unavoidable in it, each measured alone with the crates that Kuvert uses ([`floor`]).
 
 pub mod floor;
+pub mod kuvert;
 pub mod olm;
 pub mod primitive;
 pub mod results;
 pub mod scenario;
+pub mod sizes;

@@ -59,7 +59,9 @@ fn machine(context: &Context) -> Result<String> {
         .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let processor = model.map_or(std::env::consts::ARCH, |(_, model)| model);
     let cores = std::thread::available_parallelism()?;
+    let flags = std::env::var("RUSTFLAGS");
+    let flags = flags.map_or("no RUSTFLAGS".into(), |flags| format!("RUSTFLAGS {flags}"));
     Ok(format!(
-        "{processor}, {cores} cores; {compiler}; release build, no target-cpu flag"
+        "{processor}, {cores} cores; {compiler}; release build, {flags}"
     ))
 }
