@@ -31,7 +31,9 @@ impl FileRows {
     ///
     /// `AlreadyExists` if there is a table; what the file system says.
     pub fn create(directory: impl Into<PathBuf>) -> io::Result<Self> {
-        let rows = Self { directory: directory.into() };
+        let rows = Self {
+            directory: directory.into(),
+        };
         fs::create_dir_all(&rows.directory)?;
         File::create_new(rows.lock_path())?;
         replace(&rows.rows_path(), &encode(&Table::new()))?;
@@ -44,7 +46,9 @@ impl FileRows {
     ///
     /// `NotFound` if there is none.
     pub fn open(directory: impl Into<PathBuf>) -> io::Result<Self> {
-        let rows = Self { directory: directory.into() };
+        let rows = Self {
+            directory: directory.into(),
+        };
         File::open(rows.lock_path())?;
         Ok(rows)
     }
@@ -74,7 +78,12 @@ impl Rows for FileRows {
         let lock = File::open(self.lock_path()).map_err(failed)?;
         lock.lock().map_err(failed)?;
         let table = self.read()?;
-        Ok(FileBatch { path: self.rows_path(), table, changed: false, lock })
+        Ok(FileBatch {
+            path: self.rows_path(),
+            table,
+            changed: false,
+            lock,
+        })
     }
 }
 
@@ -94,7 +103,11 @@ impl Moment for FileMoment {
     }
 
     fn versions(&self) -> Result<Vec<(Vec<u8>, u64)>, RowError> {
-        Ok(self.0.iter().map(|(name, cell)| (name.clone(), cell.version)).collect())
+        Ok(self
+            .0
+            .iter()
+            .map(|(name, cell)| (name.clone(), cell.version))
+            .collect())
     }
 }
 
@@ -117,7 +130,10 @@ impl Batch for FileBatch {
     fn put(&mut self, name: &[u8], expected: u64, value: &[u8]) -> Result<bool, RowError> {
         let fits = self.version(name) == expected;
         if fits {
-            let cell = Cell { version: expected + 1, value: value.to_vec() };
+            let cell = Cell {
+                version: expected + 1,
+                value: value.to_vec(),
+            };
             self.table.insert(name.to_vec(), cell);
             self.changed = true;
         }
@@ -134,7 +150,11 @@ impl Batch for FileBatch {
     }
 
     fn commit(self) -> Result<(), RowError> {
-        if self.changed { replace(&self.path, &encode(&self.table)).map_err(failed) } else { Ok(()) }
+        if self.changed {
+            replace(&self.path, &encode(&self.table)).map_err(failed)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -179,7 +199,9 @@ fn encode(table: &Table) -> Vec<u8> {
 fn decode(bytes: &[u8]) -> Result<Table, DecodeError> {
     let mut reader = Reader::new(bytes);
     if reader.array_ref()? != MAGIC {
-        return Err(DecodeError::Unknown { what: "file format" });
+        return Err(DecodeError::Unknown {
+            what: "file format",
+        });
     }
     let mut table = Table::new();
     while reader.remaining() > 0 {

@@ -1,4 +1,5 @@
 //! The store of a device that is a directory keeps the contract of all stores.
+#![allow(clippy::unwrap_used, reason = "a test that fails panics")]
 
 use std::path::Path;
 

@@ -1,8 +1,61 @@
-//! The conformance interface: Kuvert as a black box, testable from outside.
-use std::io;
+//! The conformance interface: Kuvert as a black box, so that it can be tested from outside, and other
+//! implementations in the same way.
+//!
+//! A device is a directory, messages are files, results are JSON objects on stdout. Every command
+//! loads the device, takes its step, saves, and only then speaks.
+//!
+//! # Spec
+//!
+//! `spec/README.md`, "Conformance"; the names of errors are those of `spec/05-messages.md`.
+
+mod answer;
+mod args;
+mod device;
+mod home;
 mod input;
 mod kat;
+mod peers;
+mod random;
+mod report;
 
-fn main() {
-    kat::run(io::stdin().lock(), io::stdout().lock()).expect("pipes");
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+use kuvert_core::ProtocolError;
+
+use answer::Answer;
+use args::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let answer = run(&arguments).unwrap_or_else(|error| {
+        eprintln!("kuvert-conformance: {error}");
+        Answer::Error(error)
+    });
+    match answer.write(&mut io::stdout().lock()) {
+        Ok(()) => answer.exit_code(),
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<Answer, ProtocolError> {
+    let world = &arguments.world;
+    match &arguments.command {
+        Command::Kat => kat(),
+        Command::Init(options) => device::init(options, world),
+        Command::Bundle(options) => device::bundle(options, world),
+        Command::Peer(options) => device::peer(options, world),
+        Command::Send(options) => device::send(options, world),
+        Command::Recv(options) => device::recv(options, world),
+        Command::State(options) => device::state(options, world),
+        Command::Heal(options) => device::heal(options, world),
+        Command::Reset(options) => device::reset(options, world),
+        Command::Safety(options) => device::safety(options, world),
+    }
+}
+
+fn kat() -> Result<Answer, ProtocolError> {
+    kat::run(io::stdin().lock(), io::stdout().lock()).map_err(|_| ProtocolError::Storage)?;
+    Ok(Answer::Nothing)
 }
