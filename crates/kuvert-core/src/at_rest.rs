@@ -57,11 +57,7 @@ impl RecordKey {
     }
 
     fn new(master: &Secret<32>, labels: CommitLabels, ad_label: Label<'static>) -> Self {
-        Self {
-            master: Expander::new(master),
-            labels,
-            ad_label,
-        }
+        Self { master: Expander::new(master), labels, ad_label }
     }
 
     /// Seals `plaintext`: [`OVERHEAD`] bytes more than it.
@@ -118,9 +114,7 @@ impl NameKey {
     /// Derived from the master key, apart from every record key.
     #[must_use]
     pub fn new(master: &Secret<32>) -> Self {
-        Self(Mac::new(
-            &Expander::new(master).expand(Label::STORE_NAME_KEY, &[]),
-        ))
+        Self(Mac::new(&Expander::new(master).expand(Label::STORE_NAME_KEY, &[])))
     }
 
     /// The blinded name of `segment` below `parent`, 32 bytes.
@@ -134,8 +128,7 @@ impl NameKey {
     #[must_use]
     pub fn blind(&self, parent: &[u8], segment: &[u8]) -> [u8; NAME_LEN] {
         let parent_len = u8::try_from(parent.len()).expect("a parent is a blinded name");
-        self.0
-            .mac(Label::STORE_NAME, &[&[parent_len], parent, segment])
+        self.0.mac(Label::STORE_NAME, &[&[parent_len], parent, segment])
     }
 }
 
@@ -160,36 +153,22 @@ mod tests {
         let key = RecordKey::for_store(&master(1));
         let sealed = key.seal(&SALT, b"session/1 v2", b"state");
         assert_eq!(sealed.len(), 5 + OVERHEAD);
-        assert_eq!(
-            &**key.open(&SALT, b"session/1 v2", &sealed).unwrap(),
-            b"state"
-        );
+        assert_eq!(&**key.open(&SALT, b"session/1 v2", &sealed).unwrap(), b"state");
     }
 
     #[test]
     fn another_key_use_salt_name_or_byte_is_refused() {
         let key = RecordKey::for_store(&master(1));
         let sealed = key.seal(&SALT, b"name", b"state");
-        assert!(
-            RecordKey::for_store(&master(2))
-                .open(&SALT, b"name", &sealed)
-                .is_err()
-        );
-        assert!(
-            RecordKey::for_backup(&master(1))
-                .open(&SALT, b"name", &sealed)
-                .is_err()
-        );
+        assert!(RecordKey::for_store(&master(2)).open(&SALT, b"name", &sealed).is_err());
+        assert!(RecordKey::for_backup(&master(1)).open(&SALT, b"name", &sealed).is_err());
         assert!(key.open(&[6; 16], b"name", &sealed).is_err());
         assert!(key.open(&SALT, b"nama", &sealed).is_err());
         for place in 0..sealed.len() {
             let mut bad = sealed.clone();
             bad[place] ^= 1;
             assert!(key.open(&SALT, b"name", &bad).is_err(), "byte {place}");
-            assert!(
-                key.open(&SALT, b"name", &sealed[..place]).is_err(),
-                "first {place} bytes"
-            );
+            assert!(key.open(&SALT, b"name", &sealed[..place]).is_err(), "first {place} bytes");
         }
     }
 
@@ -204,10 +183,7 @@ mod tests {
         let sealed = [1, 2].map(|byte| {
             let parent = Expander::new(&master(byte));
             let (key, commitment) = committing_key(&parent, CommitLabels::STORE, &[&SALT, &ad]);
-            assert!(
-                aead::open(&key, &ZERO_NONCE, b"", &text).is_ok(),
-                "master {byte}"
-            );
+            assert!(aead::open(&key, &ZERO_NONCE, b"", &text).is_ok(), "master {byte}");
             [&commitment, text.as_slice()].concat()
         });
         for (byte, [own, other]) in [(1, [0, 1]), (2, [1, 0])] {

@@ -2,7 +2,7 @@
 //!
 //! # Spec
 //!
-//! `spec/05-messages.md`, "Errors".
+//! `spec/00-conventions.md`, "Errors".
 
 use kuvert_wire::DecodeError;
 
@@ -169,9 +169,7 @@ impl From<DecodeError> for ProtocolError {
     fn from(error: DecodeError) -> Self {
         match error {
             DecodeError::UnsupportedVersion { .. } => Self::UnsupportedVersion,
-            DecodeError::TooLong {
-                what: "envelope", ..
-            } => Self::TooLarge,
+            DecodeError::TooLong { what: "envelope", .. } => Self::TooLarge,
             _ => Self::Malformed,
         }
     }

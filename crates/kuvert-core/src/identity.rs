@@ -85,20 +85,12 @@ impl VerifiedCert {
     /// `spec/01-identity.md`; checks IDN-1 and IDN-4.
     pub fn verify(cert: DeviceCert) -> Result<Self, CertError> {
         let (account, signature) = (cert.account_key.as_bytes(), &cert.signature);
-        sign::verify(
-            account,
-            Label::SIG_DEVICE,
-            &[&cert.signed_bytes()],
-            signature,
-        )
-        .map_err(|_| CertError::BadSignature)?; // IDN-1
+        sign::verify(account, Label::SIG_DEVICE, &[&cert.signed_bytes()], signature)
+            .map_err(|_| CertError::BadSignature)?; // IDN-1
         if dh::is_small_order(cert.identity_key.as_bytes()) {
             return Err(CertError::BadKey); // IDN-4
         }
-        Ok(Self {
-            device_id: device_id(&cert),
-            cert,
-        })
+        Ok(Self { device_id: device_id(&cert), cert })
     }
 
     /// The certificate.
@@ -166,12 +158,7 @@ impl IdentityKeyPair {
         let device = SigningSecret::generate(rng);
         let identity = DhSecret::generate(rng);
         let cert = issue(&account, &device, &identity, now);
-        Self {
-            account,
-            device,
-            identity,
-            cert,
-        }
+        Self { account, device, identity, cert }
     }
 
     /// A device whose certificate names `claimed` and is signed by `account`, whoever that is.
@@ -222,11 +209,7 @@ impl IdentityKeyPair {
             identity: DhSecret::from_secret(identity),
             cert: VerifiedCert::verify(DeviceCert::decode_from(reader)?).map_err(|_| INVALID)?,
         };
-        if pair.is_consistent() {
-            Ok(pair)
-        } else {
-            Err(INVALID)
-        }
+        if pair.is_consistent() { Ok(pair) } else { Err(INVALID) }
     }
 
     fn is_consistent(&self) -> bool {
@@ -237,9 +220,7 @@ impl IdentityKeyPair {
     }
 }
 
-const INVALID: DecodeError = DecodeError::Invalid {
-    what: "device certificate",
-};
+const INVALID: DecodeError = DecodeError::Invalid { what: "device certificate" };
 
 fn issue(
     account: &SigningSecret,
@@ -256,10 +237,7 @@ fn issue(
         signature: Signature::from_bytes([0; Signature::LEN]),
     };
     cert.signature = account.sign(Label::SIG_DEVICE, &[&cert.signed_bytes()]);
-    VerifiedCert {
-        device_id: device_id(&cert),
-        cert,
-    }
+    VerifiedCert { device_id: device_id(&cert), cert }
 }
 
 #[cfg(test)]
@@ -272,10 +250,7 @@ mod tests {
     use super::*;
 
     fn pair() -> IdentityKeyPair {
-        IdentityKeyPair::generate(
-            Timestamp::from_millis(1_000),
-            &mut ChaCha20Rng::seed_from_u64(1),
-        )
+        IdentityKeyPair::generate(Timestamp::from_millis(1_000), &mut ChaCha20Rng::seed_from_u64(1))
     }
 
     #[test]
@@ -295,11 +270,7 @@ mod tests {
             let mut bad = bytes.clone();
             bad[place] ^= 1;
             let cert = DeviceCert::decode(&bad).unwrap();
-            assert_eq!(
-                VerifiedCert::verify(cert),
-                Err(CertError::BadSignature),
-                "byte {place}"
-            );
+            assert_eq!(VerifiedCert::verify(cert), Err(CertError::BadSignature), "byte {place}");
         }
     }
 
@@ -309,9 +280,7 @@ mod tests {
         let pair = pair();
         let mut cert = pair.cert().cert().clone();
         cert.identity_key = IdentityKey::from_bytes([0; 32]);
-        cert.signature = pair
-            .account
-            .sign(Label::SIG_DEVICE, &[&cert.signed_bytes()]);
+        cert.signature = pair.account.sign(Label::SIG_DEVICE, &[&cert.signed_bytes()]);
         assert_eq!(VerifiedCert::verify(cert), Err(CertError::BadKey));
     }
 
@@ -334,21 +303,14 @@ mod tests {
         for place in [0, 32, 65] {
             let mut bad = stored.clone();
             bad[place] ^= 8;
-            assert_eq!(
-                IdentityKeyPair::decode_from(&mut Reader::new(&bad)).err(),
-                Some(INVALID)
-            );
+            assert_eq!(IdentityKeyPair::decode_from(&mut Reader::new(&bad)).err(), Some(INVALID));
         }
     }
 
     #[test]
     fn debug_has_no_secrets() {
         let (pair, text) = (pair(), format!("{:?}", pair()));
-        for secret in [
-            pair.account.seed(),
-            pair.device.seed(),
-            pair.identity.secret().expose(),
-        ] {
+        for secret in [pair.account.seed(), pair.device.seed(), pair.identity.secret().expose()] {
             assert!(!text.contains(&hex::encode(&secret[..4])));
             assert!(!text.contains(&format!("{:?}", &secret[..4])[1..15]));
         }

@@ -2,7 +2,7 @@
 //!
 //! # Spec
 //!
-//! `spec/04-ratchet.md` and `spec/05-messages.md`, "Limits".
+//! `spec/00-conventions.md`, "Limits".
 
 use core::time::Duration;
 

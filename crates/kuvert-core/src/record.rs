@@ -98,17 +98,8 @@ pub struct Record {
 
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            key,
-            version,
-            value,
-        } = self;
-        write!(
-            f,
-            "Record({key}, version {}, {} bytes)",
-            version.number(),
-            value.len()
-        )
+        let Self { key, version, value } = self;
+        write!(f, "Record({key}, version {}, {} bytes)", version.number(), value.len())
     }
 }
 
@@ -155,17 +146,8 @@ impl Change {
 impl fmt::Debug for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Put {
-                key,
-                expected,
-                value,
-            } => {
-                write!(
-                    f,
-                    "Put({key} over {}, {} bytes)",
-                    expected.number(),
-                    value.len()
-                )
+            Self::Put { key, expected, value } => {
+                write!(f, "Put({key} over {}, {} bytes)", expected.number(), value.len())
             }
             Self::Delete { key, expected } => write!(f, "Delete({key} at {})", expected.number()),
         }
@@ -189,11 +171,7 @@ mod tests {
     #[test]
     fn debug_shows_no_content() {
         let value = Zeroizing::new(b"tea at four".to_vec());
-        let put = Change::Put {
-            key: Key::new("a", "b"),
-            expected: Version::ABSENT,
-            value,
-        };
+        let put = Change::Put { key: Key::new("a", "b"), expected: Version::ABSENT, value };
         assert_eq!(format!("{put:?}"), "Put(a/b over 0, 11 bytes)");
     }
 }

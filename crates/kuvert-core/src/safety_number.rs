@@ -36,10 +36,7 @@ impl SafetyNumber {
         let [lo, hi] = &accounts;
         let key = Secret::copied_from(&hash(Label::SAFETY, &[lo.as_bytes(), hi.as_bytes()]));
         let bytes = Expander::new(&key).expand_public(Label::SAFETY_DIGITS, &[]);
-        Self {
-            accounts,
-            digits: digits(&bytes),
-        }
+        Self { accounts, digits: digits(&bytes) }
     }
 
     /// Compares with what the other side reads aloud or shows; white space does not count.
@@ -53,9 +50,7 @@ impl SafetyNumber {
     pub fn compare(&self, theirs: &str) -> Option<SafetyNumberMatch> {
         let theirs = theirs.chars().filter(|c| !c.is_whitespace());
         let ours = self.digits.iter().map(|&digit| char::from(digit));
-        ours.eq(theirs).then_some(SafetyNumberMatch {
-            accounts: self.accounts,
-        }) // IDN-5
+        ours.eq(theirs).then_some(SafetyNumberMatch { accounts: self.accounts }) // IDN-5
     }
 }
 
@@ -88,13 +83,8 @@ impl SafetyNumberMatch {
 /// Each 5 bytes as a number mod 100,000, in ASCII.
 fn digits(bytes: &[u8; GROUPS * GROUP_LEN_BYTES]) -> [u8; DIGITS] {
     let mut out = [0; DIGITS];
-    for (group, digits) in bytes
-        .chunks(GROUP_LEN_BYTES)
-        .zip(out.chunks_mut(GROUP_LEN_BYTES))
-    {
-        let mut number = group
-            .iter()
-            .fold(0, |number, &byte| number << 8 | u64::from(byte));
+    for (group, digits) in bytes.chunks(GROUP_LEN_BYTES).zip(out.chunks_mut(GROUP_LEN_BYTES)) {
+        let mut number = group.iter().fold(0, |number, &byte| number << 8 | u64::from(byte));
         for digit in digits.iter_mut().rev() {
             *digit = b'0' + u8::try_from(number % 10).expect("a digit");
             number /= 10;
@@ -110,18 +100,12 @@ mod tests {
     use super::*;
 
     fn number() -> SafetyNumber {
-        SafetyNumber::between(
-            &AccountKey::from_bytes([1; 32]),
-            &AccountKey::from_bytes([2; 32]),
-        )
+        SafetyNumber::between(&AccountKey::from_bytes([1; 32]), &AccountKey::from_bytes([2; 32]))
     }
 
     #[test]
     fn both_sides_see_the_same() {
-        let (one, other) = (
-            AccountKey::from_bytes([1; 32]),
-            AccountKey::from_bytes([2; 32]),
-        );
+        let (one, other) = (AccountKey::from_bytes([1; 32]), AccountKey::from_bytes([2; 32]));
         assert_eq!(SafetyNumber::between(&other, &one), number());
         let matched = number().compare(&number().to_string()).unwrap();
         assert!(matched.is_between(&other, &one));
@@ -133,11 +117,7 @@ mod tests {
         let text = number().to_string();
         let groups: alloc::vec::Vec<_> = text.split(' ').collect();
         assert_eq!(groups.len(), 12);
-        assert!(
-            groups
-                .iter()
-                .all(|g| g.len() == 5 && g.bytes().all(|b| b.is_ascii_digit()))
-        );
+        assert!(groups.iter().all(|g| g.len() == 5 && g.bytes().all(|b| b.is_ascii_digit())));
     }
 
     /// IDN-5
@@ -147,27 +127,14 @@ mod tests {
         let plain: String = text.split(' ').collect();
         assert!(number().compare(&plain).is_some());
         assert!(number().compare(&text.replace(' ', "\n")).is_some());
-        for wrong in [
-            "",
-            &plain[..59],
-            &text[1..],
-            &(plain.clone() + "0"),
-            &text.replace(' ', "-"),
-        ] {
+        for wrong in ["", &plain[..59], &text[1..], &(plain.clone() + "0"), &text.replace(' ', "-")]
+        {
             assert!(number().compare(wrong).is_none(), "{wrong}");
         }
         for place in 0..60 {
             let mut bytes = plain.clone().into_bytes();
-            bytes[place] = if bytes[place] == b'9' {
-                b'0'
-            } else {
-                bytes[place] + 1
-            };
-            assert!(
-                number()
-                    .compare(&String::from_utf8(bytes).unwrap())
-                    .is_none()
-            );
+            bytes[place] = if bytes[place] == b'9' { b'0' } else { bytes[place] + 1 };
+            assert!(number().compare(&String::from_utf8(bytes).unwrap()).is_none());
         }
     }
 }

@@ -43,10 +43,7 @@ pub struct Changes {
 impl Changes {
     /// An application's own batch.
     pub fn of(changes: impl IntoIterator<Item = Change>) -> Self {
-        Self {
-            list: changes.into_iter().collect(),
-            step: 0,
-        }
+        Self { list: changes.into_iter().collect(), step: 0 }
     }
 
     /// The changes, in the order in which they were made; each key occurs once.
@@ -100,18 +97,8 @@ impl<'d, T> Step<'d, T> {
     /// A step that changes `changes`, then `adopt`s the new state in memory and gives `output`.
     pub(crate) fn new(changes: Vec<Change>, output: T, adopt: impl FnOnce() + Send + 'd) -> Self {
         let step = next_step();
-        let changes = Changes {
-            list: changes,
-            step,
-        };
-        Self {
-            changes,
-            pending: Pending {
-                output,
-                adopt: Box::new(adopt),
-                step,
-            },
-        }
+        let changes = Changes { list: changes, step };
+        Self { changes, pending: Pending { output, adopt: Box::new(adopt), step } }
     }
 
     /// The records that will change.
@@ -140,11 +127,7 @@ impl<'d, T> Step<'d, T> {
         value.extend_from_slice(&context_len.to_be_bytes());
         value.extend_from_slice(context);
         output.encode_into(&mut value);
-        self.also(Change::Put {
-            key,
-            expected: Version::ABSENT,
-            value,
-        })
+        self.also(Change::Put { key, expected: Version::ABSENT, value })
     }
 
     /// Makes the changes durable with `apply`, then gives the output.
@@ -215,10 +198,7 @@ mod tests {
     #[test]
     fn a_commit_that_fails_changes_nothing() {
         let adopted = AtomicU64::new(0);
-        assert_eq!(
-            step(&adopted).commit(|_| Err("disk full")),
-            Err("disk full")
-        );
+        assert_eq!(step(&adopted).commit(|_| Err("disk full")), Err("disk full"));
         drop(step(&adopted));
         assert_eq!(adopted.load(Ordering::Relaxed), 0);
     }

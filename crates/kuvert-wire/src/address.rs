@@ -67,9 +67,7 @@ impl RelayUrl {
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         let name = self.host.as_str();
-        let is_v4 = name
-            .parse::<core::net::Ipv4Addr>()
-            .is_ok_and(|address| address.is_loopback());
+        let is_v4 = name.parse::<core::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback());
         is_v4 || name == "[::1]" || name == "localhost" || name.ends_with(".localhost")
     }
 
@@ -83,10 +81,7 @@ impl RelayUrl {
         if !is_host(host) {
             return Err(AddressError::Host); // COD-6
         }
-        let url = Self {
-            host: host.to_owned(),
-            port,
-        };
+        let url = Self { host: host.to_owned(), port };
         match port {
             Some(port) if port == url.default_port() => Err(AddressError::Port), // COD-6
             _ => Ok(url),
@@ -101,11 +96,7 @@ impl RelayUrl {
 
 impl fmt::Display for RelayUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_loopback() {
-            "ws://"
-        } else {
-            "wss://"
-        })?;
+        f.write_str(if self.is_loopback() { "ws://" } else { "wss://" })?;
         self.fmt_authority(f)
     }
 }
@@ -156,10 +147,7 @@ impl FromStr for Address {
         let (authority, id) = rest.split_once('/').ok_or(AddressError::AccountId)?;
         let relay = RelayUrl::from_authority(authority)?;
         let account = unbase32(id).ok_or(AddressError::AccountId)?; // COD-6
-        Ok(Self {
-            relay,
-            account: AccountId::from_bytes(account),
-        })
+        Ok(Self { relay, account: AccountId::from_bytes(account) })
     }
 }
 
@@ -177,18 +165,12 @@ fn split_port(authority: &str) -> Result<(&str, Option<u16>), AddressError> {
 /// A port in its shortest decimal form.
 fn parse_port(text: &str) -> Result<u16, AddressError> {
     let is_shortest = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
-    text.parse()
-        .ok()
-        .filter(|_| is_shortest)
-        .ok_or(AddressError::Port)
+    text.parse().ok().filter(|_| is_shortest).ok_or(AddressError::Port)
 }
 
 /// Whether `host` is an IPv6 address in brackets, or made of what names and IPv4 addresses are made of.
 fn is_host(host: &str) -> bool {
-    if let Some(v6) = host
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-    {
+    if let Some(v6) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         return v6
             .parse::<core::net::Ipv6Addr>()
             .is_ok_and(|v6_address| alloc::format!("{v6_address}") == v6);
@@ -199,9 +181,7 @@ fn is_host(host: &str) -> bool {
 }
 
 fn base32(bytes: &[u8; 32]) -> String {
-    (0..ID_CHARS)
-        .map(|i| char::from(ALPHABET[usize::from(five_bits(bytes, i * 5))]))
-        .collect()
+    (0..ID_CHARS).map(|i| char::from(ALPHABET[usize::from(five_bits(bytes, i * 5))])).collect()
 }
 
 /// The five bits from bit `at` on, zeros past the end.
@@ -239,19 +219,12 @@ mod tests {
     use super::*;
 
     fn id_text() -> String {
-        base32(&core::array::from_fn(|i| {
-            u8::try_from(i * 7).unwrap_or(255)
-        }))
+        base32(&core::array::from_fn(|i| u8::try_from(i * 7).unwrap_or(255)))
     }
 
     #[test]
     fn addresses_round_trip() {
-        for authority in [
-            "relay.example",
-            "relay.example:8443",
-            "127.0.0.1:4000",
-            "[::1]:9",
-        ] {
+        for authority in ["relay.example", "relay.example:8443", "127.0.0.1:4000", "[::1]:9"] {
             let text = format!("kuvert://{authority}/{}", id_text());
             let address: Address = text.parse().expect("valid");
             assert_eq!(address.to_string(), text);
@@ -262,10 +235,7 @@ mod tests {
     fn base32_matches_a_known_answer() {
         let mut bytes = [0; 32];
         bytes[..6].copy_from_slice(b"foobar");
-        assert!(
-            base32(&bytes).starts_with("mzxw6ytboi"),
-            "RFC 4648, section 10"
-        );
+        assert!(base32(&bytes).starts_with("mzxw6ytboi"), "RFC 4648, section 10");
     }
 
     /// COD-6
@@ -278,43 +248,16 @@ mod tests {
             (format!("kuvert:///{id}"), AddressError::Host),
             (format!("kuvert://Relay.example/{id}"), AddressError::Host),
             (format!("kuvert://relay..example/{id}"), AddressError::Host),
-            (
-                format!("kuvert://user@relay.example/{id}"),
-                AddressError::Host,
-            ),
-            (
-                format!("kuvert://relay.example:443/{id}"),
-                AddressError::Port,
-            ),
-            (
-                format!("kuvert://relay.example:08443/{id}"),
-                AddressError::Port,
-            ),
+            (format!("kuvert://user@relay.example/{id}"), AddressError::Host),
+            (format!("kuvert://relay.example:443/{id}"), AddressError::Port),
+            (format!("kuvert://relay.example:08443/{id}"), AddressError::Port),
             (format!("kuvert://relay.example:0/{id}"), AddressError::Port),
-            (
-                format!("kuvert://relay.example:99999/{id}"),
-                AddressError::Port,
-            ),
-            (
-                format!("kuvert://relay.example/{}", id.to_uppercase()),
-                AddressError::AccountId,
-            ),
-            (
-                format!("kuvert://relay.example/{}", &id[1..]),
-                AddressError::AccountId,
-            ),
-            (
-                format!("kuvert://relay.example/{id}/"),
-                AddressError::AccountId,
-            ),
-            (
-                format!("kuvert://relay.example/{}1", &id[..51]),
-                AddressError::AccountId,
-            ),
-            (
-                format!("kuvert://relay.example/{}b", &id[..51]),
-                AddressError::AccountId,
-            ),
+            (format!("kuvert://relay.example:99999/{id}"), AddressError::Port),
+            (format!("kuvert://relay.example/{}", id.to_uppercase()), AddressError::AccountId),
+            (format!("kuvert://relay.example/{}", &id[1..]), AddressError::AccountId),
+            (format!("kuvert://relay.example/{id}/"), AddressError::AccountId),
+            (format!("kuvert://relay.example/{}1", &id[..51]), AddressError::AccountId),
+            (format!("kuvert://relay.example/{}b", &id[..51]), AddressError::AccountId),
             ("kuvert://relay.example".into(), AddressError::AccountId),
             (String::new(), AddressError::Scheme),
         ];
@@ -326,12 +269,8 @@ mod tests {
     #[test]
     fn the_scheme_follows_from_the_host() {
         let relay = |text: &str| text.parse::<RelayUrl>();
-        for text in [
-            "ws://127.0.0.1:4000",
-            "ws://localhost",
-            "ws://[::1]:8080",
-            "wss://a.example",
-        ] {
+        for text in ["ws://127.0.0.1:4000", "ws://localhost", "ws://[::1]:8080", "wss://a.example"]
+        {
             assert_eq!(relay(text).expect("valid").to_string(), text);
         }
         assert_eq!(relay("ws://relay.example"), Err(AddressError::Unencrypted));

@@ -72,9 +72,7 @@ impl Decode for DeviceCert {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let version = reader.u8()?;
         if version != CERT_VERSION {
-            return Err(DecodeError::UnsupportedVersion {
-                found: version.into(),
-            }); // COD-3
+            return Err(DecodeError::UnsupportedVersion { found: version.into() }); // COD-3
         }
         Ok(Self {
             account_key: AccountKey::decode_from(reader)?,
@@ -227,14 +225,8 @@ impl Decode for PrekeyBundle {
         let cert = DeviceCert::decode_from(reader)?;
         let medium = MediumPrekey::decode_from(reader)?;
         let has_one_time = reader.flag("has_ot")?; // PRE-3
-        let one_time = has_one_time
-            .then(|| OneTimePrekey::decode_from(reader))
-            .transpose()?;
-        Ok(Self {
-            cert,
-            medium,
-            one_time,
-        })
+        let one_time = has_one_time.then(|| OneTimePrekey::decode_from(reader)).transpose()?;
+        Ok(Self { cert, medium, one_time })
     }
 }
 

@@ -73,9 +73,7 @@ impl<'a> Reader<'a> {
     /// [`DecodeError::Truncated`] when fewer are left; nothing is consumed then.
     pub fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         let Some((taken, rest)) = self.rest.split_at_checked(len) else {
-            return Err(DecodeError::Truncated {
-                needed: len - self.rest.len(),
-            }); // COD-1
+            return Err(DecodeError::Truncated { needed: len - self.rest.len() }); // COD-1
         };
         self.rest = rest;
         Ok(taken)
@@ -99,9 +97,7 @@ impl<'a> Reader<'a> {
     /// [`DecodeError::Truncated`] when fewer are left.
     pub fn array_ref<const N: usize>(&mut self) -> Result<&'a [u8; N], DecodeError> {
         let Some((taken, rest)) = self.rest.split_first_chunk() else {
-            return Err(DecodeError::Truncated {
-                needed: N - self.rest.len(),
-            }); // COD-1
+            return Err(DecodeError::Truncated { needed: N - self.rest.len() }); // COD-1
         };
         self.rest = rest;
         Ok(taken)
@@ -260,10 +256,7 @@ mod tests {
     #[test]
     fn what_is_left_over_is_refused() {
         let reader = Reader::new(&[0; 3]);
-        assert_eq!(
-            reader.finish(),
-            Err(DecodeError::TrailingBytes { extra: 3 })
-        );
+        assert_eq!(reader.finish(), Err(DecodeError::TrailingBytes { extra: 3 }));
     }
 
     #[test]
@@ -277,10 +270,7 @@ mod tests {
     #[test]
     fn a_length_is_bounded_before_it_is_used() {
         let mut reader = Reader::new(&[0xff; 4]);
-        let refused = Err(DecodeError::TooLong {
-            what: "body",
-            limit: 10,
-        });
+        let refused = Err(DecodeError::TooLong { what: "body", limit: 10 });
         assert_eq!(reader.len32("body", 10), refused);
     }
 }

@@ -140,13 +140,8 @@ impl<'a> SessionMessage<'a> {
         let mut reader = Reader::new(input);
         let header_nonce = reader.array_ref()?;
         let sealed_header_len = usize::from(reader.u16()?);
-        if !matches!(
-            sealed_header_len,
-            SEALED_HEADER_LEN | SEALED_BURST_HEADER_LEN
-        ) {
-            return Err(DecodeError::Invalid {
-                what: "sealed header length",
-            }); // RAT-2
+        if !matches!(sealed_header_len, SEALED_HEADER_LEN | SEALED_BURST_HEADER_LEN) {
+            return Err(DecodeError::Invalid { what: "sealed header length" }); // RAT-2
         }
         let message = Self {
             header_nonce,
@@ -158,7 +153,7 @@ impl<'a> SessionMessage<'a> {
         };
         if !(FLOOR + TAG_LEN..=MAX_PADDED + TAG_LEN).contains(&message.ciphertext.len()) {
             return Err(DecodeError::Invalid {
-                what: "ciphertext length",
+                what: "ciphertext length", // MSG-16
             });
         }
         Ok(message)
@@ -188,28 +183,20 @@ impl<'a> Envelope<'a> {
     /// [`DecodeError::Unknown`] for another kind, and what the parts say.
     pub fn decode(input: &'a [u8]) -> Result<Self, DecodeError> {
         if input.len() > MAX_ENVELOPE {
-            return Err(DecodeError::TooLong {
-                what: "envelope",
-                limit: MAX_ENVELOPE,
-            }); // MSG-10
+            return Err(DecodeError::TooLong { what: "envelope", limit: MAX_ENVELOPE }); // MSG-10
         }
         let mut reader = Reader::new(input);
         let kind = reader.u8()?;
         let version = reader.u8()?;
         if version != VERSION {
-            return Err(DecodeError::UnsupportedVersion {
-                found: version.into(),
-            }); // COD-3
+            return Err(DecodeError::UnsupportedVersion { found: version.into() }); // COD-3
         }
         let prefix = match kind {
             1 => Some(InitPrefix::decode_from(&mut reader)?),
             2 => None,
             _ => return Err(DecodeError::Unknown { what: "kind" }), // COD-4
         };
-        Ok(Self {
-            prefix,
-            message: SessionMessage::decode(reader.rest())?,
-        })
+        Ok(Self { prefix, message: SessionMessage::decode(reader.rest())? })
     }
 
     /// The envelope's kind.
@@ -232,10 +219,7 @@ mod tests {
         let mut bytes = vec![2, 1];
         bytes.extend_from_slice(&[3; 12]);
         bytes.extend_from_slice(&u16::try_from(sealed_header_len).unwrap().to_be_bytes());
-        bytes.resize(
-            bytes.len() + sealed_header_len + 16 + 32 + 32 + padded + TAG_LEN,
-            4,
-        );
+        bytes.resize(bytes.len() + sealed_header_len + 16 + 32 + 32 + padded + TAG_LEN, 4);
         bytes
     }
 
@@ -252,9 +236,7 @@ mod tests {
         for len in [0, 194, 196, 1355, 1357, 65_535] {
             assert_eq!(
                 Envelope::decode(&session(len, FLOOR)),
-                Err(DecodeError::Invalid {
-                    what: "sealed header length"
-                })
+                Err(DecodeError::Invalid { what: "sealed header length" })
             );
         }
     }
@@ -262,23 +244,16 @@ mod tests {
     /// MSG-10
     #[test]
     fn an_oversize_envelope_is_not_looked_at() {
-        let refused = Err(DecodeError::TooLong {
-            what: "envelope",
-            limit: MAX_ENVELOPE,
-        });
+        let refused = Err(DecodeError::TooLong { what: "envelope", limit: MAX_ENVELOPE });
         assert_eq!(Envelope::decode(&vec![0; MAX_ENVELOPE + 1]), refused);
     }
 
+    /// MSG-16
     #[test]
     fn a_ciphertext_is_never_shorter_or_longer_than_a_padded_frame() {
         for padded in [0, FLOOR - 1, MAX_PADDED + 1] {
-            let refused = Err(DecodeError::Invalid {
-                what: "ciphertext length",
-            });
-            assert_eq!(
-                Envelope::decode(&session(SEALED_HEADER_LEN, padded)),
-                refused
-            );
+            let refused = Err(DecodeError::Invalid { what: "ciphertext length" });
+            assert_eq!(Envelope::decode(&session(SEALED_HEADER_LEN, padded)), refused);
         }
     }
 
@@ -288,10 +263,7 @@ mod tests {
         for kind in [0, 3, 255] {
             let mut bytes = session(SEALED_HEADER_LEN, FLOOR);
             bytes[0] = kind;
-            assert_eq!(
-                Envelope::decode(&bytes),
-                Err(DecodeError::Unknown { what: "kind" })
-            );
+            assert_eq!(Envelope::decode(&bytes), Err(DecodeError::Unknown { what: "kind" }));
         }
     }
 

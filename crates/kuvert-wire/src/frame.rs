@@ -117,13 +117,7 @@ impl Decode for Frame {
         let expire_seconds = reader.u32()?;
         let len = reader.len32("body", MAX_BODY)?;
         let body = reader.take(len)?.to_vec(); // MSG-5
-        Ok(Self {
-            frame_type,
-            sent,
-            message_id,
-            expire_seconds,
-            body,
-        })
+        Ok(Self { frame_type, sent, message_id, expire_seconds, body })
     }
 }
 
@@ -159,16 +153,12 @@ impl Decode for Receipt {
             1 => false,
             2 => true,
             _ => {
-                return Err(DecodeError::Unknown {
-                    what: "receipt kind",
-                });
+                return Err(DecodeError::Unknown { what: "receipt kind" });
             } // MSG-9
         };
         let count = usize::from(reader.u8()?);
         if !(1..=MAX_RECEIPT).contains(&count) {
-            return Err(DecodeError::Invalid {
-                what: "receipt count",
-            }); // MSG-9
+            return Err(DecodeError::Invalid { what: "receipt count" }); // MSG-9
         }
         let message_ids = decode_ids(reader, count)?;
         Ok(Self { read, message_ids })
@@ -220,11 +210,7 @@ impl Encode for Control {
         match self {
             Self::Empty | Self::Close => {}
             Self::DeliveryToken(token) => token.encode_into(out),
-            Self::Mailbox {
-                mailbox,
-                token,
-                relay,
-            } => {
+            Self::Mailbox { mailbox, token, relay } => {
                 mailbox.encode_into(out);
                 out.push(u8::from(token.is_some()));
                 if let Some(token) = token {
@@ -267,9 +253,7 @@ impl Decode for Control {
                 let count = reader.len16("resend count", MAX_RESEND)?;
                 decode_ids(reader, count).map(Self::Resend)
             }
-            _ => Err(DecodeError::Unknown {
-                what: "control code",
-            }), // MSG-9
+            _ => Err(DecodeError::Unknown { what: "control code" }), // MSG-9
         }
     }
 }
@@ -277,17 +261,13 @@ impl Decode for Control {
 fn decode_mailbox(reader: &mut Reader<'_>) -> Result<Control, DecodeError> {
     let mailbox = MailboxId::decode_from(reader)?;
     let has_token = reader.flag("has_token")?;
-    let token = has_token
-        .then(|| DeliveryToken::decode_from(reader))
-        .transpose()?;
+    let token = has_token.then(|| DeliveryToken::decode_from(reader)).transpose()?;
     let len = usize::from(reader.u8()?);
     let relay = reader.take(len)?;
     match core::str::from_utf8(relay) {
-        Ok(relay) if relay.is_ascii() => Ok(Control::Mailbox {
-            mailbox,
-            token,
-            relay: String::from(relay),
-        }),
+        Ok(relay) if relay.is_ascii() => {
+            Ok(Control::Mailbox { mailbox, token, relay: String::from(relay) })
+        }
         _ => Err(DecodeError::Invalid { what: "relay" }), // MSG-9
     }
 }
@@ -327,20 +307,11 @@ mod tests {
     fn the_length_agrees_with_the_bytes() {
         let mut bytes = frame(b"tea").encode();
         bytes[33] = 4;
-        assert_eq!(
-            Frame::decode(&bytes),
-            Err(DecodeError::Truncated { needed: 1 })
-        );
+        assert_eq!(Frame::decode(&bytes), Err(DecodeError::Truncated { needed: 1 }));
         bytes[33] = 2;
-        assert_eq!(
-            Frame::decode(&bytes),
-            Err(DecodeError::TrailingBytes { extra: 1 })
-        );
+        assert_eq!(Frame::decode(&bytes), Err(DecodeError::TrailingBytes { extra: 1 }));
         bytes[30] = 1;
-        let refused = Err(DecodeError::TooLong {
-            what: "body",
-            limit: MAX_BODY,
-        });
+        let refused = Err(DecodeError::TooLong { what: "body", limit: MAX_BODY });
         assert_eq!(Frame::decode(&bytes), refused);
     }
 
@@ -350,10 +321,7 @@ mod tests {
         for code in [0, 7, 255] {
             let mut bytes = frame(b"tea").encode();
             bytes[0] = code;
-            assert_eq!(
-                Frame::decode(&bytes),
-                Err(DecodeError::Unknown { what: "frame type" })
-            );
+            assert_eq!(Frame::decode(&bytes), Err(DecodeError::Unknown { what: "frame type" }));
         }
     }
 
@@ -363,20 +331,14 @@ mod tests {
         for bit in 0..8 {
             let mut bytes = frame(b"tea").encode();
             bytes[1] = 1 << bit;
-            assert_eq!(
-                Frame::decode(&bytes),
-                Err(DecodeError::Unknown { what: "frame flag" })
-            );
+            assert_eq!(Frame::decode(&bytes), Err(DecodeError::Unknown { what: "frame flag" }));
         }
     }
 
     #[test]
     fn bodies_round_trip() {
         let ids: Vec<_> = (0..64).map(|i| MessageId::from_bytes([i; 16])).collect();
-        let receipt = Receipt {
-            read: true,
-            message_ids: ids.clone(),
-        };
+        let receipt = Receipt { read: true, message_ids: ids.clone() };
         assert_eq!(Receipt::decode(&receipt.encode()), Ok(receipt));
         for control in [
             Control::Empty,
@@ -398,16 +360,7 @@ mod tests {
     /// MSG-9
     #[test]
     fn a_body_follows_the_layout_of_its_type() {
-        for body in [
-            &[][..],
-            &[0],
-            &[3],
-            &[7],
-            &[1, 0],
-            &[5; 20],
-            &[6, 0, 1],
-            &[6, 255, 255],
-        ] {
+        for body in [&[][..], &[0], &[3], &[7], &[1, 0], &[5; 20], &[6, 0, 1], &[6, 255, 255]] {
             assert!(Control::decode(body).is_err(), "{body:?}");
         }
         for body in [&[][..], &[1], &[1, 0], &[3, 1], &[1, 65], &[1, 1, 0]] {

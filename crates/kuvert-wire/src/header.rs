@@ -84,10 +84,7 @@ pub struct Fragment {
 
 impl Fragment {
     /// The fragment that fills the place when there is nothing to send.
-    pub const ZERO: Self = Self {
-        index: 0,
-        data: [0; FRAGMENT_LEN],
-    };
+    pub const ZERO: Self = Self { index: 0, data: [0; FRAGMENT_LEN] };
 }
 
 /// The post-quantum part of a header: 1 or 10 fragments of one object.
@@ -105,11 +102,7 @@ impl PqFields {
     /// Nothing to send: kind 0, epoch 0, one zero fragment.
     #[must_use]
     pub fn idle() -> Self {
-        Self {
-            kind: PqKind::Idle,
-            epoch: 0,
-            fragments: alloc::vec![Fragment::ZERO],
-        }
+        Self { kind: PqKind::Idle, epoch: 0, fragments: alloc::vec![Fragment::ZERO] }
     }
 
     /// Whether what the idle kind must leave empty is empty, and only then.
@@ -160,23 +153,13 @@ fn decode_pq_fields(reader: &mut Reader<'_>) -> Result<PqFields, DecodeError> {
         1 => 1,
         10 => BURST,
         _ => {
-            return Err(DecodeError::Invalid {
-                what: "fragment count",
-            });
+            return Err(DecodeError::Invalid { what: "fragment count" });
         } // RAT-3
     };
-    let fragments = (0..count)
-        .map(|_| decode_fragment(reader))
-        .collect::<Result<_, _>>()?;
-    let fields = PqFields {
-        kind,
-        epoch,
-        fragments,
-    };
+    let fragments = (0..count).map(|_| decode_fragment(reader)).collect::<Result<_, _>>()?;
+    let fields = PqFields { kind, epoch, fragments };
     if !fields.is_consistent() {
-        return Err(DecodeError::Invalid {
-            what: "post-quantum fields",
-        }); // RAT-6
+        return Err(DecodeError::Invalid { what: "post-quantum fields" }); // RAT-6
     }
     Ok(fields)
 }
@@ -184,14 +167,9 @@ fn decode_pq_fields(reader: &mut Reader<'_>) -> Result<PqFields, DecodeError> {
 fn decode_fragment(reader: &mut Reader<'_>) -> Result<Fragment, DecodeError> {
     let index = reader.u8()?;
     if index > MAX_FRAGMENT_INDEX {
-        return Err(DecodeError::Invalid {
-            what: "fragment index",
-        }); // RAT-4
+        return Err(DecodeError::Invalid { what: "fragment index" }); // RAT-4
     }
-    Ok(Fragment {
-        index,
-        data: reader.array()?,
-    })
+    Ok(Fragment { index, data: reader.array()? })
 }
 
 #[cfg(test)]
@@ -209,17 +187,8 @@ mod tests {
     }
 
     fn carrying(count: u8) -> Header {
-        let fragments = (0..count)
-            .map(|index| Fragment {
-                index,
-                data: [index; 128],
-            })
-            .collect();
-        header(PqFields {
-            kind: PqKind::EncapsulationKey,
-            epoch: 1,
-            fragments,
-        })
+        let fragments = (0..count).map(|index| Fragment { index, data: [index; 128] }).collect();
+        header(PqFields { kind: PqKind::EncapsulationKey, epoch: 1, fragments })
     }
 
     #[test]

@@ -258,20 +258,14 @@ mod tests {
     /// PRE-4 PRE-5
     #[test]
     fn a_prekey_id_is_never_zero() {
-        assert_eq!(
-            PrekeyId::decode(&[0; 4]),
-            Err(DecodeError::Invalid { what: "prekey id" })
-        );
+        assert_eq!(PrekeyId::decode(&[0; 4]), Err(DecodeError::Invalid { what: "prekey id" }));
         assert_eq!(PrekeyId::decode(&[0, 0, 0, 7]).map(PrekeyId::number), Ok(7));
     }
 
     #[test]
     fn time_saturates_at_both_ends() {
         let day = Duration::from_secs(86_400);
-        assert_eq!(
-            Timestamp::default().saturating_sub(day),
-            Timestamp::default()
-        );
+        assert_eq!(Timestamp::default().saturating_sub(day), Timestamp::default());
         assert_eq!(Timestamp(u64::MAX).saturating_add(day), Timestamp(u64::MAX));
         assert_eq!(Timestamp(5).since(Timestamp(9)), Duration::ZERO);
     }

@@ -69,10 +69,7 @@ pub(super) fn run<R: CryptoRng + ?Sized>(
         kem_ciphertext,
         sealed_cert,
     };
-    Ok(Initiated {
-        secrets: stage.finish(&sealed_cert, &cert, second),
-        prefix,
-    })
+    Ok(Initiated { secrets: stage.finish(&sealed_cert, &cert, second), prefix })
 }
 
 fn first_secrets(
@@ -84,9 +81,7 @@ fn first_secrets(
     Ok(FirstSecrets {
         dh2: ephemeral.agree(bundle.cert().cert().identity_key.as_bytes())?,
         dh3: ephemeral.agree(bundle.medium().x.as_bytes())?,
-        dh4: one_time
-            .map(|one_time| ephemeral.agree(one_time.x.as_bytes()))
-            .transpose()?,
+        dh4: one_time.map(|one_time| ephemeral.agree(one_time.x.as_bytes())).transpose()?,
         ss,
     })
 }
@@ -94,16 +89,10 @@ fn first_secrets(
 fn second_secrets(our: &IdentityKeyPair, bundle: &VerifiedBundle) -> Result<SecondSecrets, BadKey> {
     Ok(SecondSecrets {
         dh1: our.identity.agree(bundle.medium().x.as_bytes())?,
-        dh5: our
-            .identity
-            .agree(bundle.cert().cert().identity_key.as_bytes())?,
+        dh5: our.identity.agree(bundle.cert().cert().identity_key.as_bytes())?,
     })
 }
 
 fn encoded_cert(our: &IdentityKeyPair) -> [u8; CERT_LEN] {
-    our.cert()
-        .cert()
-        .encode()
-        .try_into()
-        .expect("certificates have one length")
+    our.cert().cert().encode().try_into().expect("certificates have one length")
 }

@@ -47,10 +47,7 @@ pub(crate) fn respond(
     let cert = stage.open_cert(&prefix.sealed_cert)?;
     let their = verified(our, &cert)?;
     let second = second_secrets(our, medium, &their)?;
-    Ok(Responded {
-        secrets: stage.finish(&prefix.sealed_cert, &cert, second),
-        their,
-    })
+    Ok(Responded { secrets: stage.finish(&prefix.sealed_cert, &cert, second), their })
 }
 
 fn first_secrets(
@@ -104,8 +101,5 @@ fn second_secrets(
     their: &VerifiedCert,
 ) -> Result<SecondSecrets, BadKey> {
     let identity_key = their.cert().identity_key.as_bytes();
-    Ok(SecondSecrets {
-        dh1: medium.agree(identity_key)?,
-        dh5: our.identity.agree(identity_key)?,
-    })
+    Ok(SecondSecrets { dh1: medium.agree(identity_key)?, dh5: our.identity.agree(identity_key)? })
 }

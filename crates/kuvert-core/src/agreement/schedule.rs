@@ -75,10 +75,7 @@ impl FirstStage {
         let salt = hash(Label::KX_SALT, &[&SUITE.to_be_bytes()]);
         let dh4 = dh4.as_ref().map_or(&[0; 32], Secret::expose);
         let ck0 = extract(&salt, &[dh2.expose(), dh3.expose(), dh4, ss.expose()]);
-        Self {
-            ck0,
-            th1: transcript.hash(),
-        }
+        Self { ck0, th1: transcript.hash() }
     }
 
     /// EID. The key seals this one certificate, so the nonce is zero.
@@ -93,13 +90,7 @@ impl FirstStage {
         sealed: &[u8; SEALED_CERT_LEN],
     ) -> Result<[u8; CERT_LEN], Unauthentic> {
         let mut cert = [0; CERT_LEN];
-        aead::open_to(
-            &self.identity_key(),
-            &ZERO_NONCE,
-            &self.th1,
-            sealed,
-            &mut cert,
-        )?; // AGR-5
+        aead::open_to(&self.identity_key(), &ZERO_NONCE, &self.th1, sealed, &mut cert)?; // AGR-5
         Ok(cert)
     }
 

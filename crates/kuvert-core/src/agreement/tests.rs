@@ -27,13 +27,7 @@ impl World {
         let bob = IdentityKeyPair::generate(NOW, &mut rng);
         let medium = MediumPrekeyPair::generate(&bob, NOW, &mut rng);
         let one_time = OneTimePrekeyPair::generate(&bob, &mut rng);
-        Self {
-            alice,
-            bob,
-            medium,
-            one_time,
-            rng,
-        }
+        Self { alice, bob, medium, one_time, rng }
     }
 
     fn bundle(&self, with_one_time: bool) -> VerifiedBundle {
@@ -58,15 +52,7 @@ impl World {
 
 fn assert_same(ours: &SessionSecrets, theirs: &SessionSecrets) {
     let all = |s: &SessionSecrets| {
-        [
-            &s.root,
-            &s.chain_i,
-            &s.hdr_i,
-            &s.hdr_i_next,
-            &s.hdr_r,
-            &s.pq_0,
-        ]
-        .map(Secret::duplicate)
+        [&s.root, &s.chain_i, &s.hdr_i, &s.hdr_i_next, &s.hdr_r, &s.pq_0].map(Secret::duplicate)
     };
     assert!(all(ours) == all(theirs));
     assert_eq!(ours.session_id, theirs.session_id);
@@ -85,15 +71,8 @@ fn both_sides_end_with_the_same_secrets() {
 
 #[test]
 fn every_output_is_different_from_every_other() {
-    let SessionSecrets {
-        root,
-        chain_i,
-        hdr_i,
-        hdr_i_next,
-        hdr_r,
-        pq_0,
-        ..
-    } = World::new().initiate(true).secrets;
+    let SessionSecrets { root, chain_i, hdr_i, hdr_i_next, hdr_r, pq_0, .. } =
+        World::new().initiate(true).secrets;
     let all = [root, chain_i, hdr_i, hdr_i_next, hdr_r, pq_0];
     for (i, one) in all.iter().enumerate() {
         assert!(all[..i].iter().all(|other| other != one), "output {i}");
@@ -134,12 +113,7 @@ fn prekeys_that_the_prefix_does_not_name_are_not_used() {
     refused(respond(bob, &world.medium, Some(&other_one_time), &prefix));
     refused(respond(bob, &world.medium, None, &prefix));
     let weak = world.initiate(false).prefix;
-    refused(respond(
-        &world.bob,
-        &world.medium,
-        Some(&world.one_time),
-        &weak,
-    ));
+    refused(respond(&world.bob, &world.medium, Some(&world.one_time), &weak));
 }
 
 /// AGR-4
@@ -148,10 +122,7 @@ fn an_ephemeral_key_of_small_order_is_refused() {
     let mut world = World::new();
     let mut prefix = world.initiate(true).prefix;
     prefix.ephemeral_key = EphemeralKey::from_bytes([0; 32]);
-    assert_eq!(
-        world.respond(&prefix).err(),
-        Some(AgreementError::BadKey(BadKey))
-    );
+    assert_eq!(world.respond(&prefix).err(), Some(AgreementError::BadKey(BadKey)));
 }
 
 /// AGR-5
@@ -166,11 +137,7 @@ fn a_prefix_with_any_byte_changed_is_refused() {
             let mut bad = bytes.clone();
             bad[place] ^= 1;
             let error = world.respond(&InitPrefix::decode(&bad).unwrap()).err();
-            assert_eq!(
-                error,
-                Some(AgreementError::Unauthentic(Unauthentic)),
-                "byte {place}"
-            );
+            assert_eq!(error, Some(AgreementError::Unauthentic(Unauthentic)), "byte {place}");
         }
     }
 }
@@ -206,9 +173,7 @@ fn a_session_within_one_account_is_refused_on_both_sides() {
     let own = IdentityKeyPair::certified_by(account, key, &mut world.rng);
     let refused = Some(AgreementError::OwnAccount);
     assert_eq!(initiate(&own, &bundle, &mut world.rng).err(), refused);
-    let prefix = initiator::run(&own, &bundle, &mut world.rng)
-        .unwrap()
-        .prefix;
+    let prefix = initiator::run(&own, &bundle, &mut world.rng).unwrap().prefix;
     assert_eq!(world.respond(&prefix).err(), refused);
 }
 

@@ -119,10 +119,7 @@ mod tests {
     #[test]
     fn both_ways_to_open_agree() {
         let sealed = seal(&key(), &NONCE, b"ad", b"tea at four");
-        assert_eq!(
-            &**open(&key(), &NONCE, b"ad", &sealed).unwrap(),
-            b"tea at four"
-        );
+        assert_eq!(&**open(&key(), &NONCE, b"ad", &sealed).unwrap(), b"tea at four");
         let mut out = [0; 11];
         open_to(&key(), &NONCE, b"ad", &sealed, &mut out).unwrap();
         assert_eq!(&out, b"tea at four");
@@ -143,28 +140,19 @@ mod tests {
             let mut bad = sealed.clone();
             bad[place] ^= 1;
             let mut out = [0xaa; 3];
-            assert_eq!(
-                open_to(&key(), &NONCE, b"ad", &bad, &mut out),
-                Err(Unauthentic)
-            );
+            assert_eq!(open_to(&key(), &NONCE, b"ad", &bad, &mut out), Err(Unauthentic));
             assert_eq!(out, [0xaa; 3]);
         }
         assert!(open(&key(), &NONCE, b"AD", &sealed).is_err());
         assert!(open(&key(), &[4; 12], b"ad", &sealed).is_err());
         for len in 0..sealed.len() {
-            assert!(
-                open(&key(), &NONCE, b"ad", &sealed[..len]).is_err(),
-                "{len} bytes"
-            );
+            assert!(open(&key(), &NONCE, b"ad", &sealed[..len]).is_err(), "{len} bytes");
         }
     }
 
     #[test]
     fn an_output_of_another_length_is_refused() {
         let sealed = seal(&key(), &NONCE, b"", b"tea");
-        assert_eq!(
-            open_to(&key(), &NONCE, b"", &sealed, &mut [0; 4]),
-            Err(Unauthentic)
-        );
+        assert_eq!(open_to(&key(), &NONCE, b"", &sealed, &mut [0; 4]), Err(Unauthentic));
     }
 }

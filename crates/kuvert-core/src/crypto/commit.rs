@@ -26,27 +26,14 @@ pub(crate) struct CommitLabels {
     commitment: Label<'static>,
 }
 
-#[allow(
-    dead_code,
-    reason = "the table is the whole protocol's, features use parts of it"
-)]
+#[allow(dead_code, reason = "the table is the whole protocol's, features use parts of it")]
 impl CommitLabels {
-    pub(crate) const MESSAGE: Self = Self {
-        key: Label::MSG_KEY,
-        commitment: Label::MSG_COMMIT,
-    };
-    pub(crate) const ATTACHMENT: Self = Self {
-        key: Label::ATTACH_KEY,
-        commitment: Label::ATTACH_COMMIT,
-    };
-    pub(crate) const STORE: Self = Self {
-        key: Label::STORE_KEY,
-        commitment: Label::STORE_COMMIT,
-    };
-    pub(crate) const BACKUP: Self = Self {
-        key: Label::BACKUP_KEY,
-        commitment: Label::BACKUP_COMMIT,
-    };
+    pub(crate) const MESSAGE: Self = Self { key: Label::MSG_KEY, commitment: Label::MSG_COMMIT };
+    pub(crate) const ATTACHMENT: Self =
+        Self { key: Label::ATTACH_KEY, commitment: Label::ATTACH_COMMIT };
+    pub(crate) const STORE: Self = Self { key: Label::STORE_KEY, commitment: Label::STORE_COMMIT };
+    pub(crate) const BACKUP: Self =
+        Self { key: Label::BACKUP_KEY, commitment: Label::BACKUP_COMMIT };
 }
 
 /// A key to seal with, and the commitment to send with what it seals.

@@ -65,10 +65,7 @@ impl DhSecret {
 
     /// A second copy, for a step that works on a copy of the state and may yet be thrown away.
     pub(crate) fn duplicate(&self) -> Self {
-        Self {
-            secret: self.secret.duplicate(),
-            public: self.public,
-        }
+        Self { secret: self.secret.duplicate(), public: self.public }
     }
 }
 
@@ -149,10 +146,7 @@ mod tests {
 
     #[test]
     fn both_sides_agree_and_a_copy_is_the_same_key() {
-        let (a, b) = (
-            DhSecret::from_secret(Secret::copied_from(&[1; 32])),
-            [2; 32],
-        );
+        let (a, b) = (DhSecret::from_secret(Secret::copied_from(&[1; 32])), [2; 32]);
         let b = DhSecret::from_secret(Secret::copied_from(&b));
         let shared = a.agree(b.public()).unwrap();
         assert!(shared == b.agree(a.public()).unwrap());
@@ -166,11 +160,7 @@ mod tests {
         for mut point in SMALL_ORDER {
             assert_eq!(key.agree(&point).err(), Some(BadKey), "{point:x?}");
             point[31] |= 0x80;
-            assert_eq!(
-                key.agree(&point).err(),
-                Some(BadKey),
-                "{point:x?}, top bit set"
-            );
+            assert_eq!(key.agree(&point).err(), Some(BadKey), "{point:x?}, top bit set");
             assert!(is_small_order(&point));
         }
         assert!(!is_small_order(key.public()));

@@ -295,9 +295,7 @@ pub(super) fn hkdf(salt: &[u8], ikm: &[u8], info: &[u8], out: &mut [u8]) {
 
 /// A length as the two bytes the formulas want. Contexts are a few fixed fields, never input.
 fn len_u16(len: usize) -> [u8; 2] {
-    u16::try_from(len)
-        .expect("a context is a few fixed fields")
-        .to_be_bytes()
+    u16::try_from(len).expect("a context is a few fixed fields").to_be_bytes()
 }
 
 #[cfg(test)]
@@ -317,9 +315,7 @@ mod tests {
         for label in Label::ALL {
             let text = core::str::from_utf8(&label.bytes()[1..]).expect("labels are ASCII");
             assert!(text.is_ascii());
-            let name = text
-                .strip_prefix("kuvert-v1 ")
-                .expect("every label has the prefix");
+            let name = text.strip_prefix("kuvert-v1 ").expect("every label has the prefix");
             assert_eq!(label.bytes(), kuvert_wire::label::label(name));
         }
     }
@@ -329,20 +325,14 @@ mod tests {
         use kuvert_wire::relay::proof::{ATTACH, OPEN_MAILBOX, PUBLISH, STOCK};
         for name in [OPEN_MAILBOX, ATTACH, PUBLISH, STOCK] {
             let encoded = kuvert_wire::label::label(name);
-            assert!(
-                Label::ALL.iter().any(|label| label.bytes() == encoded),
-                "{name}"
-            );
+            assert!(Label::ALL.iter().any(|label| label.bytes() == encoded), "{name}");
         }
     }
 
     #[test]
     fn parts_are_fed_as_one_input() {
         let key = Secret::copied_from(&[1; 32]);
-        assert_eq!(
-            hash(Label::FRANK, &[b"ab", b"c"]),
-            hash(Label::FRANK, &[b"abc"])
-        );
+        assert_eq!(hash(Label::FRANK, &[b"ab", b"c"]), hash(Label::FRANK, &[b"abc"]));
         let whole = expand::<48>(&key, Label::FRANK, &[b"abc"]);
         assert!(whole == expand(&key, Label::FRANK, &[b"a", b"", b"bc"]));
         assert_eq!(

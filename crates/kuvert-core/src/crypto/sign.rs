@@ -78,9 +78,7 @@ pub(crate) fn verify(
         label.bytes().len() + parts.iter().map(|part| part.len()).sum::<usize>(),
     );
     message.extend_from_slice(label.bytes());
-    parts
-        .iter()
-        .for_each(|part| message.extend_from_slice(part));
+    parts.iter().for_each(|part| message.extend_from_slice(part));
     verify_bytes(public, &message, signature)
 }
 
@@ -99,8 +97,7 @@ pub(crate) fn verify_bytes(
     }
     let key = VerifyingKey::from_bytes(public).map_err(|_| BadSignature)?;
     let signature = ed25519_dalek::Signature::from_bytes(signature.as_bytes());
-    key.verify_strict(message, &signature)
-        .map_err(|_| BadSignature)
+    key.verify_strict(message, &signature).map_err(|_| BadSignature)
 }
 
 /// Whether the key's y-coordinate is below 2^255 − 19. Decompression reduces it silently, so that
@@ -125,10 +122,7 @@ mod tests {
         let signature = key().sign(Label::FRANK, &[b"tea", b" at four"]);
         let whole = [Label::FRANK.bytes(), b"tea at four"].concat();
         assert_eq!(verify_bytes(&key().public(), &whole, &signature), Ok(()));
-        assert_eq!(
-            verify(&key().public(), Label::FRANK, &[b"tea at four"], &signature),
-            Ok(())
-        );
+        assert_eq!(verify(&key().public(), Label::FRANK, &[b"tea at four"], &signature), Ok(()));
         assert_eq!(key().sign_bytes(&[&whole]), signature);
     }
 
@@ -137,10 +131,7 @@ mod tests {
         let (public, signature) = (key().public(), key().sign(Label::FRANK, &[b"tea"]));
         let other = SigningSecret::from_seed(&Secret::copied_from(&[1; 32])).public();
         let refused = |public: &[u8; 32], label, message: &[u8], signature: &Signature| {
-            assert_eq!(
-                verify(public, label, &[message], signature),
-                Err(BadSignature)
-            );
+            assert_eq!(verify(public, label, &[message], signature), Err(BadSignature));
         };
         refused(&other, Label::FRANK, b"tea", &signature);
         refused(&public, Label::TR_HEAD, b"tea", &signature);

@@ -43,12 +43,7 @@ impl Content {
     }
 
     fn new(frame_type: FrameType, body: Vec<u8>) -> Self {
-        Self {
-            frame_type,
-            body: Zeroizing::new(body),
-            expire_seconds: 0,
-            message_id: None,
-        }
+        Self { frame_type, body: Zeroizing::new(body), expire_seconds: 0, message_id: None }
     }
 
     /// Gives it a name of the caller's, such as when it is sent again.
@@ -68,12 +63,7 @@ impl Content {
 
 impl core::fmt::Debug for Content {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(
-            f,
-            "Content({:?}, {} bytes)",
-            self.frame_type,
-            self.body.len()
-        )
+        write!(f, "Content({:?}, {} bytes)", self.frame_type, self.body.len())
     }
 }
 
@@ -185,9 +175,7 @@ impl Decode for Received {
                 1 => Some(SessionEnd::ByPeer),
                 2 => Some(SessionEnd::PqFailed),
                 _ => {
-                    return Err(DecodeError::Unknown {
-                        what: "end of a session",
-                    });
+                    return Err(DecodeError::Unknown { what: "end of a session" });
                 }
             },
             frame: Frame::decode_from(reader)?,

@@ -9,11 +9,13 @@ use rand_core::CryptoRng;
 
 use super::content::{Received, SessionEnd};
 use super::effect::Effect;
+use super::peer::Peer;
+use super::placement::become_active;
 use super::{Device, Session};
 use crate::agreement::init_id;
 use crate::error::ProtocolError;
 use crate::ratchet::receive::Found;
-use crate::session::Incoming;
+use crate::session::{Incoming, SessionStep, Status};
 use crate::step::Step;
 
 impl Device {
@@ -93,11 +95,7 @@ impl Device {
         rng: &mut R,
     ) -> Result<(Vec<Effect>, Received), ProtocolError> {
         let id = session.head.id;
-        let peer = &self
-            .peers
-            .get(&session.head.peer)
-            .ok_or(ProtocolError::Storage)?
-            .value;
+        let peer = &self.peers.get(&session.head.peer).ok_or(ProtocolError::Storage)?.value;
         let incoming = session.open(found, envelope, now, rng)?;
         let received = Received {
             peer: session.head.peer,
@@ -108,10 +106,24 @@ impl Device {
             frame: incoming.frame,
         };
         let effects = match received.ended {
-            None => vec![Effect::StepSession(Box::new(incoming.step))],
             Some(_) => self.end_effects(&id),
+            None if session.head.is_chosen_by_answer() => self.chosen(peer, incoming.step, now),
+            None => vec![Effect::StepSession(Box::new(incoming.step))],
         };
         Ok((effects, received))
+    }
+
+    /// Makes a session of ours active again that a tie had set aside: the peer has answered on it, so
+    /// it has chosen it.
+    fn chosen(&self, peer: &Peer, mut step: SessionStep, now: Timestamp) -> Vec<Effect> {
+        let mut peer = peer.clone();
+        let id = step.head.id;
+        step.head.status = Status::Established;
+        peer.inactive.retain(|(session, _)| *session != id);
+        let mut effects = become_active(&mut peer, id, now);
+        effects.push(Effect::PutPeer(Box::new(peer)));
+        effects.push(Effect::StepSession(Box::new(step)));
+        effects
     }
 
     /// Erases a session's keys and forgets its place.
@@ -122,9 +134,7 @@ impl Device {
             peer.forget(id);
             Effect::PutPeer(Box::new(peer))
         });
-        core::iter::once(Effect::EndSession(*id))
-            .chain(peer)
-            .collect()
+        core::iter::once(Effect::EndSession(*id)).chain(peer).collect()
     }
 }
 

@@ -56,11 +56,7 @@ impl Device {
             Effect::PutPeer(peer) => {
                 let id = peer.device_id();
                 let version = self.peers.get(&id).map_or(Version::ABSENT, |p| p.version);
-                vec![put(
-                    Key::new("peer", id),
-                    version,
-                    Zeroizing::new(peer.encode()),
-                )]
+                vec![put(Key::new("peer", id), version, Zeroizing::new(peer.encode()))]
             }
             Effect::AddMedium(pair) => {
                 let mut value = Zeroizing::new(Vec::with_capacity(MediumPrekeyPair::LEN));
@@ -72,11 +68,7 @@ impl Device {
                 let mut value = Zeroizing::new(Vec::with_capacity(2048));
                 one_time.created.encode_into(&mut value);
                 one_time.pair.encode_into(&mut value);
-                vec![put(
-                    one_time_key(one_time.pair.id()),
-                    Version::ABSENT,
-                    value,
-                )]
+                vec![put(one_time_key(one_time.pair.id()), Version::ABSENT, value)]
             }
             Effect::DropOneTime(id) => self
                 .one_times
@@ -85,18 +77,10 @@ impl Device {
                 .into_iter()
                 .collect(),
             Effect::RememberInit(medium, init) => {
-                vec![put(
-                    replay_key(*medium, init),
-                    Version::ABSENT,
-                    Zeroizing::new(vec![1]),
-                )]
+                vec![put(replay_key(*medium, init), Version::ABSENT, Zeroizing::new(vec![1]))]
             }
             Effect::NotePublished(id) => {
-                vec![put(
-                    published_key(),
-                    self.published.version,
-                    published_value(Some(*id)),
-                )]
+                vec![put(published_key(), self.published.version, published_value(Some(*id)))]
             }
         }
     }
@@ -115,18 +99,8 @@ impl Device {
             Effect::EndSession(id) => self.remove_session(&id),
             Effect::PutPeer(peer) => {
                 let id = peer.device_id();
-                let version = self
-                    .peers
-                    .get(&id)
-                    .map_or(Version::ABSENT, |p| p.version)
-                    .next();
-                self.peers.insert(
-                    id,
-                    Stored {
-                        version,
-                        value: *peer,
-                    },
-                );
+                let version = self.peers.get(&id).map_or(Version::ABSENT, |p| p.version).next();
+                self.peers.insert(id, Stored { version, value: *peer });
             }
             Effect::AddMedium(pair) => {
                 self.mediums.insert(pair.id(), first_version(*pair));
@@ -136,16 +110,12 @@ impl Device {
                 self.replays.retain(|(medium, _)| *medium != id);
             }
             Effect::AddOneTime(one_time) => {
-                self.one_times
-                    .insert(one_time.pair.id(), first_version(*one_time));
+                self.one_times.insert(one_time.pair.id(), first_version(*one_time));
             }
             Effect::DropOneTime(id) => drop(self.one_times.remove(&id)),
             Effect::RememberInit(medium, init) => drop(self.replays.insert((medium, init))),
             Effect::NotePublished(id) => {
-                self.published = Stored {
-                    version: self.published.version.next(),
-                    value: Some(id),
-                };
+                self.published = Stored { version: self.published.version.next(), value: Some(id) };
             }
         }
     }
@@ -187,15 +157,8 @@ impl Device {
 
     fn step_changes(&self, step: &SessionStep) -> Vec<Change> {
         let id = step.head.id;
-        let version = self
-            .sessions
-            .get(&id)
-            .map_or(Version::ABSENT, |s| s.version);
-        let record = put(
-            session_key(&id),
-            version,
-            session_value(&step.head, &step.state),
-        );
+        let version = self.sessions.get(&id).map_or(Version::ABSENT, |s| s.version);
+        let record = put(session_key(&id), version, session_value(&step.head, &step.state));
         let pages = step.pages.iter().filter_map(|(page, content)| {
             let version = self.pages.get(&(id, *page)).copied().unwrap_or_default();
             page_change(&id, *page, version, content.as_ref())
@@ -207,10 +170,7 @@ impl Device {
         let Some(stored) = self.sessions.get(id) else {
             return Vec::new();
         };
-        let head = Head {
-            status: Status::Inactive,
-            ..stored.value.head.clone()
-        };
+        let head = Head { status: Status::Inactive, ..stored.value.head.clone() };
         let value = session_value(&head, &stored.value.ratchet.state);
         vec![put(session_key(id), stored.version, value)]
     }
@@ -220,15 +180,10 @@ impl Device {
             return Vec::new();
         };
         let first = PageId { chain: 0, base: 0 };
-        let last = PageId {
-            chain: u32::MAX,
-            base: u32::MAX,
-        };
+        let last = PageId { chain: u32::MAX, base: u32::MAX };
         let pages = self.pages.range((*id, first)..=(*id, last));
         let pages = pages.map(|((_, page), version)| delete(page_key(id, *page), *version));
-        core::iter::once(delete(session_key(id), stored.version))
-            .chain(pages)
-            .collect()
+        core::iter::once(delete(session_key(id), stored.version)).chain(pages).collect()
     }
 
     fn drop_medium_changes(&self, id: PrekeyId) -> Vec<Change> {
@@ -238,25 +193,18 @@ impl Device {
         let replays = self.replays.iter().filter(|(medium, _)| *medium == id);
         let replays =
             replays.map(|(medium, init)| delete(replay_key(*medium, init), Version::ABSENT.next()));
-        core::iter::once(delete(medium_key(id), stored.version))
-            .chain(replays)
-            .collect()
+        core::iter::once(delete(medium_key(id), stored.version)).chain(replays).collect()
     }
 }
 
 fn begin_changes(session: &Session) -> Vec<Change> {
     let id = session.head.id;
     let value = session_value(&session.head, &session.ratchet.state);
-    let pages = session.ratchet.skipped.pages().map(|page| {
-        put(
-            page_key(&id, page.id()),
-            Version::ABSENT,
-            Zeroizing::new(page.encode()),
-        )
-    });
-    core::iter::once(put(session_key(&id), Version::ABSENT, value))
-        .chain(pages)
-        .collect()
+    let pages =
+        session.ratchet.skipped.pages().map(|page| {
+            put(page_key(&id, page.id()), Version::ABSENT, Zeroizing::new(page.encode()))
+        });
+    core::iter::once(put(session_key(&id), Version::ABSENT, value)).chain(pages).collect()
 }
 
 fn page_change(
@@ -284,11 +232,7 @@ fn published_value(id: Option<PrekeyId>) -> Zeroizing<Vec<u8>> {
 }
 
 const fn put(key: Key, expected: Version, value: Zeroizing<Vec<u8>>) -> Change {
-    Change::Put {
-        key,
-        expected,
-        value,
-    }
+    Change::Put { key, expected, value }
 }
 
 const fn delete(key: Key, expected: Version) -> Change {
@@ -296,10 +240,7 @@ const fn delete(key: Key, expected: Version) -> Change {
 }
 
 const fn first_version<T>(value: T) -> Stored<T> {
-    Stored {
-        version: Version::from_number(1),
-        value,
-    }
+    Stored { version: Version::from_number(1), value }
 }
 
 pub(super) fn identity_key() -> Key {

@@ -46,10 +46,7 @@ impl Device {
     /// due after 7 days: then [`Device::announce_mailbox`] is the next thing to send.
     #[must_use]
     pub fn is_announcement_due(&self, peer: &DeviceId, now: Timestamp) -> bool {
-        let session = self
-            .peers
-            .get(peer)
-            .and_then(|peer| self.active_session(&peer.value));
+        let session = self.peers.get(peer).and_then(|peer| self.active_session(&peer.value));
         session.is_some_and(|session| {
             let mailbox = &session.head.mailbox;
             !mailbox.announced || mailbox.is_rotation_due(now)
@@ -75,15 +72,10 @@ impl Device {
         rng: &mut R,
     ) -> Result<Step<'_, Outgoing>, ProtocolError> {
         let (peer, session) = self.sendable(peer, now)?;
-        let (mut mailbox, mut previous) = (
-            session.head.mailbox.clone(),
-            session.head.previous_mailbox.clone(),
-        );
+        let (mut mailbox, mut previous) =
+            (session.head.mailbox.clone(), session.head.previous_mailbox.clone());
         if mailbox.is_rotation_due(now) {
-            previous = Some(core::mem::replace(
-                &mut mailbox,
-                OurMailbox::generate(now, rng),
-            ));
+            previous = Some(core::mem::replace(&mut mailbox, OurMailbox::generate(now, rng)));
         }
         let control = Control::Mailbox {
             mailbox: crate::identity::mailbox_id(&mailbox.key),
@@ -131,11 +123,7 @@ impl Device {
     ) -> Result<(&Peer, &Session), ProtocolError> {
         let peer = &self.peers.get(peer).ok_or(ProtocolError::NoSession)?.value;
         let Some(session) = self.active_session(peer) else {
-            let ended = if peer.closed {
-                ProtocolError::Closed
-            } else {
-                ProtocolError::NoSession
-            };
+            let ended = if peer.closed { ProtocolError::Closed } else { ProtocolError::NoSession };
             return Err(ended); // MSG-14
         };
         if session.head.is_unanswered_too_long(now) {
@@ -166,21 +154,9 @@ fn outgoing(
     message_id: MessageId,
     envelope: alloc::vec::Vec<u8>,
 ) -> Outgoing {
-    let front_door = || Route {
-        mailbox: front_door(&peer.cert),
-        token: None,
-        relay: String::new(),
-    };
-    let route = session
-        .head
-        .route
-        .as_deref()
-        .cloned()
-        .unwrap_or_else(front_door);
-    Outgoing {
-        peer: peer.device_id(),
-        message_id,
-        route,
-        envelope,
-    }
+    let front_door =
+        || Route { mailbox: front_door(&peer.cert), token: None, relay: String::new() };
+    let named = session.head.route.as_ref().map(|named| Route::clone(&named.route));
+    let route = named.unwrap_or_else(front_door);
+    Outgoing { peer: peer.device_id(), message_id, route, envelope }
 }

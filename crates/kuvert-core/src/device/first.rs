@@ -11,7 +11,8 @@ use super::Device;
 use super::content::Received;
 use super::decrypt::end_of;
 use super::effect::Effect;
-use super::placement::place_theirs;
+use super::peer::Peer;
+use super::placement::{is_tie, place_theirs};
 use crate::agreement::{self, Responded, init_id};
 use crate::error::ProtocolError;
 use crate::limits::{MAX_REPLAY_CACHE, MAX_SESSIONS};
@@ -50,41 +51,36 @@ impl Device {
         if received.ended.is_some() {
             return Ok((effects, received));
         }
-        let active = self.active_session(&peer);
-        effects.extend(place_theirs(
-            &mut peer,
-            active,
-            &mut session,
-            self.device_id(),
-            now,
-        )?);
+        effects.extend(self.place(&mut peer, &mut session, now)?);
         effects.push(Effect::PutPeer(Box::new(peer)));
         effects.push(Effect::BeginSession(Box::new(session)));
         Ok((effects, received))
     }
 
+    /// Finds the new session its place beside the others with the peer.
+    fn place(
+        &self,
+        peer: &mut Peer,
+        session: &mut Session,
+        now: Timestamp,
+    ) -> Result<Vec<Effect>, ProtocolError> {
+        let active = self.active_session(peer);
+        let inactive = peer.inactive.iter().filter_map(|(id, _)| self.sessions.get(id));
+        let is_tie = active.is_some_and(|active| is_tie(active, inactive.map(|s| &s.value)));
+        place_theirs(peer, session, self.device_id(), is_tie, now)
+    }
+
     /// The handshake, with the prekeys that the prefix names.
     fn respond(&self, prefix: &InitPrefix) -> Result<Responded, ProtocolError> {
-        let medium = self
-            .mediums
-            .get(&prefix.medium_id)
-            .ok_or(ProtocolError::UnknownPrekey)?; // AGR-2
+        let medium = self.mediums.get(&prefix.medium_id).ok_or(ProtocolError::UnknownPrekey)?; // AGR-2
         let one_time = match prefix.one_time_id {
             None => None,
             Some(id) => {
-                let held = self
-                    .one_times
-                    .get(&id)
-                    .ok_or(ProtocolError::UnknownPrekey)?; // AGR-3
+                let held = self.one_times.get(&id).ok_or(ProtocolError::UnknownPrekey)?; // AGR-3
                 Some(&held.value.pair)
             }
         };
-        Ok(agreement::respond(
-            &self.identity,
-            &medium.value,
-            one_time,
-            prefix,
-        )?)
+        Ok(agreement::respond(&self.identity, &medium.value, one_time, prefix)?)
     }
 
     /// Erases the one-time prekey; without one, remembers the first flight against replay.

@@ -59,16 +59,8 @@ impl Device {
     ///
     /// [`ProtocolError::NoSession`] when the peer is unknown.
     pub fn close(&mut self, peer: &DeviceId) -> Result<Step<'_, ()>, ProtocolError> {
-        let mut peer = self
-            .peers
-            .get(peer)
-            .ok_or(ProtocolError::NoSession)?
-            .value
-            .clone();
-        let sessions = peer
-            .active
-            .iter()
-            .chain(peer.inactive.iter().map(|(id, _)| id));
+        let mut peer = self.peers.get(peer).ok_or(ProtocolError::NoSession)?.value.clone();
+        let sessions = peer.active.iter().chain(peer.inactive.iter().map(|(id, _)| id));
         let mut effects: vec::Vec<_> = sessions.map(|id| Effect::EndSession(*id)).collect();
         (peer.active, peer.closed) = (None, true);
         peer.inactive.clear();
@@ -82,6 +74,9 @@ impl Device {
         id: &DeviceId,
         cert: &kuvert_wire::DeviceCert,
     ) -> Result<Peer, ProtocolError> {
+        if id == self.device_id() {
+            return Err(ProtocolError::BadKey); // IDN-6
+        }
         match self.peers.get(id) {
             Some(pinned) if pinned.value.cert.account_key != cert.account_key => {
                 Err(ProtocolError::IdentityChanged) // IDN-3

@@ -38,9 +38,7 @@ impl Device {
     pub fn load(records: impl IntoIterator<Item = Record>) -> Result<Self, LoadError> {
         let mut loading = Loading::default();
         for record in records {
-            let unreadable = LoadError::Unreadable {
-                key: record.key.clone(),
-            };
+            let unreadable = LoadError::Unreadable { key: record.key.clone() };
             loading.take(&record).map_err(|_| unreadable)?;
         }
         loading.finish()
@@ -81,29 +79,24 @@ impl Loading {
                 let created = Timestamp::decode_from(&mut reader)?;
                 let pair = OneTimePrekeyPair::decode_from(&mut reader)?;
                 let value = DatedOneTime { created, pair };
-                self.one_times
-                    .insert(value.pair.id(), Stored { version, value });
+                self.one_times.insert(value.pair.id(), Stored { version, value });
             }
             ["peer", ..] => {
                 let value = Peer::decode_from(&mut reader)?;
-                self.peers
-                    .insert(value.device_id(), Stored { version, value });
+                self.peers.insert(value.device_id(), Stored { version, value });
             }
             ["session", ..] => {
                 let value = Session::decode(reader.take(reader.remaining())?)?;
-                self.sessions
-                    .insert(value.head.id, Stored { version, value });
+                self.sessions.insert(value.head.id, Stored { version, value });
             }
             ["skipped", session, _] => {
                 let session = SessionId::from_bytes(unhex(session)?);
-                self.pages
-                    .push((session, version, Page::decode_from(&mut reader)?));
+                self.pages.push((session, version, Page::decode_from(&mut reader)?));
             }
             ["replay", medium, init] => {
                 let medium = PrekeyId::new(u32::from_be_bytes(unhex(medium)?));
                 let medium = medium.ok_or(DecodeError::Invalid { what: "prekey id" })?;
-                self.replays
-                    .insert((medium, InitId::from_bytes(unhex(init)?)));
+                self.replays.insert((medium, InitId::from_bytes(unhex(init)?)));
                 reader.take(1)?;
             }
             _ => return Err(DecodeError::Unknown { what: "record" }),
@@ -130,16 +123,12 @@ impl Loading {
         let identity = self.identity.ok_or(if is_empty {
             LoadError::Absent
         } else {
-            LoadError::Unreadable {
-                key: identity_key(),
-            }
+            LoadError::Unreadable { key: identity_key() }
         })?;
         Ok(Device {
             by_init: by_init.collect(),
             identity,
-            published: self.published.ok_or(LoadError::Unreadable {
-                key: published_key(),
-            })?,
+            published: self.published.ok_or(LoadError::Unreadable { key: published_key() })?,
             mediums: self.mediums,
             one_times: self.one_times,
             peers: self.peers,
@@ -153,16 +142,12 @@ impl Loading {
 fn decode_identity(reader: &mut Reader<'_>) -> Result<IdentityKeyPair, DecodeError> {
     match reader.u8()? {
         1 => IdentityKeyPair::decode_from(reader),
-        format => Err(DecodeError::UnsupportedVersion {
-            found: format.into(),
-        }),
+        format => Err(DecodeError::UnsupportedVersion { found: format.into() }),
     }
 }
 
 fn unhex<const N: usize>(text: &str) -> Result<[u8; N], DecodeError> {
-    let invalid = DecodeError::Invalid {
-        what: "record name",
-    };
+    let invalid = DecodeError::Invalid { what: "record name" };
     if text.len() != 2 * N || !text.is_ascii() {
         return Err(invalid);
     }

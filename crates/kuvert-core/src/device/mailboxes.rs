@@ -32,17 +32,9 @@ impl Mailbox {
 impl Device {
     /// The front door first, then the mailboxes of all sessions, the ones being replaced included.
     pub fn mailboxes(&self) -> impl Iterator<Item = Mailbox> {
-        let front_door = Mailbox {
-            key: self.front_door_key(),
-            peer: None,
-            token: None,
-        };
+        let front_door = Mailbox { key: self.front_door_key(), peer: None, token: None };
         core::iter::once(front_door).chain(self.session_mailboxes().map(|(peer, mailbox)| {
-            Mailbox {
-                key: mailbox.key,
-                peer: Some(peer),
-                token: Some(mailbox.token),
-            }
+            Mailbox { key: mailbox.key, peer: Some(peer), token: Some(mailbox.token) }
         }))
     }
 
@@ -55,9 +47,7 @@ impl Device {
         if *key == self.front_door_key() {
             return Some(self.identity.device.sign_bytes(&[message]));
         }
-        let (_, mailbox) = self
-            .session_mailboxes()
-            .find(|(_, mailbox)| mailbox.key == *key)?;
+        let (_, mailbox) = self.session_mailboxes().find(|(_, mailbox)| mailbox.key == *key)?;
         Some(mailbox.sign(message))
     }
 

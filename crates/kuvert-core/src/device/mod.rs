@@ -84,18 +84,14 @@ struct DatedOneTime {
 
 impl Device {
     /// The prefixes under which the device's records are; [`Device::load`] wants all of them.
-    pub const COLLECTIONS: &[&str] = &[
-        "device/", "prekey/", "peer/", "session/", "skipped/", "replay/",
-    ];
+    pub const COLLECTIONS: &[&str] =
+        &["device/", "prekey/", "peer/", "session/", "skipped/", "replay/"];
 
     /// Makes an account and its first device.
     pub fn create<R: CryptoRng + ?Sized>(now: Timestamp, rng: &mut R) -> Step<'static, Self> {
         let device = Self {
             identity: IdentityKeyPair::generate(now, rng),
-            published: Stored {
-                version: Version::ABSENT.next(),
-                value: None,
-            },
+            published: Stored { version: Version::ABSENT.next(), value: None },
             mediums: BTreeMap::new(),
             one_times: BTreeMap::new(),
             peers: BTreeMap::new(),
@@ -163,25 +159,17 @@ impl Device {
 
     fn view<'a>(&'a self, peer: &'a Peer) -> PeerView<'a> {
         let facts = |id: &SessionId| self.sessions.get(id).map(|s| s.value.facts());
-        PeerView {
-            peer,
-            active: peer.active.as_ref().and_then(facts),
-        }
+        PeerView { peer, active: peer.active.as_ref().and_then(facts) }
     }
 
     /// The peer's active session.
     fn active_session(&self, peer: &Peer) -> Option<&Session> {
-        self.sessions
-            .get(peer.active.as_ref()?)
-            .map(|stored| &stored.value)
+        self.sessions.get(peer.active.as_ref()?).map(|stored| &stored.value)
     }
 
     /// A step that has the given effects.
     fn step<T>(&mut self, effects: alloc::vec::Vec<Effect>, output: T) -> Step<'_, T> {
-        let changes = effects
-            .iter()
-            .flat_map(|effect| self.changes_of(effect))
-            .collect();
+        let changes = effects.iter().flat_map(|effect| self.changes_of(effect)).collect();
         Step::new(changes, output, move || {
             effects.into_iter().for_each(|effect| self.adopt(effect));
         })

@@ -33,13 +33,7 @@ pub(super) struct Peer {
 
 impl Peer {
     pub(super) const fn new(cert: DeviceCert) -> Self {
-        Self {
-            cert,
-            active: None,
-            inactive: Vec::new(),
-            takeovers: Vec::new(),
-            closed: false,
-        }
+        Self { cert, active: None, inactive: Vec::new(), takeovers: Vec::new(), closed: false }
     }
 
     pub(super) fn device_id(&self) -> DeviceId {
@@ -101,34 +95,19 @@ impl Decode for Peer {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let format = reader.u8()?;
         if format != FORMAT {
-            return Err(DecodeError::UnsupportedVersion {
-                found: format.into(),
-            });
+            return Err(DecodeError::UnsupportedVersion { found: format.into() });
         }
         let cert = DeviceCert::decode_from(reader)?;
         let closed = reader.flag("closed")?;
         let has_active = reader.flag("active")?;
-        let active = has_active
-            .then(|| SessionId::decode_from(reader))
-            .transpose()?;
+        let active = has_active.then(|| SessionId::decode_from(reader)).transpose()?;
         let inactive = (0..count(reader, "inactive sessions", MAX_INACTIVE)?)
-            .map(|_| {
-                Ok((
-                    SessionId::decode_from(reader)?,
-                    Timestamp::decode_from(reader)?,
-                ))
-            })
+            .map(|_| Ok((SessionId::decode_from(reader)?, Timestamp::decode_from(reader)?)))
             .collect::<Result<_, DecodeError>>()?;
         let takeovers = (0..count(reader, "takeovers", MAX_TAKEOVERS)?)
             .map(|_| Timestamp::decode_from(reader))
             .collect::<Result<_, _>>()?;
-        Ok(Self {
-            cert,
-            active,
-            inactive,
-            takeovers,
-            closed,
-        })
+        Ok(Self { cert, active, inactive, takeovers, closed })
     }
 }
 

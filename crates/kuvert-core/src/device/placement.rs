@@ -1,7 +1,8 @@
 //! Which of several sessions with a peer is the active one.
 //!
 //! ```text
-//! both began, mine unanswered:  the one begun by the lower device id is active
+//! both began, mine unanswered:  the one begun by the lower device id is active; once
+//! mine, set aside, is answered: active again, the peer has chosen it
 //! a new one otherwise:          it is active, the old one inactive
 //! a fourth inactive one:        the oldest ends
 //! ```
@@ -18,7 +19,7 @@ use kuvert_wire::{DeviceId, SessionId, Timestamp};
 use super::effect::Effect;
 use super::peer::Peer;
 use crate::error::ProtocolError;
-use crate::session::{Session, Status};
+use crate::session::{Begun, Session, Status};
 
 /// Makes `new` the active session; the one before it still receives.
 pub(super) fn become_active(peer: &mut Peer, new: SessionId, now: Timestamp) -> Vec<Effect> {
@@ -35,6 +36,19 @@ fn set_aside(peer: &mut Peer, session: SessionId, now: Timestamp) -> Vec<Effect>
     effects
 }
 
+/// Whether `active`, begun by us and unanswered, and one new session of the peer's have crossed. A
+/// second one of the peer's says that it cannot use ours: that is no tie.
+pub(super) fn is_tie<'a>(
+    active: &Session,
+    mut inactive: impl Iterator<Item = &'a Session>,
+) -> bool {
+    let is_theirs_since = |session: &Session| {
+        matches!(session.head.begun, Begun::ByPeer { .. })
+            && session.head.created >= active.head.created
+    };
+    active.head.status == Status::AwaitingReply && !inactive.any(is_theirs_since)
+}
+
 /// Places a session that the peer has begun, beside the active one if there is one.
 ///
 /// # Errors
@@ -42,19 +56,18 @@ fn set_aside(peer: &mut Peer, session: SessionId, now: Timestamp) -> Vec<Effect>
 /// [`ProtocolError::TooManySessions`] at the sixth takeover within a day.
 pub(super) fn place_theirs(
     peer: &mut Peer,
-    active: Option<&Session>,
     theirs: &mut Session,
     our_id: &DeviceId,
+    is_tie: bool,
     now: Timestamp,
 ) -> Result<Vec<Effect>, ProtocolError> {
-    let Some(active) = active else {
+    if peer.active.is_none() {
         return Ok(become_active(peer, theirs.head.id, now));
-    };
+    }
     if !peer.note_takeover(now) {
         return Err(ProtocolError::TooManySessions); // MSG-12
     }
-    let both_began = active.head.status == Status::AwaitingReply;
-    if both_began && *our_id < theirs.head.peer {
+    if is_tie && *our_id < theirs.head.peer {
         theirs.head.status = Status::Inactive;
         let ended = peer.set_aside(theirs.head.id, now);
         return Ok(ended.map(Effect::EndSession).into_iter().collect());

@@ -55,11 +55,7 @@ impl Device {
             _ => 0,
         };
         let one_time = self.add_one_times(wanted, now, &mut effects, rng);
-        let upload = PrekeyUpload {
-            cert: self.cert().clone(),
-            medium,
-            one_time,
-        };
+        let upload = PrekeyUpload { cert: self.cert().clone(), medium, one_time };
         self.step(effects, upload)
     }
 
@@ -71,14 +67,8 @@ impl Device {
         rng: &mut R,
     ) -> Step<'_, PrekeyBundle> {
         let (medium, mut effects) = self.medium_for(now, rng);
-        let one_time = self
-            .add_one_times(usize::from(with_one_time), now, &mut effects, rng)
-            .pop();
-        let bundle = PrekeyBundle {
-            cert: self.cert().clone(),
-            medium,
-            one_time,
-        };
+        let one_time = self.add_one_times(usize::from(with_one_time), now, &mut effects, rng).pop();
+        let bundle = PrekeyBundle { cert: self.cert().clone(), medium, one_time };
         self.step(effects, bundle)
     }
 
@@ -117,9 +107,7 @@ impl Device {
     /// Medium-term prekeys whose private keys must go.
     pub(super) fn expired_mediums(&self, now: Timestamp) -> impl Iterator<Item = PrekeyId> {
         let mediums = self.mediums.values().map(|stored| &stored.value);
-        mediums
-            .filter(move |medium| medium.is_erasure_due(now))
-            .map(MediumPrekeyPair::id)
+        mediums.filter(move |medium| medium.is_erasure_due(now)).map(MediumPrekeyPair::id)
     }
 
     fn add_one_times<R: CryptoRng + ?Sized>(
@@ -129,26 +117,16 @@ impl Device {
         effects: &mut Vec<Effect>,
         rng: &mut R,
     ) -> Vec<OneTimePrekey> {
-        let mut held: Vec<_> = self
-            .one_times
-            .iter()
-            .map(|(id, one)| (one.value.created, *id))
-            .collect();
+        let mut held: Vec<_> =
+            self.one_times.iter().map(|(id, one)| (one.value.created, *id)).collect();
         held.sort_unstable();
         let excess = (held.len() + count).saturating_sub(MAX_ONE_TIME);
-        effects.extend(
-            held.into_iter()
-                .take(excess)
-                .map(|(_, id)| Effect::DropOneTime(id)),
-        );
+        effects.extend(held.into_iter().take(excess).map(|(_, id)| Effect::DropOneTime(id)));
         let mut public = Vec::with_capacity(count);
         for _ in 0..count {
             let pair = OneTimePrekeyPair::generate(&self.identity, rng);
             public.push(pair.public().clone());
-            effects.push(Effect::AddOneTime(Box::new(DatedOneTime {
-                created: now,
-                pair,
-            })));
+            effects.push(Effect::AddOneTime(Box::new(DatedOneTime { created: now, pair })));
         }
         public
     }

@@ -28,26 +28,12 @@ struct Records(BTreeMap<Key, Record>);
 impl Records {
     fn apply(&mut self, changes: &crate::Changes) -> Result<(), ProtocolError> {
         for change in changes.iter() {
-            let version = self
-                .0
-                .get(change.key())
-                .map_or(Version::ABSENT, |r| r.version);
+            let version = self.0.get(change.key()).map_or(Version::ABSENT, |r| r.version);
             assert_eq!(version, change.expected(), "{change:?}");
             match change {
-                Change::Put {
-                    key,
-                    expected,
-                    value,
-                } => {
+                Change::Put { key, expected, value } => {
                     let (version, value) = (expected.next(), value.clone());
-                    self.0.insert(
-                        key.clone(),
-                        Record {
-                            key: key.clone(),
-                            version,
-                            value,
-                        },
-                    );
+                    self.0.insert(key.clone(), Record { key: key.clone(), version, value });
                 }
                 Change::Delete { key, .. } => drop(self.0.remove(key)),
             }
@@ -68,15 +54,8 @@ impl Party {
         let now = Timestamp::from_millis(1_700_000_000_000);
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let mut store = Records::default();
-        let device = Device::create(now, &mut rng)
-            .commit(|c| store.apply(c))
-            .expect("stored");
-        Self {
-            device,
-            store,
-            rng,
-            now,
-        }
+        let device = Device::create(now, &mut rng).commit(|c| store.apply(c)).expect("stored");
+        Self { device, store, rng, now }
     }
 
     /// The device as its records have it.
@@ -105,9 +84,7 @@ impl Party {
     }
 
     fn try_send(&mut self, peer: &DeviceId, content: &Content) -> Result<Vec<u8>, ProtocolError> {
-        let step = self
-            .device
-            .encrypt(peer, content, self.now, &mut self.rng)?;
+        let step = self.device.encrypt(peer, content, self.now, &mut self.rng)?;
         let outgoing = step.commit(|c| self.store.apply(c))?;
         self.reload();
         Ok(outgoing.envelope)
@@ -117,10 +94,7 @@ impl Party {
         let before = self.store.clone();
         let step = self.device.decrypt(envelope, self.now, &mut self.rng);
         let received = step.and_then(|step| step.commit(|c| self.store.apply(c)));
-        assert!(
-            received.is_ok() || self.store == before,
-            "an error changed the state"
-        );
+        assert!(received.is_ok() || self.store == before, "an error changed the state");
         self.reload();
         received
     }
@@ -173,13 +147,8 @@ fn two_people_talk() {
 #[test]
 fn the_prefix_is_repeated_until_the_first_answer() {
     let (mut alice, mut bob) = begun(true);
-    let sent: Vec<_> = (0..5)
-        .map(|n| alice.send(&bob.id(), &alloc::format!("{n}")))
-        .collect();
-    assert!(
-        sent.iter()
-            .all(|envelope| envelope.len() == 563 + InitPrefix::LEN)
-    );
+    let sent: Vec<_> = (0..5).map(|n| alice.send(&bob.id(), &alloc::format!("{n}"))).collect();
+    assert!(sent.iter().all(|envelope| envelope.len() == 563 + InitPrefix::LEN));
     for (n, envelope) in sent.iter().enumerate().rev() {
         let received = bob.hears(envelope, &alloc::format!("{n}"));
         assert_eq!(received.begins_session, n == 4);
@@ -234,6 +203,10 @@ fn every_flipped_byte_is_refused_and_changes_nothing() {
     bob.hears(&repeated, "repeated prefix");
 }
 
+fn active(party: &Party, peer: &DeviceId) -> Option<kuvert_wire::SessionId> {
+    Some(party.device.peer(peer)?.active()?.session)
+}
+
 #[test]
 fn both_begin_at_once_and_no_message_is_lost() {
     let (mut alice, mut bob) = (Party::new(1), Party::new(2));
@@ -241,28 +214,87 @@ fn both_begin_at_once_and_no_message_is_lost() {
     alice.initiate(&for_alice).expect("begins");
     bob.initiate(&for_bob).expect("begins");
     let (alice_id, bob_id) = (alice.id(), bob.id());
-    let from_alice: Vec<_> = (0..3)
-        .map(|n| alice.send(&bob_id, &alloc::format!("{n}")))
-        .collect();
-    let from_bob: Vec<_> = (0..3)
-        .map(|n| bob.send(&alice_id, &alloc::format!("{n}")))
-        .collect();
+    let from_alice: Vec<_> = (0..3).map(|n| alice.send(&bob_id, &alloc::format!("{n}"))).collect();
+    let from_bob: Vec<_> = (0..3).map(|n| bob.send(&alice_id, &alloc::format!("{n}"))).collect();
     for (n, (a, b)) in from_alice.iter().zip(&from_bob).enumerate() {
         bob.hears(a, &alloc::format!("{n}"));
         alice.hears(b, &alloc::format!("{n}"));
     }
-    let active = |party: &Party, peer: &DeviceId| {
-        party
-            .device
-            .peer(peer)
-            .and_then(|peer| peer.active())
-            .map(|session| session.session)
-    };
     assert_eq!(active(&alice, &bob_id), active(&bob, &alice_id));
     let later = alice.send(&bob_id, "later");
     bob.hears(&later, "later");
     let back = bob.send(&alice_id, "back");
     alice.hears(&back, "back");
+}
+
+#[test]
+fn an_answer_chooses_the_session_that_a_tie_had_set_aside() {
+    let (mut alice, mut bob) = (Party::new(1), Party::new(2));
+    if bob.id() < alice.id() {
+        core::mem::swap(&mut alice, &mut bob);
+    }
+    let (for_alice, for_bob) = (bob.bundle(true), alice.bundle(true));
+    alice.initiate(&for_alice).expect("begins");
+    bob.initiate(&for_bob).expect("begins");
+    let from_alice = alice.send(&bob.id(), "alice's first");
+    let from_bob = bob.send(&alice.id(), "bob's first, late");
+    bob.hears(&from_alice, "alice's first");
+    let answer = bob.send(&alice.id(), "answer on alice's");
+    alice.hears(&answer, "answer on alice's");
+    alice.hears(&from_bob, "bob's first, late");
+    let there = alice.send(&bob.id(), "on bob's");
+    bob.hears(&there, "on bob's");
+    assert_eq!(active(&alice, &bob.id()), active(&bob, &alice.id()));
+    let back = bob.send(&alice.id(), "back");
+    alice.hears(&back, "back");
+}
+
+#[test]
+fn a_second_beginning_of_the_peer_is_no_tie() {
+    let (mut alice, mut bob) = (Party::new(1), Party::new(2));
+    if bob.id() < alice.id() {
+        core::mem::swap(&mut alice, &mut bob);
+    }
+    alice.initiate(&bob.bundle(true)).expect("begins");
+    for (text, is_ours_active) in [("first", true), ("second", false)] {
+        bob.initiate(&alice.bundle(true)).expect("begins");
+        let envelope = bob.send(&alice.id(), text);
+        alice.hears(&envelope, text);
+        let facts = alice.device.peer(&bob.id()).and_then(|peer| peer.active()).expect("active");
+        assert_eq!(facts.begun_by_us, is_ours_active);
+    }
+}
+
+#[test]
+fn a_late_mailbox_name_does_not_displace_a_newer_one() {
+    let (mut alice, mut bob) = established();
+    let (alice_id, bob_id) = (alice.id(), bob.id());
+    let announce = |alice: &mut Party| {
+        alice.now = alice.now.saturating_add(Duration::from_secs(8 * 86_400));
+        let relay = "ws://127.0.0.1:9";
+        let step = alice.device.announce_mailbox(&bob_id, relay, alice.now, &mut alice.rng);
+        let outgoing = step.expect("can send").commit(|c| alice.store.apply(c)).expect("stored");
+        alice.reload();
+        outgoing.envelope
+    };
+    let (old, new) = (announce(&mut alice), announce(&mut alice));
+    bob.receive(&new).expect("opens");
+    bob.receive(&old).expect("opens");
+    let content = Content::text("tea");
+    let step = bob.device.encrypt(&alice_id, &content, bob.now, &mut bob.rng).expect("can send");
+    let route = step.commit(|c| bob.store.apply(c)).expect("stored").route;
+    let newest = alice.device.mailboxes().find(|m| m.peer == Some(bob_id)).expect("has one");
+    assert_eq!(route.mailbox, crate::identity::mailbox_id(&newest.key));
+}
+
+/// IDN-6
+#[test]
+fn our_own_device_under_another_account_is_refused() {
+    let alice = Party::new(1);
+    let mut cert = alice.device.cert().clone();
+    cert.account_key = AccountKey::from_bytes([9; 32]);
+    let refused = alice.device.pinned(alice.device.device_id(), &cert).err();
+    assert_eq!(refused, Some(ProtocolError::BadKey));
 }
 
 /// AGR-7
@@ -284,10 +316,9 @@ fn a_first_message_that_does_not_open_erases_no_prekey() {
 /// AGR-2 AGR-3 AGR-8
 #[test]
 fn a_replayed_first_message_makes_no_second_session() {
-    for (with_one_time, error) in [
-        (true, ProtocolError::UnknownPrekey),
-        (false, ProtocolError::Duplicate),
-    ] {
+    for (with_one_time, error) in
+        [(true, ProtocolError::UnknownPrekey), (false, ProtocolError::Duplicate)]
+    {
         let (mut alice, mut bob) = begun(with_one_time);
         let hello = alice.send(&bob.id(), "hello");
         bob.hears(&hello, "hello");
@@ -310,11 +341,7 @@ fn a_repeated_prefix_is_the_one_that_began_the_session() {
     let mut again = alice.send(&bob.id(), "again");
     for at in [4, 8, 2 + InitPrefix::LEN - 1] {
         again[at] ^= 1;
-        assert_eq!(
-            bob.receive(&again),
-            Err(ProtocolError::Undecryptable),
-            "byte {at}"
-        );
+        assert_eq!(bob.receive(&again), Err(ProtocolError::Undecryptable), "byte {at}");
         again[at] ^= 1;
     }
     bob.hears(&again, "again");
@@ -426,12 +453,7 @@ fn an_inactive_session_does_not_send_but_receives() {
     let late = bob.send(&alice.id(), "late");
     let bundle = bob.bundle(true);
     let id = bob.id();
-    let old = alice
-        .device
-        .peer(&id)
-        .and_then(|peer| peer.active())
-        .expect("active")
-        .session;
+    let old = alice.device.peer(&id).and_then(|peer| peer.active()).expect("active").session;
     alice.initiate(&bundle).expect("begins");
     alice.hears(&late, "late");
     let session = &alice.device.sessions[&old].value;
@@ -452,22 +474,12 @@ fn an_inactive_session_does_not_send_but_receives() {
 fn a_closed_session_neither_sends_nor_receives() {
     let (mut alice, mut bob) = established();
     let late = alice.send(&bob.id(), "late");
-    let close = alice
-        .try_send(&bob.id(), &Content::control(&Control::Close))
-        .expect("can send");
-    assert_eq!(
-        bob.receive(&close).expect("opens").ended,
-        Some(SessionEnd::ByPeer)
-    );
+    let close = alice.try_send(&bob.id(), &Content::control(&Control::Close)).expect("can send");
+    assert_eq!(bob.receive(&close).expect("opens").ended, Some(SessionEnd::ByPeer));
     assert_eq!(bob.receive(&late), Err(ProtocolError::Undecryptable));
     let refused = bob.try_send(&alice.id(), &Content::text("answer"));
     assert_eq!(refused, Err(ProtocolError::Closed));
-    assert!(
-        bob.store
-            .0
-            .keys()
-            .all(|key| !key.as_str().starts_with("session/"))
-    );
+    assert!(bob.store.0.keys().all(|key| !key.as_str().starts_with("session/")));
 }
 
 #[test]
@@ -481,38 +493,20 @@ fn an_unknown_peer_has_no_session() {
 #[test]
 fn sessions_end_when_their_time_is_over() {
     let (mut alice, bob) = begun(true);
-    alice.now = alice
-        .now
-        .saturating_add(UNANSWERED_AGE)
-        .saturating_add(Duration::from_secs(1));
+    alice.now = alice.now.saturating_add(UNANSWERED_AGE).saturating_add(Duration::from_secs(1));
     let refused = alice.try_send(&bob.id(), &Content::text("hello"));
     assert_eq!(refused, Err(ProtocolError::Closed));
-    alice
-        .device
-        .tidy(alice.now)
-        .commit(|c| alice.store.apply(c))
-        .expect("stored");
+    alice.device.tidy(alice.now).commit(|c| alice.store.apply(c)).expect("stored");
     alice.reload();
     assert_eq!(alice.device.sessions().count(), 0);
 
     let (mut alice, mut bob) = established();
     alice.initiate(&bob.bundle(true)).expect("begins");
     assert_eq!(alice.device.sessions().count(), 2);
-    alice.now = alice
-        .now
-        .saturating_add(INACTIVE_AGE)
-        .saturating_add(Duration::from_secs(1));
-    alice
-        .device
-        .tidy(alice.now)
-        .commit(|c| alice.store.apply(c))
-        .expect("stored");
+    alice.now = alice.now.saturating_add(INACTIVE_AGE).saturating_add(Duration::from_secs(1));
+    alice.device.tidy(alice.now).commit(|c| alice.store.apply(c)).expect("stored");
     alice.reload();
-    assert_eq!(
-        alice.device.sessions().count(),
-        0,
-        "one was inactive, one unanswered"
-    );
+    assert_eq!(alice.device.sessions().count(), 0, "one was inactive, one unanswered");
 }
 
 #[test]
@@ -543,10 +537,7 @@ fn a_full_replay_cache_turns_the_medium_prekey() {
     bob.hears(&hello, "hello");
     assert!(bob.device.replays.is_empty());
     assert!(!bob.device.mediums.contains_key(&medium));
-    assert!(
-        bob.device.is_publishing_due(100, bob.now),
-        "the new one has to be published"
-    );
+    assert!(bob.device.is_publishing_due(100, bob.now), "the new one has to be published");
 }
 
 #[test]
@@ -556,10 +547,7 @@ fn prekeys_are_kept_in_stock() {
     let upload = bob.device.prekeys(0, bob.now, &mut bob.rng);
     let upload = upload.commit(|c| bob.store.apply(c)).expect("stored");
     assert_eq!(upload.one_time.len(), 100);
-    bob.device
-        .published(upload.medium.id)
-        .commit(|c| bob.store.apply(c))
-        .expect("stored");
+    bob.device.published(upload.medium.id).commit(|c| bob.store.apply(c)).expect("stored");
     bob.reload();
     assert!(!bob.device.is_publishing_due(25, bob.now));
     assert!(bob.device.is_publishing_due(24, bob.now));
@@ -577,10 +565,7 @@ fn prekeys_are_kept_in_stock() {
     assert_ne!(turned.medium.id, upload.medium.id);
     assert!(turned.one_time.is_empty());
     bob.now = bob.now.saturating_add(Duration::from_secs(37 * 86_400));
-    bob.device
-        .tidy(bob.now)
-        .commit(|c| bob.store.apply(c))
-        .expect("stored");
+    bob.device.tidy(bob.now).commit(|c| bob.store.apply(c)).expect("stored");
     bob.reload();
     assert!(!bob.device.mediums.contains_key(&upload.medium.id));
 }
@@ -591,71 +576,30 @@ fn mailboxes_are_named_inside_the_session() {
     let (alice_id, bob_id) = (alice.id(), bob.id());
     assert!(alice.device.is_announcement_due(&bob_id, alice.now));
     let step =
-        alice
-            .device
-            .announce_mailbox(&bob_id, "ws://127.0.0.1:9", alice.now, &mut alice.rng);
-    let outgoing = step
-        .expect("can send")
-        .commit(|c| alice.store.apply(c))
-        .expect("stored");
+        alice.device.announce_mailbox(&bob_id, "ws://127.0.0.1:9", alice.now, &mut alice.rng);
+    let outgoing = step.expect("can send").commit(|c| alice.store.apply(c)).expect("stored");
     alice.reload();
     assert!(!alice.device.is_announcement_due(&bob_id, alice.now));
     bob.receive(&outgoing.envelope).expect("opens");
     let content = Content::text("to the mailbox");
-    let step = bob
-        .device
-        .encrypt(&alice_id, &content, bob.now, &mut bob.rng);
-    let outgoing = step
-        .expect("can send")
-        .commit(|c| bob.store.apply(c))
-        .expect("stored");
+    let step = bob.device.encrypt(&alice_id, &content, bob.now, &mut bob.rng);
+    let outgoing = step.expect("can send").commit(|c| bob.store.apply(c)).expect("stored");
     bob.reload();
     assert_eq!(outgoing.route.relay, "ws://127.0.0.1:9");
-    let mailbox = alice
-        .device
-        .mailboxes()
-        .find(|m| m.peer == Some(bob_id))
-        .expect("has one");
-    assert_eq!(
-        crate::identity::mailbox_id(&mailbox.key),
-        outgoing.route.mailbox
-    );
+    let mailbox = alice.device.mailboxes().find(|m| m.peer == Some(bob_id)).expect("has one");
+    assert_eq!(crate::identity::mailbox_id(&mailbox.key), outgoing.route.mailbox);
     let token = outgoing.route.token.expect("needs one");
-    assert!(
-        mailbox
-            .token_hashes()
-            .eq([crate::identity::token_id(&token)])
-    );
-    assert!(
-        alice
-            .device
-            .sign_for_relay(&mailbox.key, b"a request")
-            .is_some()
-    );
-    assert!(
-        bob.device
-            .sign_for_relay(&mailbox.key, b"a request")
-            .is_none()
-    );
+    assert!(mailbox.token_hashes().eq([crate::identity::token_id(&token)]));
+    assert!(alice.device.sign_for_relay(&mailbox.key, b"a request").is_some());
+    assert!(bob.device.sign_for_relay(&mailbox.key, b"a request").is_none());
 
     alice.now = alice.now.saturating_add(Duration::from_secs(8 * 86_400));
     assert!(alice.device.is_announcement_due(&bob_id, alice.now));
     let step =
-        alice
-            .device
-            .announce_mailbox(&bob_id, "ws://127.0.0.1:9", alice.now, &mut alice.rng);
-    step.expect("can send")
-        .commit(|c| alice.store.apply(c))
-        .expect("stored");
+        alice.device.announce_mailbox(&bob_id, "ws://127.0.0.1:9", alice.now, &mut alice.rng);
+    step.expect("can send").commit(|c| alice.store.apply(c)).expect("stored");
     alice.reload();
-    assert_eq!(
-        alice
-            .device
-            .mailboxes()
-            .filter(|m| m.peer == Some(bob_id))
-            .count(),
-        2
-    );
+    assert_eq!(alice.device.mailboxes().filter(|m| m.peer == Some(bob_id)).count(), 2);
 }
 
 #[test]
@@ -663,10 +607,7 @@ fn healing_turns_the_post_quantum_ratchet_in_a_few_messages() {
     let (mut alice, mut bob) = established();
     let (alice_id, bob_id) = (alice.id(), bob.id());
     for (party, peer) in [(&mut alice, bob_id), (&mut bob, alice_id)] {
-        let step = party
-            .device
-            .heal(&peer, party.now, &mut party.rng)
-            .expect("can send");
+        let step = party.device.heal(&peer, party.now, &mut party.rng).expect("can send");
         drop(step);
     }
     for _ in 0..3 {
@@ -676,10 +617,7 @@ fn healing_turns_the_post_quantum_ratchet_in_a_few_messages() {
             } else {
                 (&mut bob, &mut alice, alice_id)
             };
-            let step = from
-                .device
-                .heal(&peer, from.now, &mut from.rng)
-                .expect("can send");
+            let step = from.device.heal(&peer, from.now, &mut from.rng).expect("can send");
             let outgoing = step.commit(|c| from.store.apply(c)).expect("stored");
             from.reload();
             to.receive(&outgoing.envelope).expect("opens");
@@ -704,13 +642,8 @@ fn the_same_randomness_gives_the_same_bytes() {
 #[test]
 fn receipts_are_delivered_whole() {
     let (mut alice, mut bob) = established();
-    let receipt = Receipt {
-        read: false,
-        message_ids: vec![MessageId::from_bytes([3; 16])],
-    };
-    let envelope = alice
-        .try_send(&bob.id(), &Content::receipt(&receipt))
-        .expect("can send");
+    let receipt = Receipt { read: false, message_ids: vec![MessageId::from_bytes([3; 16])] };
+    let envelope = alice.try_send(&bob.id(), &Content::receipt(&receipt)).expect("can send");
     let received = bob.receive(&envelope).expect("opens");
     assert_eq!(Receipt::decode(&received.frame.body), Ok(receipt));
     assert_eq!(Received::decode(&received.encode()), Ok(received));
@@ -720,12 +653,7 @@ fn receipts_are_delivered_whole() {
 fn a_damaged_record_is_named_and_nothing_is_made_in_its_place() {
     let (alice, _) = established();
     for (key, record) in &alice.store.0 {
-        let others = alice
-            .store
-            .0
-            .values()
-            .filter(|other| other.key != *key)
-            .cloned();
+        let others = alice.store.0.values().filter(|other| other.key != *key).cloned();
         let mut bad = record.clone();
         bad.value.truncate(record.value.len() - 1);
         let unreadable = LoadError::Unreadable { key: key.clone() };
@@ -739,9 +667,7 @@ fn a_damaged_record_is_named_and_nothing_is_made_in_its_place() {
 fn debug_shows_no_secret() {
     let (mut alice, bob) = established();
     let text = alloc::format!("{:?}", alice.device);
-    let step = alice
-        .device
-        .encrypt(&bob.id(), &Content::text("tea"), alice.now, &mut alice.rng);
+    let step = alice.device.encrypt(&bob.id(), &Content::text("tea"), alice.now, &mut alice.rng);
     let text = alloc::format!("{text} {:?}", step.expect("can send"));
     for record in alice.store.0.values() {
         for window in record.value.windows(16).step_by(16) {

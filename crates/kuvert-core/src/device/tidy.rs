@@ -37,16 +37,10 @@ impl Device {
         peer: &super::Peer,
         now: Timestamp,
     ) -> impl Iterator<Item = SessionId> {
-        let unanswered = self
-            .active_session(peer)
-            .filter(|session| session.head.is_unanswered_too_long(now));
-        let inactive = peer
-            .inactive
-            .iter()
-            .filter(move |(_, since)| now.since(*since) > INACTIVE_AGE);
-        unanswered
-            .map(|session| session.head.id)
-            .into_iter()
-            .chain(inactive.map(|(id, _)| *id))
+        let unanswered =
+            self.active_session(peer).filter(|session| session.head.is_unanswered_too_long(now));
+        let inactive =
+            peer.inactive.iter().filter(move |(_, since)| now.since(*since) > INACTIVE_AGE);
+        unanswered.map(|session| session.head.id).into_iter().chain(inactive.map(|(id, _)| *id))
     }
 }

@@ -57,10 +57,7 @@ pub fn expand(k: &[u8; 32], s: &str, ctx: &[u8], n: usize) -> Result<Vec<u8>, Ba
 /// `device_id`: from a device's two public keys, 16 bytes.
 #[must_use]
 pub fn device_id(sig_pk: &[u8; 32], dh_pk: &[u8; 32]) -> [u8; 16] {
-    let (device, identity) = (
-        DeviceKey::from_bytes(*sig_pk),
-        IdentityKey::from_bytes(*dh_pk),
-    );
+    let (device, identity) = (DeviceKey::from_bytes(*sig_pk), IdentityKey::from_bytes(*dh_pk));
     *device_id_of(&device, &identity).as_bytes()
 }
 
@@ -144,12 +141,7 @@ pub fn agreement(input: &AgreementInput<'_>) -> Result<AgreementOutput, BadInput
         kem_ciphertext: exactly(input.ct, "ct")?,
     };
     let ss = Secret::copied_from(input.ss);
-    let first = FirstSecrets {
-        dh2,
-        dh3,
-        dh4: has_one_time.then_some(dh4),
-        ss,
-    };
+    let first = FirstSecrets { dh2, dh3, dh4: has_one_time.then_some(dh4), ss };
     let cert_a = exactly(input.cert_a, "cert_a")?;
     let (th1, eid, th2, secrets) =
         schedule_with(&transcript, first, SecondSecrets { dh1, dh5 }, cert_a);
@@ -180,11 +172,7 @@ fn exactly<'a, const N: usize>(
 }
 
 pub(super) fn check(holds: bool, what: &'static str) -> Result<(), BadInput> {
-    if holds {
-        Ok(())
-    } else {
-        Err(BadInput { what })
-    }
+    if holds { Ok(()) } else { Err(BadInput { what }) }
 }
 
 #[cfg(test)]
@@ -195,10 +183,7 @@ mod tests {
     #[test]
     fn known_answers_of_the_conventions() {
         for case in cases("hl") {
-            assert_eq!(
-                hash(&case.text("s"), &case.bytes("x")),
-                Ok(case.expect().array("out"))
-            );
+            assert_eq!(hash(&case.text("s"), &case.bytes("x")), Ok(case.expect().array("out")));
         }
         for case in cases("hm") {
             let out = mac(&case.array("k"), &case.text("s"), &case.bytes("x"));
@@ -206,10 +191,7 @@ mod tests {
         }
         for case in cases("xl") {
             let (s, ctx, n) = (case.text("s"), case.bytes("ctx"), case.number("n"));
-            assert_eq!(
-                expand(&case.array("k"), &s, &ctx, n),
-                Ok(case.expect().bytes("out"))
-            );
+            assert_eq!(expand(&case.array("k"), &s, &ctx, n), Ok(case.expect().bytes("out")));
         }
     }
 
@@ -229,10 +211,7 @@ mod tests {
     fn known_answers_of_franking() {
         for case in cases("frank") {
             let (fk, fc) = frank(&case.array("mk"), &case.array("salt"), &case.bytes("frame"));
-            assert_eq!(
-                (fk, fc),
-                (case.expect().array("fk"), case.expect().array("fc"))
-            );
+            assert_eq!((fk, fc), (case.expect().array("fk"), case.expect().array("fc")));
         }
     }
 
@@ -276,14 +255,8 @@ mod tests {
         let long = "x".repeat(246);
         assert_eq!(hash(&long, b""), Err(BadInput { what: "s" }));
         assert!(hash(&long[1..], b"").is_ok());
-        assert_eq!(
-            expand(&[0; 32], "test", &[], 8161),
-            Err(BadInput { what: "n" })
-        );
+        assert_eq!(expand(&[0; 32], "test", &[], 8161), Err(BadInput { what: "n" }));
         assert_eq!(expand(&[0; 32], "test", &[], 8160).unwrap().len(), 8160);
-        assert_eq!(
-            expand(&[0; 32], "test", &[0; 65_536], 1),
-            Err(BadInput { what: "ctx" })
-        );
+        assert_eq!(expand(&[0; 32], "test", &[0; 65_536], 1), Err(BadInput { what: "ctx" }));
     }
 }

@@ -9,9 +9,7 @@ const LINES: &str = include_str!("../../tests/data/kuvert-kat.jsonl");
 
 /// The cases of one operation; a test that finds none must fail, so there is always one.
 pub(crate) fn cases(op: &str) -> Vec<Case> {
-    let parsed = LINES
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let parsed = LINES.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let cases: Vec<_> = parsed.filter(|case| case["op"] == op).map(Case).collect();
     assert!(!cases.is_empty(), "no known answers for {op}");
     cases
@@ -38,19 +36,12 @@ impl Case {
 
     /// A string.
     pub(crate) fn text(&self, field: &str) -> String {
-        self.0[field]
-            .as_str()
-            .unwrap_or_else(|| panic!("no text in {field}"))
-            .into()
+        self.0[field].as_str().unwrap_or_else(|| panic!("no text in {field}")).into()
     }
 
     /// A number.
     pub(crate) fn number(&self, field: &str) -> usize {
-        self.0[field]
-            .as_u64()
-            .unwrap_or_else(|| panic!("no number in {field}"))
-            .try_into()
-            .unwrap()
+        self.0[field].as_u64().unwrap_or_else(|| panic!("no number in {field}")).try_into().unwrap()
     }
 
     /// The field as it stands, for lists and optional fields.

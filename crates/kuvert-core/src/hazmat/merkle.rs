@@ -89,9 +89,7 @@ mod tests {
 
     fn list(case: &Case, field: &str) -> Vec<Vec<u8>> {
         let items = case.value(field).as_array().unwrap().iter();
-        items
-            .map(|item| hex::decode(item.as_str().unwrap()).unwrap())
-            .collect()
+        items.map(|item| hex::decode(item.as_str().unwrap()).unwrap()).collect()
     }
 
     fn proof(case: &Case) -> Vec<Hash> {
@@ -102,10 +100,7 @@ mod tests {
     #[test]
     fn known_answers_of_trees() {
         for case in cases("merkle_root") {
-            assert_eq!(
-                merkle_root(&list(&case, "leaves")),
-                case.expect().array("out")
-            );
+            assert_eq!(merkle_root(&list(&case, "leaves")), case.expect().array("out"));
         }
         for case in cases("merkle_inclusion") {
             let out = merkle_inclusion(&list(&case, "leaves"), case.number("index"));
@@ -145,14 +140,8 @@ mod tests {
         );
         assert_eq!(merkle_consistency(&leaves, 8), Ok(Vec::new()));
         for old in [0, 9] {
-            assert_eq!(
-                merkle_consistency(&leaves, old),
-                Err(BadInput { what: "old" })
-            );
+            assert_eq!(merkle_consistency(&leaves, old), Err(BadInput { what: "old" }));
         }
-        assert_eq!(
-            merkle_inclusion(&leaves, 8),
-            Err(BadInput { what: "index" })
-        );
+        assert_eq!(merkle_inclusion(&leaves, 8), Err(BadInput { what: "index" }));
     }
 }

@@ -114,10 +114,7 @@ pub fn pq_epoch(
 /// [`BadInput`] for an `x` over 254 or an object over 32,640 bytes: there is no such point.
 pub fn rs_fragment(obj: &[u8], x: u8) -> Result<[u8; 128], BadInput> {
     check(x <= MAX_FRAGMENT_INDEX, "x")?;
-    check(
-        erasure::needed(obj.len()) <= usize::from(INDEX_COUNT),
-        "obj",
-    )?;
+    check(erasure::needed(obj.len()) <= usize::from(INDEX_COUNT), "obj")?;
     Ok(erasure::fragment(obj, x).data)
 }
 
@@ -156,18 +153,8 @@ impl<'a> MessageContext<'a> {
             2 => Kind::Session,
             _ => return Err(BadInput { what: "kind" }),
         };
-        let Self {
-            hnonce: header_nonce,
-            eh: sealed_header,
-            salt,
-            ..
-        } = *self;
-        Ok(Bound {
-            kind,
-            header_nonce,
-            sealed_header,
-            salt,
-        })
+        let Self { hnonce: header_nonce, eh: sealed_header, salt, .. } = *self;
+        Ok(Bound { kind, header_nonce, sealed_header, salt })
     }
 }
 
@@ -212,11 +199,8 @@ pub fn open(
 ) -> Result<Vec<u8>, Unauthentic> {
     let key = MessageKey(Secret::copied_from(mk));
     let bound = context.bound().map_err(|_| Unauthentic)?;
-    let received = Received {
-        franking: &sealed.fc,
-        commitment: &sealed.com,
-        ciphertext: &sealed.ct,
-    };
+    let received =
+        Received { franking: &sealed.fc, commitment: &sealed.com, ciphertext: &sealed.ct };
     sealing::open(&key, &bound, &received).map(|frame| frame.to_vec())
 }
 
@@ -303,15 +287,10 @@ mod tests {
                     (index, data.try_into().unwrap())
                 })
                 .collect();
-            same(&case, rs_decode(case.number("len"), &fragments), |expect| {
-                expect.bytes("out")
-            });
+            same(&case, rs_decode(case.number("len"), &fragments), |expect| expect.bytes("out"));
         }
         assert_eq!(rs_fragment(&[0; 128], 255), Err(BadInput { what: "x" }));
-        assert_eq!(
-            rs_fragment(&[0; 255 * 128 + 1], 0),
-            Err(BadInput { what: "obj" })
-        );
+        assert_eq!(rs_fragment(&[0; 255 * 128 + 1], 0), Err(BadInput { what: "obj" }));
     }
 
     #[test]
@@ -341,9 +320,7 @@ mod tests {
     #[test]
     fn known_answers_of_padding() {
         for case in cases("padme") {
-            same(&case, padme(case.number("l")), |expect| {
-                expect.number("out")
-            });
+            same(&case, padme(case.number("l")), |expect| expect.number("out"));
         }
         assert_eq!(padme(usize::MAX), Err(BadInput { what: "l" }));
     }

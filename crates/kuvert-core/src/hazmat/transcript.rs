@@ -24,10 +24,7 @@ pub fn tr_cm(salt: &[u8; 32], parts: &[Vec<u8>]) -> Result<(Vec<[u8; 32]>, [u8; 
         commitments.push(hash(Label::TR_PART, &[&j, &salt, &len, part]));
     }
     let count = u16::try_from(parts.len()).map_err(|_| BadInput { what: "parts" })?;
-    let all = hash(
-        Label::TR_PARTS,
-        &[&count.to_be_bytes(), commitments.as_flattened()],
-    );
+    let all = hash(Label::TR_PARTS, &[&count.to_be_bytes(), commitments.as_flattened()]);
     Ok((commitments, all))
 }
 
@@ -140,9 +137,8 @@ mod tests {
     fn known_answers_of_commitments() {
         for case in cases("tr_cm") {
             let parts = case.value("parts").as_array().unwrap().iter();
-            let parts: Vec<_> = parts
-                .map(|part| hex::decode(part.as_str().unwrap()).unwrap())
-                .collect();
+            let parts: Vec<_> =
+                parts.map(|part| hex::decode(part.as_str().unwrap()).unwrap()).collect();
             let (commitments, all) = tr_cm(&case.array("salt"), &parts).unwrap();
             let commitments: Vec<_> = commitments.iter().map(hex::encode).collect();
             assert_eq!(serde_json::json!(commitments), *case.expect().value("pcs"));

@@ -49,11 +49,7 @@ impl VerifiedBundle {
         expected: &AccountId,
         now: Timestamp,
     ) -> Result<Self, BundleError> {
-        let PrekeyBundle {
-            cert,
-            medium,
-            one_time,
-        } = bundle;
+        let PrekeyBundle { cert, medium, one_time } = bundle;
         let cert = VerifiedCert::verify(cert)?;
         if cert.account_id() != *expected {
             return Err(BundleError::IdentityChanged); // IDN-2
@@ -64,12 +60,7 @@ impl VerifiedBundle {
             Some(one_time) => Some(check_one_time(&cert, one_time, &medium)?),
             None => None,
         };
-        Ok(Self {
-            cert,
-            medium,
-            one_time,
-            kem: one_time_ek.unwrap_or(medium_ek),
-        })
+        Ok(Self { cert, medium, one_time, kem: one_time_ek.unwrap_or(medium_ek) })
     }
 
     /// The device that the bundle belongs to.

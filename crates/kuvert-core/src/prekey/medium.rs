@@ -92,10 +92,7 @@ impl MediumPrekeyPair {
     /// A [`DecodeError`] for any other bytes.
     pub(crate) fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let secrets = PrekeySecrets::decode_from(reader)?;
-        Ok(Self {
-            secrets,
-            public: MediumPrekey::decode_from(reader)?,
-        })
+        Ok(Self { secrets, public: MediumPrekey::decode_from(reader)? })
     }
 }
 
@@ -116,9 +113,7 @@ mod tests {
         let start = Timestamp::from_millis(1_000_000);
         let our = IdentityKeyPair::generate(start, &mut rng);
         let pair = MediumPrekeyPair::generate(&our, start, &mut rng);
-        let (just, at) = (Duration::from_millis(1), |days| {
-            start.saturating_add(DAY * days)
-        });
+        let (just, at) = (Duration::from_millis(1), |days| start.saturating_add(DAY * days));
         assert!(!pair.is_rotation_due(at(7).saturating_sub(just)));
         assert!(pair.is_rotation_due(at(7)));
         assert_eq!(pair.public().not_after, at(14));

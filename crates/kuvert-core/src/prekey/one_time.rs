@@ -28,12 +28,7 @@ impl OneTimePrekeyPair {
     pub(crate) fn generate<R: CryptoRng + ?Sized>(our: &IdentityKeyPair, rng: &mut R) -> Self {
         let (secrets, x, ek) = PrekeySecrets::generate(rng);
         let signature = Signature::from_bytes([0; Signature::LEN]);
-        let mut public = OneTimePrekey {
-            id: random_id(rng),
-            x,
-            ek,
-            signature,
-        };
+        let mut public = OneTimePrekey { id: random_id(rng), x, ek, signature };
         let signed: [&[u8]; 2] = [our.device_id().as_bytes(), &public.signed_bytes()];
         public.signature = our.device.sign(Label::SIG_ONETIME_PREKEY, &signed);
         Self { public, secrets }
@@ -74,10 +69,7 @@ impl OneTimePrekeyPair {
     /// A [`DecodeError`] for any other bytes.
     pub(crate) fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let secrets = PrekeySecrets::decode_from(reader)?;
-        Ok(Self {
-            secrets,
-            public: OneTimePrekey::decode_from(reader)?,
-        })
+        Ok(Self { secrets, public: OneTimePrekey::decode_from(reader)? })
     }
 }
 

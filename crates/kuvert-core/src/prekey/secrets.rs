@@ -26,14 +26,7 @@ impl PrekeySecrets {
         let x = DhSecret::generate(rng);
         let (kem, ek) = Seed::generate(rng);
         let public = PrekeyPublic::from_bytes(*x.public());
-        (
-            Self {
-                x: x.into_secret(),
-                kem,
-            },
-            public,
-            KemPrekey::from_boxed(ek),
-        )
+        (Self { x: x.into_secret(), kem }, public, KemPrekey::from_boxed(ek))
     }
 
     /// X25519 with `their` key.

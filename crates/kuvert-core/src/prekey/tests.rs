@@ -28,12 +28,7 @@ impl Bob {
         let identity = IdentityKeyPair::generate(NOW, &mut rng);
         let medium = MediumPrekeyPair::generate(&identity, NOW, &mut rng);
         let one_time = OneTimePrekeyPair::generate(&identity, &mut rng);
-        Self {
-            identity,
-            medium,
-            one_time,
-            rng,
-        }
+        Self { identity, medium, one_time, rng }
     }
 
     fn bundle(&self) -> PrekeyBundle {
@@ -61,10 +56,7 @@ impl Bob {
         let bytes = one_time.signed_bytes();
         let parts: [&[u8]; 2] = [self.identity.device_id().as_bytes(), &bytes];
         one_time.signature = self.identity.device.sign(Label::SIG_ONETIME_PREKEY, &parts);
-        PrekeyBundle {
-            one_time: Some(one_time),
-            ..self.bundle()
-        }
+        PrekeyBundle { one_time: Some(one_time), ..self.bundle() }
     }
 
     fn verify(&self, bundle: PrekeyBundle) -> Result<VerifiedBundle, BundleError> {
@@ -94,12 +86,7 @@ fn a_good_bundle_verifies_with_and_without_one_time_prekey() {
     let strong = bob.verify(bob.bundle()).unwrap();
     assert!(!strong.is_weak_start());
     assert_eq!(strong.cert(), bob.identity.cert());
-    let weak = bob
-        .verify(PrekeyBundle {
-            one_time: None,
-            ..bob.bundle()
-        })
-        .unwrap();
+    let weak = bob.verify(PrekeyBundle { one_time: None, ..bob.bundle() }).unwrap();
     assert!(weak.is_weak_start());
 }
 
@@ -134,15 +121,9 @@ fn a_medium_prekey_that_the_device_has_not_signed_is_refused() {
 #[test]
 fn a_medium_prekey_of_another_device_of_the_account_is_refused() {
     let mut bob = Bob::new();
-    let (account, key) = (
-        &bob.identity.account,
-        bob.identity.cert().cert().account_key,
-    );
+    let (account, key) = (&bob.identity.account, bob.identity.cert().cert().account_key);
     let other = IdentityKeyPair::certified_by(account, key, &mut bob.rng);
-    let bundle = PrekeyBundle {
-        cert: other.cert().cert().clone(),
-        ..bob.bundle()
-    };
+    let bundle = PrekeyBundle { cert: other.cert().cert().clone(), ..bob.bundle() };
     let refused = BundleError::BadSignature { prekey: "medium" };
     assert_eq!(bob.verify(bundle).err(), Some(refused));
 }
@@ -153,10 +134,7 @@ fn a_one_time_prekey_that_the_device_has_not_signed_is_refused() {
     let mut bob = Bob::new();
     let mallory = IdentityKeyPair::generate(NOW, &mut bob.rng);
     let one_time = OneTimePrekeyPair::generate(&mallory, &mut bob.rng);
-    let bundle = PrekeyBundle {
-        one_time: Some(one_time.public().clone()),
-        ..bob.bundle()
-    };
+    let bundle = PrekeyBundle { one_time: Some(one_time.public().clone()), ..bob.bundle() };
     let refused = BundleError::BadSignature { prekey: "one-time" };
     assert_eq!(bob.verify(bundle).err(), Some(refused));
 }
@@ -176,10 +154,7 @@ fn a_medium_prekey_is_good_for_a_day_after_its_end_and_no_longer() {
     let end = bob.medium.public().not_after.saturating_add(DAY);
     assert!(bob.verify_at(bob.bundle(), end).is_ok());
     let refused = BundleError::Expired { age: DAY + MILLI };
-    assert_eq!(
-        bob.verify_at(bob.bundle(), end.saturating_add(MILLI)).err(),
-        Some(refused)
-    );
+    assert_eq!(bob.verify_at(bob.bundle(), end.saturating_add(MILLI)).err(), Some(refused));
 }
 
 /// PRE-8
@@ -189,11 +164,7 @@ fn a_medium_prekey_may_come_from_a_day_ahead_and_no_further() {
     let start = NOW.saturating_sub(DAY);
     assert!(bob.verify_at(bob.bundle(), start).is_ok());
     let refused = BundleError::NotYetValid { ahead: DAY + MILLI };
-    assert_eq!(
-        bob.verify_at(bob.bundle(), start.saturating_sub(MILLI))
-            .err(),
-        Some(refused)
-    );
+    assert_eq!(bob.verify_at(bob.bundle(), start.saturating_sub(MILLI)).err(), Some(refused));
 }
 
 /// PRE-9

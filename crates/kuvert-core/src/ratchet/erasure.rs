@@ -115,11 +115,7 @@ fn interpolated(known: &[Fragment], index: u8) -> Data {
     let mut sum = [0; FRAGMENT_LEN];
     for fragment in known {
         let points = known.iter().map(|other| other.index);
-        add_scaled(
-            &mut sum,
-            &fragment.data,
-            weight(index, fragment.index, points),
-        );
+        add_scaled(&mut sum, &fragment.data, weight(index, fragment.index, points));
     }
     sum
 }
@@ -129,11 +125,9 @@ fn interpolated(known: &[Fragment], index: u8) -> Data {
 ///
 /// `at` is none of the points, and they are different: no factor is zero.
 fn weight(at: u8, point: u8, points: impl Iterator<Item = u8>) -> u8 {
-    let log = points
-        .filter(|other| *other != point)
-        .fold(0, |log, other| {
-            log + u32::from(log_of(at ^ other)) + ORDER - u32::from(log_of(point ^ other))
-        });
+    let log = points.filter(|other| *other != point).fold(0, |log, other| {
+        log + u32::from(log_of(at ^ other)) + ORDER - u32::from(log_of(point ^ other))
+    });
     EXP[(log % ORDER) as usize]
 }
 
@@ -251,9 +245,7 @@ mod tests {
     #[test]
     fn the_first_fragments_are_the_object_itself() {
         let object = noise(1216);
-        let joined: Vec<u8> = (0..10)
-            .flat_map(|index| fragment(&object, index).data)
-            .collect();
+        let joined: Vec<u8> = (0..10).flat_map(|index| fragment(&object, index).data).collect();
         assert_eq!(joined[..1216], object);
         assert_eq!(joined[1216..], [0; 64]);
     }
@@ -265,11 +257,7 @@ mod tests {
             for stride in [1, 7, 52] {
                 let indices = (0..10u16).map(|i| (u16::from(start) + i * stride) % 255);
                 let fragments = collected(&object, indices.map(|i| u8::try_from(i).unwrap()));
-                assert_eq!(
-                    fragments.decode(1216).unwrap().as_ref(),
-                    Some(&object),
-                    "{start}"
-                );
+                assert_eq!(fragments.decode(1216).unwrap().as_ref(), Some(&object), "{start}");
             }
         }
     }
@@ -278,11 +266,7 @@ mod tests {
     fn nine_are_not_enough_and_more_do_no_harm() {
         let object = noise(1216);
         let mut fragments = collected(&object, (100..109).chain(100..109));
-        assert_eq!(
-            fragments.as_slice().len(),
-            9,
-            "a repeated fragment counts once"
-        );
+        assert_eq!(fragments.as_slice().len(), 9, "a repeated fragment counts once");
         assert_eq!(fragments.decode(1216), Ok(None));
         for index in [254, 3] {
             fragments.add(&fragment(&object, index)).unwrap();
@@ -301,21 +285,9 @@ mod tests {
     #[test]
     fn other_bytes_under_a_known_index_conflict() {
         let mut fragments = collected(&noise(1216), 0..3);
-        assert_eq!(
-            fragments.add(&Fragment {
-                index: 2,
-                ..Fragment::ZERO
-            }),
-            Err(Conflict)
-        );
+        assert_eq!(fragments.add(&Fragment { index: 2, ..Fragment::ZERO }), Err(Conflict));
         assert_eq!(fragments.as_slice().len(), 3);
-        assert_eq!(
-            fragments.add(&Fragment {
-                index: 255,
-                ..Fragment::ZERO
-            }),
-            Err(Conflict)
-        );
+        assert_eq!(fragments.add(&Fragment { index: 255, ..Fragment::ZERO }), Err(Conflict));
     }
 
     /// RAT-23

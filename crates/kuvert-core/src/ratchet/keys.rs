@@ -59,10 +59,7 @@ impl ChainKey {
     pub(crate) fn advance(&self, number: u32) -> (MessageKey, Self) {
         let key = Expander::new(&self.0);
         let message = key.expand(Label::CHAIN_MSG, &[&number.to_be_bytes()]);
-        (
-            MessageKey(message),
-            Self(key.expand(Label::CHAIN_NEXT, &[])),
-        )
+        (MessageKey(message), Self(key.expand(Label::CHAIN_NEXT, &[])))
     }
 }
 

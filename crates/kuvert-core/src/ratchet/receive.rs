@@ -90,11 +90,7 @@ impl Ratchet {
         rng: &mut R,
     ) -> Result<Opened, ProtocolError> {
         let header = found.header?;
-        let mut step = Stepping {
-            state: self.state.duplicate(),
-            plan: self.skipped.plan(),
-            now,
-        };
+        let mut step = Stepping { state: self.state.duplicate(), plan: self.skipped.plan(), now };
         check_numbers(&header)?;
         let key = match found.via {
             Via::Current => step.current_chain(&header)?,
@@ -103,12 +99,7 @@ impl Ratchet {
         };
         let frame = open_body(&key, kind, message)?;
         let pq = step.state.pq.receive(&header.pq, rng);
-        Ok(Opened {
-            frame,
-            pages: step.plan.finish(now),
-            state: step.state,
-            pq,
-        })
+        Ok(Opened { frame, pages: step.plan.finish(now), state: step.state, pq })
     }
 }
 
@@ -172,19 +163,10 @@ impl Stepping<'_> {
             return Err(ProtocolError::BadKey); // RAT-14
         }
         let expected = core::mem::replace(&mut self.state.receiving, Receiving::Nothing);
-        if let Receiving::Expected {
-            chain: tip,
-            header_key,
-        } = expected
-        {
+        if let Receiving::Expected { chain: tip, header_key } = expected {
             let ratchet_key = header.ratchet_key;
-            let chain = ReceivingChain {
-                id: 0,
-                ratchet_key,
-                header_key,
-                next_number: 0,
-                pq_mixed: 0,
-            };
+            let chain =
+                ReceivingChain { id: 0, ratchet_key, header_key, next_number: 0, pq_mixed: 0 };
             self.state.receiving = Receiving::Running { tip, chain };
             self.state.step_due = true;
         }
@@ -202,12 +184,9 @@ impl Stepping<'_> {
             Receiving::Running { chain, .. } if known(chain) => {
                 return Err(ProtocolError::Undecryptable); // RAT-8
             }
-            Receiving::Running { chain, .. } => (
-                chain.id + 1,
-                header
-                    .previous_chain_length
-                    .saturating_sub(chain.next_number),
-            ),
+            Receiving::Running { chain, .. } => {
+                (chain.id + 1, header.previous_chain_length.saturating_sub(chain.next_number))
+            }
             Receiving::Nothing | Receiving::Expected { .. } => (0, 0),
         };
         if self.state.kept.iter().any(known) {
@@ -241,11 +220,7 @@ impl Stepping<'_> {
         header: &Header,
         rng: &mut R,
     ) -> Result<(), ProtocolError> {
-        let ours = self
-            .state
-            .sending
-            .as_ref()
-            .ok_or(ProtocolError::Undecryptable)?; // RAT-9
+        let ours = self.state.sending.as_ref().ok_or(ProtocolError::Undecryptable)?; // RAT-9
         let dh = ours
             .ratchet_key
             .agree(header.ratchet_key.as_bytes())
@@ -256,13 +231,8 @@ impl Stepping<'_> {
             .mix_for_receiving_step(header.pq_mixed, self.now, rng)
             .map_err(|_| ProtocolError::Undecryptable)?; // RAT-15
         let session = &self.state.session;
-        let step = self.state.root.step(
-            &dh,
-            mix.as_ref(),
-            session,
-            &header.ratchet_key,
-            header.pq_mixed,
-        );
+        let step =
+            self.state.root.step(&dh, mix.as_ref(), session, &header.ratchet_key, header.pq_mixed);
         let next_header = &mut self.state.next_receiving_header;
         let chain = ReceivingChain {
             id,
@@ -272,30 +242,21 @@ impl Stepping<'_> {
             pq_mixed: header.pq_mixed,
         };
         self.state.root = step.root;
-        self.state.receiving = Receiving::Running {
-            tip: step.chain,
-            chain,
-        };
+        self.state.receiving = Receiving::Running { tip: step.chain, chain };
         self.state.step_due = true;
         Ok(())
     }
 
     /// The key of a late message of an earlier chain.
     fn kept_chain(&mut self, place: usize, header: &Header) -> Result<MessageKey, ProtocolError> {
-        let chain = self
-            .state
-            .kept
-            .get(place)
-            .ok_or(ProtocolError::Undecryptable)?;
+        let chain = self.state.kept.get(place).ok_or(ProtocolError::Undecryptable)?;
         check_belongs(chain, header)?;
         self.late(chain.id, header.message_number)
     }
 
     /// The key kept for a late message: if there is none, it has been used or dropped.
     fn late(&mut self, chain: u32, number: u32) -> Result<MessageKey, ProtocolError> {
-        self.plan
-            .take(chain, number)
-            .ok_or(ProtocolError::Duplicate) // RAT-10 RAT-13
+        self.plan.take(chain, number).ok_or(ProtocolError::Duplicate) // RAT-10 RAT-13
     }
 
     fn skip_and_advance(&mut self, number: u32) -> Result<MessageKey, ProtocolError> {

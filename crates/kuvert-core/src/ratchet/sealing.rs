@@ -42,10 +42,7 @@ impl Bound<'_> {
     /// `HL("msg-ad", …)`: the context's second half.
     fn associated_data(&self, franking: &[u8; 32]) -> [u8; 32] {
         let head = [self.kind.code(), VERSION];
-        hash(
-            Label::MSG_AD,
-            &[&head, self.header_nonce, self.sealed_header, franking],
-        )
+        hash(Label::MSG_AD, &[&head, self.header_nonce, self.sealed_header, franking])
     }
 }
 
@@ -81,11 +78,7 @@ pub(crate) fn seal(
     let franking = franking(&parent, bound.salt, frame);
     let ad = bound.associated_data(&franking);
     let (key, commitment) = committing_key(&parent, CommitLabels::MESSAGE, &[bound.salt, &ad]);
-    Ok(Sealed {
-        franking,
-        commitment,
-        key,
-    })
+    Ok(Sealed { franking, commitment, key })
 }
 
 impl Sealed {
@@ -129,10 +122,7 @@ fn franking(parent: &Expander, salt: &[u8; 16], frame: &[u8]) -> [u8; 32] {
 
 /// Length of the frame in `padded`: what stands before `0x80` and zeros, if the class is right.
 fn unpad(padded: &[u8]) -> Result<usize, Unauthentic> {
-    let frame_len = padded
-        .iter()
-        .rposition(|&byte| byte != 0)
-        .ok_or(Unauthentic)?;
+    let frame_len = padded.iter().rposition(|&byte| byte != 0).ok_or(Unauthentic)?;
     if padded[frame_len] != 0x80 {
         return Err(Unauthentic); // MSG-3
     }
@@ -174,15 +164,7 @@ mod tests {
         commitment: &[u8; 32],
         ciphertext: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Unauthentic> {
-        open(
-            &message_key(),
-            &BOUND,
-            &Received {
-                franking,
-                commitment,
-                ciphertext,
-            },
-        )
+        open(&message_key(), &BOUND, &Received { franking, commitment, ciphertext })
     }
 
     /// Seals any padded plaintext as an attacker with the keys could.
@@ -214,10 +196,7 @@ mod tests {
     fn another_commitment_is_refused() {
         let (franking, mut commitment, ciphertext) = sealed(b"tea");
         commitment[0] ^= 1;
-        assert_eq!(
-            opened(&franking, &commitment, &ciphertext),
-            Err(Unauthentic)
-        );
+        assert_eq!(opened(&franking, &commitment, &ciphertext), Err(Unauthentic));
     }
 
     /// MSG-2
@@ -226,10 +205,7 @@ mod tests {
         let (franking, commitment, mut ciphertext) = sealed(b"tea");
         let last = ciphertext.len() - 1;
         ciphertext[last] ^= 1;
-        assert_eq!(
-            opened(&franking, &commitment, &ciphertext),
-            Err(Unauthentic)
-        );
+        assert_eq!(opened(&franking, &commitment, &ciphertext), Err(Unauthentic));
     }
 
     /// MSG-3

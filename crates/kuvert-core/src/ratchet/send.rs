@@ -76,16 +76,9 @@ impl State {
         out.extend_from_slice(header_nonce);
         out.extend_from_slice(&sealed_len.to_be_bytes());
         let start = out.len();
-        chain
-            .header_key
-            .seal_into(sending.kind, header_nonce, &header, out);
+        chain.header_key.seal_into(sending.kind, header_nonce, &header, out);
 
-        let bound = Bound {
-            kind: sending.kind,
-            header_nonce,
-            sealed_header: &out[start..],
-            salt,
-        };
+        let bound = Bound { kind: sending.kind, header_nonce, sealed_header: &out[start..], salt };
         let sealed = sealing::seal(message_key, &bound, frame)?;
         out.extend_from_slice(salt);
         out.extend_from_slice(&sealed.commitment);
@@ -104,15 +97,12 @@ impl State {
             return Err(ProtocolError::NoSession);
         };
         let ratchet_key = DhSecret::generate(rng);
-        let dh = ratchet_key
-            .agree(theirs.ratchet_key.as_bytes())
-            .map_err(|_| ProtocolError::BadKey)?;
+        let dh =
+            ratchet_key.agree(theirs.ratchet_key.as_bytes()).map_err(|_| ProtocolError::BadKey)?;
         let mix = self.pq.mix_for_sending_step(now);
         let public = RatchetPublicKey::from_bytes(*ratchet_key.public());
         let pq_mixed = self.pq.mixed();
-        let step = self
-            .root
-            .step(&dh, mix.as_ref(), &self.session, &public, pq_mixed);
+        let step = self.root.step(&dh, mix.as_ref(), &self.session, &public, pq_mixed);
         self.root = step.root;
         self.sending = Some(SendingChain {
             ratchet_key,
@@ -133,9 +123,5 @@ fn sealed_header_len(header: &Header) -> u16 {
     const BURST: u16 = 1356;
     const { assert!(SHORT as usize == SEALED_HEADER_LEN) };
     const { assert!(BURST as usize == SEALED_BURST_HEADER_LEN) };
-    if header.encoded_len() == HEADER_LEN {
-        SHORT
-    } else {
-        BURST
-    }
+    if header.encoded_len() == HEADER_LEN { SHORT } else { BURST }
 }

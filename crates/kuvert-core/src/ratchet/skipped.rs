@@ -51,9 +51,7 @@ impl Page {
     }
 
     fn index_of(&self, number: u32) -> Option<usize> {
-        let bit = number
-            .checked_sub(self.id.base)
-            .filter(|bit| *bit < PAGE_LEN)?;
+        let bit = number.checked_sub(self.id.base).filter(|bit| *bit < PAGE_LEN)?;
         let below = (self.mask & ((1 << bit) - 1)).count_ones();
         (self.mask >> bit & 1 == 1).then_some(below as usize)
     }
@@ -64,22 +62,14 @@ impl Page {
         keys.extend_from_slice(&self.keys[..index]);
         keys.extend_from_slice(&self.keys[index + 1..]);
         let mask = self.mask & !(1 << (number - self.id.base));
-        Some(Self {
-            keys,
-            mask,
-            ..*self
-        })
+        Some(Self { keys, mask, ..*self })
     }
 
     /// The page less its `count` lowest numbers; `None` when nothing is left.
     fn without_lowest(&self, count: usize) -> Option<Self> {
         let keys = Zeroizing::new(self.keys.get(count..)?.to_vec());
         let mask = (0..count).fold(self.mask, |mask, _| mask & mask.wrapping_sub(1));
-        (!keys.is_empty()).then_some(Self {
-            keys,
-            mask,
-            ..*self
-        })
+        (!keys.is_empty()).then_some(Self { keys, mask, ..*self })
     }
 }
 
@@ -99,10 +89,7 @@ impl Encode for Page {
 
 impl Decode for Page {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let id = PageId {
-            chain: reader.u32()?,
-            base: reader.u32()?,
-        };
+        let id = PageId { chain: reader.u32()?, base: reader.u32()? };
         let stored = Timestamp::decode_from(reader)?;
         let mask = reader.u64()?;
         let count = mask.count_ones() as usize;
@@ -111,16 +98,9 @@ impl Decode for Page {
             keys.push(reader.array()?);
         }
         if keys.is_empty() {
-            return Err(DecodeError::Invalid {
-                what: "page of skipped keys",
-            });
+            return Err(DecodeError::Invalid { what: "page of skipped keys" });
         }
-        Ok(Self {
-            id,
-            stored,
-            mask,
-            keys,
-        })
+        Ok(Self { id, stored, mask, keys })
     }
 }
 
@@ -164,11 +144,7 @@ impl SkippedMessageKeys {
 
     /// Starts a plan: nothing changed yet.
     pub(crate) fn plan(&self) -> Plan<'_> {
-        Plan {
-            kept: self,
-            changed: BTreeMap::new(),
-            count: self.count,
-        }
+        Plan { kept: self, changed: BTreeMap::new(), count: self.count }
     }
 }
 
@@ -188,12 +164,7 @@ impl Plan<'_> {
         let (_, page) = self
             .kept
             .pages
-            .range(
-                PageId { chain, base: 0 }..=PageId {
-                    chain,
-                    base: number,
-                },
-            )
+            .range(PageId { chain, base: 0 }..=PageId { chain, base: number })
             .next_back()?;
         let key = MessageKey::from_kept(&page.keys[page.index_of(number)?]);
         let rest = page.without(number).filter(|rest| !rest.keys.is_empty());
@@ -204,21 +175,10 @@ impl Plan<'_> {
     /// Keeps the keys of a run of messages from `base` on, skipped at `now`.
     pub(crate) fn keep(&mut self, chain: u32, base: u32, run: &[MessageKey], now: Timestamp) {
         for (page_number, keys) in (0..).zip(run.chunks(PAGE_LEN as usize)) {
-            let id = PageId {
-                chain,
-                base: base + page_number * PAGE_LEN,
-            };
+            let id = PageId { chain, base: base + page_number * PAGE_LEN };
             let mask = u64::MAX >> (PAGE_LEN as usize - keys.len());
             let keys = Zeroizing::new(keys.iter().map(|key| *key.0.expose()).collect());
-            self.change(
-                id,
-                Some(Page {
-                    id,
-                    stored: now,
-                    mask,
-                    keys,
-                }),
-            );
+            self.change(id, Some(Page { id, stored: now, mask, keys }));
         }
     }
 
@@ -265,17 +225,10 @@ impl Plan<'_> {
 
     /// The pages there are now, in order.
     fn ids(&self) -> impl Iterator<Item = PageId> {
-        let mut ids: Vec<_> = self
-            .kept
-            .pages
-            .keys()
-            .chain(self.changed.keys())
-            .copied()
-            .collect();
+        let mut ids: Vec<_> = self.kept.pages.keys().chain(self.changed.keys()).copied().collect();
         ids.sort_unstable();
         ids.dedup();
-        ids.into_iter()
-            .filter(|id| !matches!(self.changed.get(id), Some(None)))
+        ids.into_iter().filter(|id| !matches!(self.changed.get(id), Some(None)))
     }
 }
 
@@ -286,29 +239,20 @@ mod tests {
 
     fn keys(numbers: core::ops::Range<u32>) -> Vec<MessageKey> {
         let key = |n: u32| {
-            MessageKey(Secret::zero_filled(|bytes| {
-                bytes[..4].copy_from_slice(&n.to_be_bytes())
-            }))
+            MessageKey(Secret::zero_filled(|bytes| bytes[..4].copy_from_slice(&n.to_be_bytes())))
         };
         numbers.map(key).collect()
     }
 
     fn adopt(skipped: &mut SkippedMessageKeys, changes: PageChanges) {
-        changes
-            .into_iter()
-            .for_each(|(id, page)| skipped.replace(id, page));
+        changes.into_iter().for_each(|(id, page)| skipped.replace(id, page));
     }
 
     fn kept(runs: &[(u32, core::ops::Range<u32>)], now: u64) -> SkippedMessageKeys {
         let mut skipped = SkippedMessageKeys::default();
         for (chain, run) in runs {
             let mut plan = skipped.plan();
-            plan.keep(
-                *chain,
-                run.start,
-                &keys(run.clone()),
-                Timestamp::from_millis(now),
-            );
+            plan.keep(*chain, run.start, &keys(run.clone()), Timestamp::from_millis(now));
             let changes = plan.finish(Timestamp::from_millis(now));
             adopt(&mut skipped, changes);
         }

@@ -67,15 +67,9 @@ pub(super) enum Receiving {
     /// The initiator, before the first answer.
     Nothing,
     /// The responder, before the first message has named its ratchet key.
-    Expected {
-        chain: ChainKey,
-        header_key: HeaderKey,
-    },
+    Expected { chain: ChainKey, header_key: HeaderKey },
     /// A chain is running.
-    Running {
-        tip: ChainKey,
-        chain: ReceivingChain,
-    },
+    Running { tip: ChainKey, chain: ReceivingChain },
 }
 
 /// DHr, HKr, Nr of a chain, current or kept.
@@ -90,10 +84,7 @@ pub(super) struct ReceivingChain {
 
 impl ReceivingChain {
     pub(super) fn duplicate(&self) -> Self {
-        Self {
-            header_key: self.header_key.duplicate(),
-            ..*self
-        }
+        Self { header_key: self.header_key.duplicate(), ..*self }
     }
 }
 
@@ -166,10 +157,7 @@ impl Ratchet {
 
     /// A ratchet without skipped keys; loaded pages are put in afterwards.
     pub(crate) fn from_state(state: State) -> Self {
-        Self {
-            state,
-            skipped: SkippedMessageKeys::default(),
-        }
+        Self { state, skipped: SkippedMessageKeys::default() }
     }
 
     /// What may be told about it.
@@ -237,14 +225,12 @@ impl Receiving {
     fn duplicate(&self) -> Self {
         match self {
             Self::Nothing => Self::Nothing,
-            Self::Expected { chain, header_key } => Self::Expected {
-                chain: chain.duplicate(),
-                header_key: header_key.duplicate(),
-            },
-            Self::Running { tip, chain } => Self::Running {
-                tip: tip.duplicate(),
-                chain: chain.duplicate(),
-            },
+            Self::Expected { chain, header_key } => {
+                Self::Expected { chain: chain.duplicate(), header_key: header_key.duplicate() }
+            }
+            Self::Running { tip, chain } => {
+                Self::Running { tip: tip.duplicate(), chain: chain.duplicate() }
+            }
         }
     }
 }

@@ -118,14 +118,9 @@ fn decode_receiving(reader: &mut Reader<'_>) -> Result<Receiving, DecodeError> {
         }),
         2 => {
             let tip = ChainKey(secret(reader)?);
-            Ok(Receiving::Running {
-                tip,
-                chain: decode_chain(reader)?,
-            })
+            Ok(Receiving::Running { tip, chain: decode_chain(reader)? })
         }
-        _ => Err(DecodeError::Unknown {
-            what: "receiving chain",
-        }),
+        _ => Err(DecodeError::Unknown { what: "receiving chain" }),
     }
 }
 
@@ -150,10 +145,7 @@ fn decode_chain(reader: &mut Reader<'_>) -> Result<ReceivingChain, DecodeError> 
 fn decode_kept(reader: &mut Reader<'_>) -> Result<Vec<ReceivingChain>, DecodeError> {
     let count = usize::from(reader.u8()?);
     if count > MAX_OLD_CHAINS {
-        return Err(DecodeError::TooLong {
-            what: "kept chains",
-            limit: MAX_OLD_CHAINS,
-        });
+        return Err(DecodeError::TooLong { what: "kept chains", limit: MAX_OLD_CHAINS });
     }
     (0..count).map(|_| decode_chain(reader)).collect()
 }

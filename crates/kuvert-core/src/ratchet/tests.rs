@@ -44,15 +44,8 @@ impl Party {
 
     fn try_send(&mut self, text: &[u8]) -> Result<Vec<u8>, ProtocolError> {
         let mut out = vec![2, 1];
-        let sending = Sending {
-            kind: Kind::Session,
-            burst: false,
-            now: NOW,
-        };
-        self.ratchet.state = self
-            .ratchet
-            .state
-            .seal(sending, text, &mut out, &mut self.rng)?;
+        let sending = Sending { kind: Kind::Session, burst: false, now: NOW };
+        self.ratchet.state = self.ratchet.state.seal(sending, text, &mut out, &mut self.rng)?;
         self.reload();
         Ok(out)
     }
@@ -60,12 +53,9 @@ impl Party {
     fn open(&mut self, envelope: &[u8]) -> Result<Opened, ProtocolError> {
         let envelope = Envelope::decode(envelope)?;
         let message = &envelope.message;
-        let found = self
-            .ratchet
-            .find(Kind::Session, message)
-            .ok_or(ProtocolError::Undecryptable)?;
-        self.ratchet
-            .open(found, Kind::Session, message, NOW, &mut self.rng)
+        let found =
+            self.ratchet.find(Kind::Session, message).ok_or(ProtocolError::Undecryptable)?;
+        self.ratchet.open(found, Kind::Session, message, NOW, &mut self.rng)
     }
 
     fn receive(&mut self, envelope: &[u8]) -> Result<Vec<u8>, ProtocolError> {
@@ -102,16 +92,7 @@ fn parties() -> (Party, Party) {
     let mut bob_rng = ChaCha20Rng::seed_from_u64(2);
     let alice = Ratchet::initiator(seeds(), NOW, &mut alice_rng);
     let bob = Ratchet::responder(seeds(), NOW, &mut bob_rng);
-    (
-        Party {
-            ratchet: alice,
-            rng: alice_rng,
-        },
-        Party {
-            ratchet: bob,
-            rng: bob_rng,
-        },
-    )
+    (Party { ratchet: alice, rng: alice_rng }, Party { ratchet: bob, rng: bob_rng })
 }
 
 /// Both have sent and received.
@@ -134,14 +115,7 @@ fn a_long_conversation_heals_again_and_again() {
         assert_eq!(alice.receive(&back), Ok(vec![round, round]));
     }
     assert!(alice.ratchet.facts().pq_mixed >= 5);
-    assert!(
-        alice
-            .ratchet
-            .facts()
-            .pq_mixed
-            .abs_diff(bob.ratchet.facts().pq_mixed)
-            <= 1
-    );
+    assert!(alice.ratchet.facts().pq_mixed.abs_diff(bob.ratchet.facts().pq_mixed) <= 1);
 }
 
 #[test]
@@ -193,10 +167,7 @@ fn two_seals_of_one_state_share_no_key() {
     let tail = |envelope: &[u8]| envelope[envelope.len() - 16 - 256..].to_vec();
     let (first, second) = (tail(&first), tail(&second));
     let zeros = |a: &[u8], b: &[u8]| a.iter().zip(b).filter(|(a, b)| a == b).count();
-    assert!(
-        zeros(&first[40..256], &second[40..256]) < 20,
-        "the padding's key stream differs"
-    );
+    assert!(zeros(&first[40..256], &second[40..256]) < 20, "the padding's key stream differs");
 }
 
 /// RAT-1
@@ -224,27 +195,15 @@ fn a_chain_keeps_its_ratchet_key() {
 #[test]
 fn a_new_chain_has_a_new_ratchet_key() {
     let (mut alice, mut bob) = running();
-    let old = alice
-        .state()
-        .sending
-        .as_ref()
-        .expect("has one")
-        .ratchet_key
-        .duplicate();
+    let old = alice.state().sending.as_ref().expect("has one").ratchet_key.duplicate();
     let first = alice.send(b"begins a chain");
     bob.receive(&first).expect("opens");
     let turn = bob.send(b"turn");
     alice.receive(&turn).expect("opens");
-    let current = alice
-        .state()
-        .sending
-        .as_ref()
-        .expect("has one")
-        .ratchet_key
-        .duplicate();
+    let current = alice.state().sending.as_ref().expect("has one").ratchet_key.duplicate();
     for reused in [old, current] {
         let mut cheat = alice.state().duplicate();
-        std_begin_chain(&mut cheat, reused, &mut alice.rng);
+        begin_chain_with(&mut cheat, reused, &mut alice.rng);
         let kept = core::mem::replace(alice.state(), cheat);
         let envelope = alice.send(b"tea");
         *alice.state() = kept;
@@ -253,15 +212,9 @@ fn a_new_chain_has_a_new_ratchet_key() {
 }
 
 /// Begins a chain under a ratchet key that a correct sender would not take.
-fn std_begin_chain(state: &mut State, key: crate::crypto::dh::DhSecret, rng: &mut ChaCha20Rng) {
-    let sending = Sending {
-        kind: Kind::Session,
-        burst: false,
-        now: NOW,
-    };
-    *state = state
-        .seal(sending, b"", &mut vec![], rng)
-        .expect("can send");
+fn begin_chain_with(state: &mut State, key: crate::crypto::dh::DhSecret, rng: &mut ChaCha20Rng) {
+    let sending = Sending { kind: Kind::Session, burst: false, now: NOW };
+    *state = state.seal(sending, b"", &mut vec![], rng).expect("can send");
     let header_key = {
         // The header key by which the peer knows the next chain is the one just put to use.
         let chain = state.sending.as_ref().expect("has one");
@@ -279,8 +232,8 @@ fn a_key_that_does_not_exist_yet_opens_nothing() {
     let (_, mut bob) = parties();
     bob.state().receiving = Receiving::Nothing;
     let (mut forger, _) = parties();
-    let zero = || HeaderKey(Secret::copied_from(&[0; 32]));
-    forger.state().sending.as_mut().expect("has one").header_key = zero();
+    let zeros = HeaderKey(Secret::copied_from(&[0; 32]));
+    forger.state().sending.as_mut().expect("has one").header_key = zeros;
     let envelope = forger.send(b"under a key of zeros");
     assert_eq!(bob.receive(&envelope), Err(ProtocolError::Undecryptable));
     forger.state().sending.as_mut().expect("has one").header_key =
@@ -335,10 +288,7 @@ fn a_jump_is_bounded_over_both_chains() {
     (0..MAX_SKIP - 10).for_each(|_| drop(alice.send(b"lost")));
     alice.receive(&bob.send(b"turn")).expect("opens");
     (0..11).for_each(|_| drop(alice.send(b"lost")));
-    assert_eq!(
-        bob.receive(&alice.send(b"tea")),
-        Err(ProtocolError::TooManySkipped)
-    );
+    assert_eq!(bob.receive(&alice.send(b"tea")), Err(ProtocolError::TooManySkipped));
 }
 
 /// RAT-13
@@ -366,10 +316,7 @@ fn a_ratchet_key_of_small_order_is_refused() {
     };
     let (mut alice, mut bob) = parties();
     small(&mut alice);
-    assert_eq!(
-        bob.receive(&alice.send(b"hello")),
-        Err(ProtocolError::BadKey)
-    );
+    assert_eq!(bob.receive(&alice.send(b"hello")), Err(ProtocolError::BadKey));
 
     let (mut alice, mut bob) = running();
     drop(alice.send(b"begins a chain"));
@@ -384,10 +331,7 @@ fn epochs_are_mixed_in_step() {
         let (mut alice, mut bob) = running();
         drop(alice.send(b"begins a chain"));
         alice.state().sending.as_mut().expect("has one").pq_mixed = claimed;
-        assert_eq!(
-            bob.receive(&alice.send(b"tea")),
-            Err(ProtocolError::Undecryptable)
-        );
+        assert_eq!(bob.receive(&alice.send(b"tea")), Err(ProtocolError::Undecryptable));
     }
 }
 
@@ -397,10 +341,7 @@ fn a_chain_keeps_its_count_of_epochs() {
     let (mut alice, mut bob) = running();
     bob.receive(&alice.send(b"begins a chain")).expect("opens");
     alice.state().sending.as_mut().expect("has one").pq_mixed = 1;
-    assert_eq!(
-        bob.receive(&alice.send(b"tea")),
-        Err(ProtocolError::Undecryptable)
-    );
+    assert_eq!(bob.receive(&alice.send(b"tea")), Err(ProtocolError::Undecryptable));
 }
 
 /// RAT-17
@@ -412,14 +353,8 @@ fn a_chain_ends_for_its_sender() {
     assert_eq!(alice.try_send(b"tea"), Err(ProtocolError::ChainExhausted));
     // An answer begins a new chain. It comes from a peer that has seen this one.
     let (mut alice2, mut bob2) = running();
-    bob2.receive(&alice2.send(b"begins a chain"))
-        .expect("opens");
-    alice2
-        .state()
-        .sending
-        .as_mut()
-        .expect("has one")
-        .next_number = MAX_CHAIN;
+    bob2.receive(&alice2.send(b"begins a chain")).expect("opens");
+    alice2.state().sending.as_mut().expect("has one").next_number = MAX_CHAIN;
     alice2.receive(&bob2.send(b"turn")).expect("opens");
     assert!(alice2.try_send(b"tea").is_ok());
     drop(bob.send(b"unused"));

@@ -53,17 +53,11 @@ impl Decode for Route {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let mailbox = MailboxId::decode_from(reader)?;
         let has_token = reader.flag("has_token")?;
-        let token = has_token
-            .then(|| DeliveryToken::decode_from(reader))
-            .transpose()?;
+        let token = has_token.then(|| DeliveryToken::decode_from(reader)).transpose()?;
         let len = usize::from(reader.u8()?);
         let relay = core::str::from_utf8(reader.take(len)?)
             .map_err(|_| DecodeError::Invalid { what: "relay" })?;
-        Ok(Self {
-            mailbox,
-            token,
-            relay: relay.into(),
-        })
+        Ok(Self { mailbox, token, relay: relay.into() })
     }
 }
 

@@ -15,7 +15,7 @@ use kuvert_wire::{
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::{Begun, Head, Route, Session, SessionStep, Status, hash_of};
+use super::{Begun, Head, Named, Route, Session, SessionStep, Status, hash_of};
 use crate::crypto::ct_eq;
 use crate::error::ProtocolError;
 use crate::ratchet::pq::PqFailed;
@@ -80,11 +80,7 @@ impl Session {
             return Err(ProtocolError::NoSession); // MSG-13
         }
         let prefix = self.head.unanswered_prefix();
-        let kind = if prefix.is_some() {
-            Kind::Init
-        } else {
-            Kind::Session
-        };
+        let kind = if prefix.is_some() { Kind::Init } else { Kind::Session };
         let prefix_len = prefix.map_or(0, |_| InitPrefix::LEN);
         let mut envelope = Vec::with_capacity(ENVELOPE_HEAD_LEN + prefix_len);
         envelope.extend_from_slice(&[kind.code(), VERSION]);
@@ -93,15 +89,8 @@ impl Session {
         }
         let bytes = Zeroizing::new(frame.encode());
         let sending = Sending { kind, burst, now };
-        let state = self
-            .ratchet
-            .state
-            .seal(sending, &bytes, &mut envelope, rng)?;
-        let step = SessionStep {
-            head: self.head.clone(),
-            state,
-            pages: Default::default(),
-        };
+        let state = self.ratchet.state.seal(sending, &bytes, &mut envelope, rng)?;
+        let step = SessionStep { head: self.head.clone(), state, pages: Default::default() };
         Ok(Outbound { envelope, step })
     }
 
@@ -125,24 +114,15 @@ impl Session {
     ) -> Result<Incoming, ProtocolError> {
         self.check_prefix(envelope)?;
         let (kind, message) = (envelope.kind(), &envelope.message);
-        let Opened {
-            frame,
-            state,
-            pages,
-            pq,
-        } = self.ratchet.open(found, kind, message, now, rng)?;
+        let Opened { frame, state, pages, pq } =
+            self.ratchet.open(found, kind, message, now, rng)?;
         // MSG-5 MSG-6 MSG-7: authentic bytes that are no frame look like any other failure.
         let frame = Frame::decode(&frame).map_err(|_| ProtocolError::Undecryptable)?;
         let mut head = self.head.clone();
         head.note_heard(&state);
         let closed = head.obey(&frame)?;
         let step = SessionStep { head, state, pages };
-        Ok(Incoming {
-            frame,
-            step,
-            closed,
-            pq,
-        })
+        Ok(Incoming { frame, step, closed, pq })
     }
 
     /// A repeated prefix is authenticated by being the one that began the session.
@@ -187,28 +167,26 @@ impl Head {
                 core::str::from_utf8(&frame.body).map_err(|_| ProtocolError::Malformed)?; // MSG-9
             }
             FrameType::Receipt => drop(Receipt::decode(&frame.body)?), // MSG-9
-            FrameType::Control => return Ok(self.obey_control(Control::decode(&frame.body)?)), // MSG-9
+            FrameType::Control => {
+                let control = Control::decode(&frame.body)?; // MSG-9
+                return Ok(self.obey_control(control, frame.sent));
+            }
             _ => {}
         }
         Ok(false)
     }
 
-    fn obey_control(&mut self, control: Control) -> bool {
+    /// A late frame does not displace what a newer one has said: both are by the peer's own clock.
+    fn obey_control(&mut self, control: Control, sent: Timestamp) -> bool {
+        let is_late = self.route.as_ref().is_some_and(|named| sent < named.sent);
         match control {
-            Control::Mailbox {
-                mailbox,
-                token,
-                relay,
-            } => {
-                self.route = Some(Arc::new(Route {
-                    mailbox,
-                    token,
-                    relay,
-                }));
+            Control::Mailbox { mailbox, token, relay } if !is_late => {
+                let route = Arc::new(Route { mailbox, token, relay });
+                self.route = Some(Named { route, sent });
             }
-            Control::DeliveryToken(token) => {
-                if let Some(route) = &mut self.route {
-                    Arc::make_mut(route).token = Some(token);
+            Control::DeliveryToken(token) if !is_late => {
+                if let Some(named) = &mut self.route {
+                    Arc::make_mut(&mut named.route).token = Some(token);
                 }
             }
             Control::Close => return true,

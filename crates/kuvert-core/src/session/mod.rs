@@ -56,8 +56,15 @@ pub(crate) struct Head {
     /// Our mailbox for this session, and the one before it.
     pub(crate) mailbox: OurMailbox,
     pub(crate) previous_mailbox: Option<OurMailbox>,
-    /// Where the peer said to write to; its front door until then.
-    pub(crate) route: Option<Arc<Route>>,
+    /// Where the peer said to write to, and when it said so; its front door until then.
+    pub(crate) route: Option<Named>,
+}
+
+/// A route, and the time of the frame that named it.
+#[derive(Clone)]
+pub(crate) struct Named {
+    pub(crate) route: Arc<Route>,
+    pub(crate) sent: Timestamp,
 }
 
 /// Who began a session, and what is kept of its first flight.
@@ -98,23 +105,10 @@ impl Session {
         rng: &mut R,
     ) -> Self {
         let weak_start = prefix.one_time_id.is_none();
-        let begun = Begun::ByUs {
-            prefix: Some(Arc::new(prefix)),
-        };
+        let begun = Begun::ByUs { prefix: Some(Arc::new(prefix)) };
         let status = Status::AwaitingReply;
-        let head = Head::new(
-            secrets.session_id,
-            peer,
-            begun,
-            status,
-            weak_start,
-            now,
-            rng,
-        );
-        Self {
-            head,
-            ratchet: Ratchet::initiator(seeds(secrets), now, rng),
-        }
+        let head = Head::new(secrets.session_id, peer, begun, status, weak_start, now, rng);
+        Self { head, ratchet: Ratchet::initiator(seeds(secrets), now, rng) }
     }
 
     /// The session that a peer's first flight begins.
@@ -126,24 +120,10 @@ impl Session {
         rng: &mut R,
     ) -> Self {
         let weak_start = prefix.one_time_id.is_none();
-        let begun = Begun::ByPeer {
-            init: init_id(prefix),
-            prefix_hash: hash_of(prefix),
-        };
+        let begun = Begun::ByPeer { init: init_id(prefix), prefix_hash: hash_of(prefix) };
         let status = Status::Established;
-        let head = Head::new(
-            secrets.session_id,
-            peer,
-            begun,
-            status,
-            weak_start,
-            now,
-            rng,
-        );
-        Self {
-            head,
-            ratchet: Ratchet::responder(seeds(secrets), now, rng),
-        }
+        let head = Head::new(secrets.session_id, peer, begun, status, weak_start, now, rng);
+        Self { head, ratchet: Ratchet::responder(seeds(secrets), now, rng) }
     }
 
     /// Makes a committed step's changes.
@@ -198,6 +178,12 @@ impl Head {
         self.status == Status::AwaitingReply && now.since(self.created) > UNANSWERED_AGE
     }
 
+    /// Whether the first answer on it would make it the active one: ours, unanswered, and set aside.
+    pub(crate) const fn is_chosen_by_answer(&self) -> bool {
+        let is_unanswered = matches!(self.begun, Begun::ByUs { prefix: Some(_) });
+        is_unanswered && matches!(self.status, Status::Inactive)
+    }
+
     const fn role(&self) -> Role {
         match self.begun {
             Begun::ByUs { .. } => Role::Initiator,
@@ -244,8 +230,6 @@ fn seeds(secrets: SessionSecrets) -> Seeds {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Session")
-            .field(&Box::new(self.facts()))
-            .finish()
+        f.debug_tuple("Session").field(&Box::new(self.facts())).finish()
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! format u8=1 | session 16 | peer 16 | status u8 | weak_start u8 | created u64 | heal_until u32
 //! begun:   0 | 1 | prefix 1803 | 2 | init_id 32 | SHA-256 of the prefix 32
-//! mailbox 89 | has_previous u8 | [mailbox 89] | has_route u8 | [route]
+//! mailbox 89 | has_previous u8 | [mailbox 89] | has_route u8 | [sent u64 | route]
 //! ratchet state
 //! ```
 //!
@@ -18,7 +18,7 @@ use kuvert_wire::{
     Decode, DecodeError, DeviceId, Encode, InitId, InitPrefix, Reader, SessionId, Timestamp,
 };
 
-use super::{Begun, Head, OurMailbox, Route, Session, Status};
+use super::{Begun, Head, Named, OurMailbox, Route, Session, Status};
 use crate::ratchet::Ratchet;
 use crate::ratchet::state::State;
 
@@ -37,7 +37,7 @@ pub(crate) fn encode(head: &Head, state: &State, out: &mut Vec<u8>) {
     encode_begun(&head.begun, out);
     head.mailbox.encode_into(out);
     encode_option(head.previous_mailbox.as_ref(), out);
-    encode_option(head.route.as_deref(), out);
+    encode_option(head.route.as_ref(), out);
     state.encode_into(out);
 }
 
@@ -51,17 +51,12 @@ impl Session {
         let mut reader = Reader::new(record);
         let format = reader.u8()?;
         if format != FORMAT {
-            return Err(DecodeError::UnsupportedVersion {
-                found: format.into(),
-            });
+            return Err(DecodeError::UnsupportedVersion { found: format.into() });
         }
         let head = decode_head(&mut reader)?;
         let state = State::decode_from(&mut reader)?;
         reader.finish()?;
-        Ok(Self {
-            head,
-            ratchet: Ratchet::from_state(state),
-        })
+        Ok(Self { head, ratchet: Ratchet::from_state(state) })
     }
 }
 
@@ -76,7 +71,7 @@ fn decode_head(reader: &mut Reader<'_>) -> Result<Head, DecodeError> {
         begun: decode_begun(reader)?,
         mailbox: OurMailbox::decode_from(reader)?,
         previous_mailbox: decode_option(reader)?,
-        route: decode_option::<Route>(reader)?.map(Arc::new),
+        route: decode_option(reader)?,
     })
 }
 
@@ -93,18 +88,14 @@ const fn status_from(code: u8) -> Result<Status, DecodeError> {
         1 => Ok(Status::AwaitingReply),
         2 => Ok(Status::Established),
         3 => Ok(Status::Inactive),
-        _ => Err(DecodeError::Unknown {
-            what: "session status",
-        }),
+        _ => Err(DecodeError::Unknown { what: "session status" }),
     }
 }
 
 fn encode_begun(begun: &Begun, out: &mut Vec<u8>) {
     match begun {
         Begun::ByUs { prefix: None } => out.push(0),
-        Begun::ByUs {
-            prefix: Some(prefix),
-        } => {
+        Begun::ByUs { prefix: Some(prefix) } => {
             out.push(1);
             prefix.encode_into(out);
         }
@@ -119,16 +110,27 @@ fn encode_begun(begun: &Begun, out: &mut Vec<u8>) {
 fn decode_begun(reader: &mut Reader<'_>) -> Result<Begun, DecodeError> {
     match reader.u8()? {
         0 => Ok(Begun::ByUs { prefix: None }),
-        1 => Ok(Begun::ByUs {
-            prefix: Some(Arc::new(InitPrefix::decode_from(reader)?)),
-        }),
-        2 => Ok(Begun::ByPeer {
-            init: InitId::decode_from(reader)?,
-            prefix_hash: reader.array()?,
-        }),
-        _ => Err(DecodeError::Unknown {
-            what: "beginning of a session",
-        }),
+        1 => Ok(Begun::ByUs { prefix: Some(Arc::new(InitPrefix::decode_from(reader)?)) }),
+        2 => Ok(Begun::ByPeer { init: InitId::decode_from(reader)?, prefix_hash: reader.array()? }),
+        _ => Err(DecodeError::Unknown { what: "beginning of a session" }),
+    }
+}
+
+impl Encode for Named {
+    fn encode_into(&self, out: &mut Vec<u8>) {
+        self.sent.encode_into(out);
+        self.route.encode_into(out);
+    }
+
+    fn encoded_len(&self) -> usize {
+        8 + self.route.encoded_len()
+    }
+}
+
+impl Decode for Named {
+    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let sent = Timestamp::decode_from(reader)?;
+        Ok(Self { sent, route: Arc::new(Route::decode_from(reader)?) })
     }
 }
 

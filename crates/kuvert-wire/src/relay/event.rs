@@ -121,13 +121,8 @@ impl Decode for Hello {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let version = reader.u8()?;
         if version != VERSION {
-            return Err(DecodeError::UnsupportedVersion {
-                found: version.into(),
-            }); // REL-5
+            return Err(DecodeError::UnsupportedVersion { found: version.into() }); // REL-5
         }
-        Ok(Self {
-            nonce: Nonce::decode_from(reader)?,
-            time: Timestamp::decode_from(reader)?,
-        })
+        Ok(Self { nonce: Nonce::decode_from(reader)?, time: Timestamp::decode_from(reader)? })
     }
 }

@@ -77,9 +77,6 @@ impl<T: Decode, const MAX: usize> Decode for List<T, MAX> {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let count = reader.len16("count", MAX)?; // REL-3
         // Not allocated ahead: a count is a claim until its values have been read.
-        (0..count)
-            .map(|_| T::decode_from(reader))
-            .collect::<Result<_, _>>()
-            .map(Self)
+        (0..count).map(|_| T::decode_from(reader)).collect::<Result<_, _>>().map(Self)
     }
 }

@@ -53,14 +53,9 @@ impl fmt::Debug for SealedEnvelope {
 
 fn check_envelope_len(len: usize) -> Result<usize, DecodeError> {
     match len {
-        0 => Err(DecodeError::Invalid {
-            what: "envelope length",
-        }), // REL-4
+        0 => Err(DecodeError::Invalid { what: "envelope length" }), // REL-4
         1..=MAX_ENVELOPE => Ok(len),
-        _ => Err(DecodeError::TooLong {
-            what: "envelope",
-            limit: MAX_ENVELOPE,
-        }), // REL-4
+        _ => Err(DecodeError::TooLong { what: "envelope", limit: MAX_ENVELOPE }), // REL-4
     }
 }
 
@@ -99,17 +94,10 @@ impl Decode for Post {
         let mailbox = MailboxId::decode_from(reader)?;
         let post_id = PostId::decode_from(reader)?;
         let has_token = reader.flag("has_token")?;
-        let token = has_token
-            .then(|| DeliveryToken::decode_from(reader))
-            .transpose()?;
+        let token = has_token.then(|| DeliveryToken::decode_from(reader)).transpose()?;
         let len = check_envelope_len(reader.remaining())?;
         let envelope = SealedEnvelope(reader.take(len)?.to_vec());
-        Ok(Self {
-            mailbox,
-            post_id,
-            token,
-            envelope,
-        })
+        Ok(Self { mailbox, post_id, token, envelope })
     }
 }
 
@@ -227,10 +215,7 @@ impl Encode for Confirm {
 
 impl Decode for Confirm {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            mailbox: MailboxId::decode_from(reader)?,
-            position: reader.u64()?,
-        })
+        Ok(Self { mailbox: MailboxId::decode_from(reader)?, position: reader.u64()? })
     }
 }
 

@@ -31,9 +31,7 @@ pub const STOCK: &str = "relay stock";
 pub fn open_mailbox(nonce: &Nonce, key: &MailboxKey, tokens: &[TokenId]) -> Vec<u8> {
     let mut bytes = begin(OPEN_MAILBOX, nonce);
     key.encode_into(&mut bytes);
-    tokens
-        .iter()
-        .for_each(|token| token.encode_into(&mut bytes));
+    tokens.iter().for_each(|token| token.encode_into(&mut bytes));
     bytes
 }
 
@@ -56,9 +54,7 @@ pub fn publish(
     let mut bytes = begin(PUBLISH, nonce);
     cert.encode_into(&mut bytes);
     medium.encode_into(&mut bytes);
-    one_time
-        .iter()
-        .for_each(|prekey| prekey.encode_into(&mut bytes));
+    one_time.iter().for_each(|prekey| prekey.encode_into(&mut bytes));
     bytes
 }
 

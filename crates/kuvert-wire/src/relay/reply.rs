@@ -75,9 +75,7 @@ impl Decode for RelayReply {
             1 => Self::Done,
             2 => Self::Messages(Messages::decode_from(reader)?),
             3 => Self::Bundle(Box::new(PrekeyBundle::decode_from(reader)?)),
-            4 => Self::Stock {
-                one_time: reader.u16()?,
-            },
+            4 => Self::Stock { one_time: reader.u16()? },
             5 => Self::Refused(Refused::decode_from(reader)?),
             _ => return Err(DecodeError::Unknown { what: "reply kind" }), // REL-2
         })
@@ -106,10 +104,7 @@ impl Encode for Messages {
 
 impl Decode for Messages {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            more: reader.flag("more")?,
-            items: List::decode_from(reader)?,
-        })
+        Ok(Self { more: reader.flag("more")?, items: List::decode_from(reader)? })
     }
 }
 
@@ -137,10 +132,7 @@ impl Decode for Refused {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let reason = Refusal::from_code(reader.u8()?);
         let reason = reason.ok_or(DecodeError::Unknown { what: "refusal" })?; // REL-2
-        Ok(Self {
-            reason,
-            retry_after_ms: reader.u32()?,
-        })
+        Ok(Self { reason, retry_after_ms: reader.u32()? })
     }
 }
 

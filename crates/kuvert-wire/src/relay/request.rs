@@ -156,9 +156,7 @@ impl Decode for RelayRequest {
             9 => Self::FetchBundle(AccountId::decode_from(reader)?),
             10 => Self::Ping,
             _ => {
-                return Err(DecodeError::Unknown {
-                    what: "request kind",
-                });
+                return Err(DecodeError::Unknown { what: "request kind" });
             } // REL-2
         })
     }

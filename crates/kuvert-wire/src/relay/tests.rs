@@ -64,11 +64,7 @@ fn post(token: Option<[u8; 16]>, envelope: Vec<u8>) -> RelayRequest {
 
 fn attachment(after: u64) -> Attachment {
     let key = MailboxKey::from_bytes([19; 32]);
-    Attachment {
-        key,
-        signature: Signature::from_bytes([20; 64]),
-        after,
-    }
+    Attachment { key, signature: Signature::from_bytes([20; 64]), after }
 }
 
 fn delivered(position: u64, envelope: Vec<u8>) -> Delivered {
@@ -96,10 +92,7 @@ fn any_request() -> impl Strategy<Value = RelayRequest> {
         }),
         any::<u16>().prop_map(|limit| RelayRequest::Fetch(Fetch { limit })),
         any::<([u8; 32], u64)>().prop_map(|(mailbox, position)| {
-            RelayRequest::Confirm(Confirm {
-                mailbox: MailboxId::from_bytes(mailbox),
-                position,
-            })
+            RelayRequest::Confirm(Confirm { mailbox: MailboxId::from_bytes(mailbox), position })
         }),
         any::<[u8; 32]>().prop_map(|id| RelayRequest::CloseMailbox(MailboxId::from_bytes(id))),
         (0..4u32).prop_map(publish),
@@ -119,28 +112,18 @@ fn any_reply() -> impl Strategy<Value = RelayReply> {
     prop_oneof![
         Just(RelayReply::Done),
         (any::<bool>(), envelopes).prop_map(|(more, envelopes)| {
-            let items = envelopes
-                .into_iter()
-                .zip(1..)
-                .map(|(bytes, at)| delivered(at, bytes));
+            let items = envelopes.into_iter().zip(1..).map(|(bytes, at)| delivered(at, bytes));
             let items = List::new(items.collect()).unwrap();
             RelayReply::Messages(Messages { more, items })
         }),
         any::<bool>().prop_map(|stocked| {
             let one_time = stocked.then(|| one_time(26));
-            RelayReply::Bundle(Box::new(PrekeyBundle {
-                cert: cert(),
-                medium: medium(),
-                one_time,
-            }))
+            RelayReply::Bundle(Box::new(PrekeyBundle { cert: cert(), medium: medium(), one_time }))
         }),
         any::<u16>().prop_map(|one_time| RelayReply::Stock { one_time }),
         (1..=8u8, any::<u32>()).prop_map(|(code, retry_after_ms)| {
             let reason = Refused::decode(&[code, 0, 0, 0, 0]).unwrap().reason;
-            RelayReply::Refused(Refused {
-                reason,
-                retry_after_ms,
-            })
+            RelayReply::Refused(Refused { reason, retry_after_ms })
         }),
     ]
 }
@@ -208,40 +191,18 @@ proptest! {
 
 #[test]
 fn a_post_is_laid_out_as_the_spec_says() {
-    let message = ClientMessage {
-        id: RequestId::FIRST,
-        request: post(Some([9; 16]), vec![7, 7]),
-    };
-    let expected = [
-        &[0, 0, 0, 1, 1][..],
-        &[17; 32],
-        &[18; 16],
-        &[1],
-        &[9; 16],
-        &[7, 7],
-    ]
-    .concat();
+    let message = ClientMessage { id: RequestId::FIRST, request: post(Some([9; 16]), vec![7, 7]) };
+    let expected = [&[0, 0, 0, 1, 1][..], &[17; 32], &[18; 16], &[1], &[9; 16], &[7, 7]].concat();
     assert_eq!(message.encode(), expected);
 }
 
 #[test]
 fn a_hello_is_laid_out_as_the_spec_says() {
     let nonce = Nonce::from_bytes([0xaa; 32]);
-    let hello = RelayEvent::Hello(Hello {
-        nonce,
-        time: Timestamp::from_millis(0x0102),
-    });
-    let expected = [
-        &[0, 0, 0, 0, 1, 1][..],
-        &[0xaa; 32],
-        &[0, 0, 0, 0, 0, 0, 1, 2],
-    ]
-    .concat();
+    let hello = RelayEvent::Hello(Hello { nonce, time: Timestamp::from_millis(0x0102) });
+    let expected = [&[0, 0, 0, 0, 1, 1][..], &[0xaa; 32], &[0, 0, 0, 0, 0, 0, 1, 2]].concat();
     assert_eq!(ServerMessage::Event(hello).encode(), expected);
-    assert_eq!(
-        ServerMessage::Event(RelayEvent::Arrived).encode(),
-        [0, 0, 0, 0, 2]
-    );
+    assert_eq!(ServerMessage::Event(RelayEvent::Arrived).encode(), [0, 0, 0, 0, 2]);
 }
 
 /// REL-1
@@ -262,9 +223,7 @@ fn request_ids_count_up_and_skip_zero() {
 #[test]
 fn unknown_kinds_are_refused() {
     for kind in [0, 11, 255] {
-        let refused = Err(DecodeError::Unknown {
-            what: "request kind",
-        });
+        let refused = Err(DecodeError::Unknown { what: "request kind" });
         assert_eq!(ClientMessage::decode(&[0, 0, 0, 1, kind]), refused);
     }
     for kind in [0, 6, 255] {
@@ -284,51 +243,32 @@ fn unknown_kinds_are_refused() {
 /// REL-3
 #[test]
 fn counts_are_bounded_before_anything_is_read() {
-    let refused = |limit| {
-        Err(DecodeError::TooLong {
-            what: "count",
-            limit,
-        })
-    };
+    let refused = |limit| Err(DecodeError::TooLong { what: "count", limit });
     let over = |count: usize| u16::try_from(count + 1).unwrap().to_be_bytes();
     let open = [&[23; 96][..], &over(MAX_TOKENS)].concat();
     assert_eq!(OpenMailbox::decode(&open).map(|_| ()), refused(MAX_TOKENS));
-    assert_eq!(
-        Attach::decode(&over(MAX_ATTACH)).map(|_| ()),
-        refused(MAX_ATTACH)
-    );
+    assert_eq!(Attach::decode(&over(MAX_ATTACH)).map(|_| ()), refused(MAX_ATTACH));
     let messages = [&[0][..], &over(MAX_FETCH)].concat();
     assert_eq!(Messages::decode(&messages).map(|_| ()), refused(MAX_FETCH));
     let mut published = publish(0).encode().split_off(1);
     published.truncate(published.len() - 66);
     published.extend_from_slice(&over(MAX_PUBLISH));
-    assert_eq!(
-        Publish::decode(&published).map(|_| ()),
-        refused(MAX_PUBLISH)
-    );
+    assert_eq!(Publish::decode(&published).map(|_| ()), refused(MAX_PUBLISH));
 }
 
 #[test]
 fn a_list_is_never_longer_than_its_limit() {
     assert!(List::<u8, 2>::new(vec![1, 2]).is_ok());
-    assert_eq!(
-        List::<u8, 2>::new(vec![1, 2, 3]),
-        Err(TooMany { count: 3, limit: 2 })
-    );
+    assert_eq!(List::<u8, 2>::new(vec![1, 2, 3]), Err(TooMany { count: 3, limit: 2 }));
 }
 
 /// REL-4
 #[test]
 fn an_envelope_has_at_least_one_byte_and_at_most_72_kib() {
-    let too_long = Err(DecodeError::TooLong {
-        what: "envelope",
-        limit: MAX_ENVELOPE,
-    });
+    let too_long = Err(DecodeError::TooLong { what: "envelope", limit: MAX_ENVELOPE });
     assert_eq!(SealedEnvelope::new(vec![0; MAX_ENVELOPE + 1]), too_long);
     let head = [&[0; 48][..], &[0]].concat();
-    let invalid = Err(DecodeError::Invalid {
-        what: "envelope length",
-    });
+    let invalid = Err(DecodeError::Invalid { what: "envelope length" });
     assert_eq!(Post::decode(&head), invalid);
     assert!(Post::decode(&[&head[..], &vec![0; MAX_ENVELOPE]].concat()).is_ok());
     assert!(Post::decode(&[&head[..], &vec![0; MAX_ENVELOPE + 1]].concat()).is_err());
@@ -351,11 +291,7 @@ fn another_version_is_refused() {
 #[test]
 fn the_longest_messages_have_the_lengths_of_the_spec() {
     let request = publish(100);
-    let longest = ClientMessage {
-        id: RequestId::FIRST,
-        request,
-    }
-    .encode();
+    let longest = ClientMessage { id: RequestId::FIRST, request }.encode();
     assert_eq!(longest.len(), MAX_CLIENT_MESSAGE);
     assert_eq!(MAX_CLIENT_MESSAGE, 168_732);
     let post = post(Some([0; 16]), vec![0; MAX_ENVELOPE]);
@@ -370,34 +306,19 @@ fn proofs_begin_with_a_label_of_their_own_and_cover_the_nonce() {
     let key = MailboxKey::from_bytes([1; 32]);
     let device_key = DeviceKey::from_bytes([1; 32]);
     let proofs = [
-        (
-            proof::OPEN_MAILBOX,
-            proof::open_mailbox(&nonce, &key, &[TokenId::from_bytes([3; 32])]),
-        ),
+        (proof::OPEN_MAILBOX, proof::open_mailbox(&nonce, &key, &[TokenId::from_bytes([3; 32])])),
         (proof::ATTACH, proof::attach(&nonce, &key)),
-        (
-            proof::PUBLISH,
-            proof::publish(&nonce, &cert(), &medium(), &[one_time(1), one_time(2)]),
-        ),
+        (proof::PUBLISH, proof::publish(&nonce, &cert(), &medium(), &[one_time(1), one_time(2)])),
         (proof::STOCK, proof::stock(&nonce, &device_key)),
     ];
     for (name, bytes) in &proofs {
         let head = [crate::label::label(name).as_slice(), nonce.as_bytes()].concat();
         assert!(bytes.starts_with(&head), "{name}");
-        assert_eq!(
-            proofs
-                .iter()
-                .filter(|(_, other)| other.starts_with(&head))
-                .count(),
-            1
-        );
+        assert_eq!(proofs.iter().filter(|(_, other)| other.starts_with(&head)).count(), 1);
     }
     let payload = |at: usize| proofs[at].1.len() - crate::label::label(proofs[at].0).len() - 32;
     assert_eq!([payload(0), payload(1), payload(3)], [64, 32, 32]);
-    assert_eq!(
-        payload(2),
-        DeviceCert::LEN + MediumPrekey::LEN + 2 * OneTimePrekey::LEN
-    );
+    assert_eq!(payload(2), DeviceCert::LEN + MediumPrekey::LEN + 2 * OneTimePrekey::LEN);
 }
 
 #[test]

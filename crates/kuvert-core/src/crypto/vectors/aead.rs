@@ -9,11 +9,7 @@ fn chacha20_poly1305() {
     wycheproof("chacha20_poly1305", |_, case| {
         let id = &case["tcId"];
         let Ok(nonce) = <[u8; NONCE_LEN]>::try_from(bytes(case, "iv")) else {
-            assert_eq!(
-                text(case, "result"),
-                "invalid",
-                "{id}: our nonces have one length"
-            );
+            assert_eq!(text(case, "result"), "invalid", "{id}: our nonces have one length");
             return;
         };
         let key = Secret::copied_from(&array(case, "key"));

@@ -17,12 +17,7 @@ fn hkdf_sha256() {
             return;
         }
         let mut okm = vec![0; size];
-        hkdf(
-            &bytes(case, "salt"),
-            &bytes(case, "ikm"),
-            &bytes(case, "info"),
-            &mut okm,
-        );
+        hkdf(&bytes(case, "salt"), &bytes(case, "ikm"), &bytes(case, "info"), &mut okm);
         assert!(is_valid(case));
         assert_eq!(okm, bytes(case, "okm"), "{}", case["tcId"]);
     });
@@ -95,18 +90,9 @@ fn expand_agrees_with_the_hkdf_crate() {
     };
     let expander = Expander::new(&key);
     for ctx in [vec![], vec![7; 32], vec![7; 300]] {
-        check(
-            expander.expand::<16>(Label::KX_ROOT, &[&ctx]).expose(),
-            &ctx,
-        );
-        check(
-            expander.expand::<32>(Label::KX_ROOT, &[&ctx]).expose(),
-            &ctx,
-        );
+        check(expander.expand::<16>(Label::KX_ROOT, &[&ctx]).expose(), &ctx);
+        check(expander.expand::<32>(Label::KX_ROOT, &[&ctx]).expose(), &ctx);
         check(&expander.expand_public::<33>(Label::KX_ROOT, &[&ctx]), &ctx);
-        check(
-            &expander.expand_public::<8160>(Label::KX_ROOT, &[&ctx]),
-            &ctx,
-        );
+        check(&expander.expand_public::<8160>(Label::KX_ROOT, &[&ctx]), &ctx);
     }
 }

@@ -26,9 +26,7 @@ macro_rules! parameter_set {
             }
 
             fn seed(bytes: &[u8]) -> Option<Seed> {
-                Some(Seed::from_secret(Secret::copied_from(
-                    bytes.try_into().ok()?,
-                )))
+                Some(Seed::from_secret(Secret::copied_from(bytes.try_into().ok()?)))
             }
 
             fn decapsulate(seed_bytes: &[u8], ct: &[u8]) -> Option<Vec<u8>> {
@@ -130,9 +128,7 @@ macro_rules! parameter_set {
             fn unlucky_samples_come_out_right() {
                 let file = read(concat!("cctv/unluckysample-", $name, ".txt"));
                 let field = |name: &str| {
-                    let line = file
-                        .lines()
-                        .find_map(|l| l.strip_prefix(name)?.strip_prefix(" = "));
+                    let line = file.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(" = "));
                     hex::decode(line.unwrap()).unwrap()
                 };
                 let coins = field("m").try_into().unwrap();
@@ -152,12 +148,8 @@ parameter_set!(mlkem1024, "ML-KEM-1024", "mlkem_1024");
 /// All cases of the groups that `wanted` picks.
 fn acvp(name: &str, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
     let file = json(&alloc::format!("acvp/{name}.json"));
-    let groups = list(&file, "testGroups")
-        .iter()
-        .filter(|group| wanted(group));
-    groups
-        .flat_map(|group| list(group, "tests").to_vec())
-        .collect()
+    let groups = list(&file, "testGroups").iter().filter(|group| wanted(group));
+    groups.flat_map(|group| list(group, "tests").to_vec()).collect()
 }
 
 fn acvp_function(function: &str, set: &str) -> Vec<Value> {

@@ -26,13 +26,9 @@ macro_rules! second_opinion {
 
                 let to = $set::EncapsulationKey::check(&ek).unwrap();
                 let (mut ct, shared) = to.encapsulate_with(&Secret::copied_from(&coins));
-                let (their_ct, their_shared) = theirs
-                    .encapsulation_key()
-                    .encapsulate_deterministic(&coins.into());
-                assert_eq!(
-                    (&their_ct[..], &their_shared[..]),
-                    (&ct[..], &shared.expose()[..])
-                );
+                let (their_ct, their_shared) =
+                    theirs.encapsulation_key().encapsulate_deterministic(&coins.into());
+                assert_eq!((&their_ct[..], &their_shared[..]), (&ct[..], &shared.expose()[..]));
                 assert!(ours.decapsulate(&ct) == shared);
                 assert_eq!(theirs.decapsulate(&their_ct)[..], shared.expose()[..]);
 

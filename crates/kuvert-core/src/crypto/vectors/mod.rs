@@ -42,15 +42,11 @@ fn wycheproof(name: &str, mut check: impl FnMut(&Value, &Value)) {
 }
 
 fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
-    value[field]
-        .as_array()
-        .unwrap_or_else(|| panic!("no list {field}"))
+    value[field].as_array().unwrap_or_else(|| panic!("no list {field}"))
 }
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {
-    value[field]
-        .as_str()
-        .unwrap_or_else(|| panic!("no text {field} in {value}"))
+    value[field].as_str().unwrap_or_else(|| panic!("no text {field} in {value}"))
 }
 
 fn bytes(value: &Value, field: &str) -> Vec<u8> {

@@ -66,12 +66,7 @@ fn edge_cases_are_checked_strictly() {
         if case["flags"].is_null() {
             continue;
         }
-        for flag in [
-            "low_order_A",
-            "low_order_R",
-            "non_canonical_A",
-            "non_canonical_R",
-        ] {
+        for flag in ["low_order_A", "low_order_R", "non_canonical_A", "non_canonical_R"] {
             assert!(!has_flag(case, flag), "case {} with {flag}", case["number"]);
         }
     }

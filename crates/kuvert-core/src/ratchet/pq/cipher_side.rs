@@ -35,10 +35,7 @@ pub(super) struct SendCt {
 impl RecvEk {
     /// Waits for the key of the epoch after the one that ended in `previous`.
     pub(super) fn new(previous: Arc<Secret<32>>) -> Self {
-        Self {
-            previous,
-            collected: Fragments::default(),
-        }
+        Self { previous, collected: Fragments::default() }
     }
 
     /// Takes fragments in; the last one that was missing is answered by an encapsulation.
@@ -49,11 +46,7 @@ impl RecvEk {
         rng: &mut R,
     ) -> Result<Option<SendCt>, PqFailed> {
         add_all(&mut self.collected, fields)?;
-        match self
-            .collected
-            .decode(KEY_OBJECT_LEN)
-            .map_err(|_| PqFailed)?
-        {
+        match self.collected.decode(KEY_OBJECT_LEN).map_err(|_| PqFailed)? {
             None => Ok(None),
             Some(object) => self.answer(epoch, &object, rng).map(Some),
         }
@@ -83,10 +76,7 @@ impl RecvEk {
 
     /// A copy to step on; see [`super::PqRatchet::duplicate`].
     pub(super) fn share(&self) -> Self {
-        Self {
-            previous: Arc::clone(&self.previous),
-            collected: self.collected.clone(),
-        }
+        Self { previous: Arc::clone(&self.previous), collected: self.collected.clone() }
     }
 }
 

@@ -26,9 +26,7 @@ impl Epoch {
 
     /// The epoch with this number.
     pub(crate) fn from_number(number: u32) -> Result<Self, DecodeError> {
-        NonZeroU32::new(number)
-            .map(Self)
-            .ok_or(DecodeError::Invalid { what: "pq epoch" })
+        NonZeroU32::new(number).map(Self).ok_or(DecodeError::Invalid { what: "pq epoch" })
     }
 
     /// The number.

@@ -59,10 +59,7 @@ impl SendEk {
     /// Begins to send the public half of a key pair.
     pub(super) fn new(epoch: Epoch, key: EpochKey, ek: &[u8]) -> Self {
         let mac = key_mac(epoch, &key.previous, ek);
-        Self {
-            key: Arc::new(key),
-            object: Outgoing::new([ek, &mac].concat()),
-        }
+        Self { key: Arc::new(key), object: Outgoing::new([ek, &mac].concat()) }
     }
 
     /// The first of the answer has come, so the key has arrived and is not sent any more.
@@ -74,19 +71,13 @@ impl SendEk {
 
     /// A copy to step on; see [`super::PqRatchet::duplicate`].
     pub(super) fn share(&self) -> Self {
-        Self {
-            key: Arc::clone(&self.key),
-            object: self.object.share(),
-        }
+        Self { key: Arc::clone(&self.key), object: self.object.share() }
     }
 }
 
 impl RecvCt {
     fn new(key: Arc<EpochKey>) -> Self {
-        Self {
-            key,
-            collected: Fragments::default(),
-        }
+        Self { key, collected: Fragments::default() }
     }
 
     /// Takes fragments in; the last one that was missing completes the epoch.
@@ -96,11 +87,7 @@ impl RecvCt {
         fields: &PqFields,
     ) -> Result<Option<MixDue>, PqFailed> {
         add_all(&mut self.collected, fields)?;
-        match self
-            .collected
-            .decode(CIPHERTEXT_OBJECT_LEN)
-            .map_err(|_| PqFailed)?
-        {
+        match self.collected.decode(CIPHERTEXT_OBJECT_LEN).map_err(|_| PqFailed)? {
             None => Ok(None),
             Some(object) => self.key.open(epoch, &object).map(Some),
         }
@@ -108,10 +95,7 @@ impl RecvCt {
 
     /// A copy to step on; see [`super::PqRatchet::duplicate`].
     pub(super) fn share(&self) -> Self {
-        Self {
-            key: Arc::clone(&self.key),
-            collected: self.collected.clone(),
-        }
+        Self { key: Arc::clone(&self.key), collected: self.collected.clone() }
     }
 }
 
@@ -123,21 +107,14 @@ impl MixDue {
 
     /// A copy to step on; see [`super::PqRatchet::duplicate`].
     pub(super) fn share(&self) -> Self {
-        Self {
-            mix: Arc::clone(&self.mix),
-            next: Arc::clone(&self.next),
-        }
+        Self { mix: Arc::clone(&self.mix), next: Arc::clone(&self.next) }
     }
 }
 
 impl EpochKey {
     /// Keeps a key pair, given by its seed and its public half.
     pub(super) fn new(seed: Seed, previous: Arc<Secret<32>>, ek: &[u8]) -> Self {
-        Self {
-            seed,
-            previous,
-            hash: sha256(&[ek]),
-        }
+        Self { seed, previous, hash: sha256(&[ek]) }
     }
 
     /// Decapsulates. Nobody believes the result before the peer's confirmation has proved right.
@@ -149,9 +126,6 @@ impl EpochKey {
         if !ct_eq(&secrets.confirmation, confirmation) {
             return Err(PqFailed); // RAT-22
         }
-        Ok(MixDue {
-            mix: Arc::new(secrets.mix),
-            next: Arc::new(secrets.next),
-        })
+        Ok(MixDue { mix: Arc::new(secrets.mix), next: Arc::new(secrets.next) })
     }
 }

@@ -95,11 +95,7 @@ impl PqRatchet {
             Role::Initiator => State::SendEk(SendEk::generate(Epoch::FIRST, Arc::new(pq_0), rng)),
             Role::Responder => State::RecvEk(RecvEk::new(Arc::new(pq_0))),
         };
-        Self {
-            epoch: Epoch::FIRST,
-            since: now,
-            state,
-        }
+        Self { epoch: Epoch::FIRST, since: now, state }
     }
 
     /// How many epochs have been mixed into the root (`pq_mixed`).
@@ -162,11 +158,7 @@ impl PqRatchet {
         };
         let next = self.epoch.next()?;
         let (mix, state) = due.mixed();
-        *self = Self {
-            epoch: next,
-            since: now,
-            state: State::RecvEk(state),
-        };
+        *self = Self { epoch: next, since: now, state: State::RecvEk(state) };
         Some(mix)
     }
 
@@ -194,11 +186,7 @@ impl PqRatchet {
         let next = self.epoch.next().ok_or(BadPqMixed)?;
         let (mix, secret) = sent.mixed();
         let state = State::SendEk(SendEk::generate(next, secret, rng));
-        *self = Self {
-            epoch: next,
-            since: now,
-            state,
-        };
+        *self = Self { epoch: next, since: now, state };
         Ok(Some(mix))
     }
 
@@ -215,11 +203,7 @@ impl PqRatchet {
             State::RecvEk(state) => State::RecvEk(state.share()),
             State::SendCt(state) => State::SendCt(state.share()),
         };
-        Self {
-            epoch: self.epoch,
-            since: self.since,
-            state,
-        }
+        Self { epoch: self.epoch, since: self.since, state }
     }
 
     /// Whether the fragments can be of use: of the current epoch, and of the kind that the peer's
@@ -240,11 +224,7 @@ impl PqRatchet {
 
 impl fmt::Debug for PqRatchet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            epoch,
-            since,
-            state,
-        } = self;
+        let Self { epoch, since, state } = self;
         f.debug_struct("PqRatchet")
             .field("epoch", &epoch.number())
             .field("since", since)
@@ -274,9 +254,5 @@ impl State {
 
 /// Takes each fragment in; a conflict is the peer's fault.
 fn add_all(collected: &mut Fragments, fields: &PqFields) -> Result<(), PqFailed> {
-    fields
-        .fragments
-        .iter()
-        .try_for_each(|fragment| collected.add(fragment))
-        .map_err(|_| PqFailed)
+    fields.fragments.iter().try_for_each(|fragment| collected.add(fragment)).map_err(|_| PqFailed)
 }

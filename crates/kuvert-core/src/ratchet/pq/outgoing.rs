@@ -16,19 +16,14 @@ pub(crate) struct Outgoing {
 impl Outgoing {
     /// Starts with fragment 0.
     pub(crate) fn new(object: impl Into<Arc<[u8]>>) -> Self {
-        Self {
-            object: object.into(),
-            next: 0,
-        }
+        Self { object: object.into(), next: 0 }
     }
 
     /// Goes on with fragment `next`, as it was stored.
     pub(crate) fn resume(self, next: u8) -> Result<Self, DecodeError> {
         match next {
             0..=MAX_FRAGMENT_INDEX => Ok(Self { next, ..self }),
-            _ => Err(DecodeError::Invalid {
-                what: "fragment index",
-            }),
+            _ => Err(DecodeError::Invalid { what: "fragment index" }),
         }
     }
 
@@ -36,11 +31,7 @@ impl Outgoing {
     /// chance to see any `k` of them.
     pub(crate) fn next_fragment(&mut self) -> Fragment {
         let index = self.next;
-        self.next = if index == MAX_FRAGMENT_INDEX {
-            0
-        } else {
-            index + 1
-        };
+        self.next = if index == MAX_FRAGMENT_INDEX { 0 } else { index + 1 };
         erasure::fragment(&self.object, index)
     }
 
@@ -56,9 +47,6 @@ impl Outgoing {
 
     /// Another cursor at the same place over the same object.
     pub(crate) fn share(&self) -> Self {
-        Self {
-            object: Arc::clone(&self.object),
-            next: self.next,
-        }
+        Self { object: Arc::clone(&self.object), next: self.next }
     }
 }

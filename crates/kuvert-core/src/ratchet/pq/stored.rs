@@ -73,10 +73,7 @@ impl Decode for PqRatchet {
         let state = match state {
             1 => State::SendEk(decode_send_ek(epoch, reader)?),
             2 => State::RecvCt(decode_recv_ct(reader)?),
-            3 => State::MixDue(MixDue {
-                mix: secret(reader)?,
-                next: secret(reader)?,
-            }),
+            3 => State::MixDue(MixDue { mix: secret(reader)?, next: secret(reader)? }),
             4 => State::RecvEk(RecvEk {
                 previous: secret(reader)?,
                 collected: decode_fragments(KEY_OBJECT_LEN, reader)?,
@@ -88,11 +85,7 @@ impl Decode for PqRatchet {
             }),
             _ => return Err(DecodeError::Unknown { what: "pq state" }),
         };
-        Ok(Self {
-            epoch,
-            since,
-            state,
-        })
+        Ok(Self { epoch, since, state })
     }
 }
 
@@ -111,18 +104,12 @@ impl State {
 fn decode_send_ek(epoch: Epoch, reader: &mut Reader<'_>) -> Result<SendEk, DecodeError> {
     let (key, ek) = decode_key(reader)?;
     let SendEk { key, object } = SendEk::new(epoch, key, &*ek);
-    Ok(SendEk {
-        key,
-        object: object.resume(reader.u8()?)?,
-    })
+    Ok(SendEk { key, object: object.resume(reader.u8()?)? })
 }
 
 fn decode_recv_ct(reader: &mut Reader<'_>) -> Result<RecvCt, DecodeError> {
     let (key, _) = decode_key(reader)?;
-    Ok(RecvCt {
-        key: Arc::new(key),
-        collected: decode_fragments(CIPHERTEXT_OBJECT_LEN, reader)?,
-    })
+    Ok(RecvCt { key: Arc::new(key), collected: decode_fragments(CIPHERTEXT_OBJECT_LEN, reader)? })
 }
 
 fn encode_key(key: &EpochKey, out: &mut Vec<u8>) {
@@ -140,15 +127,11 @@ fn decode_key(
 }
 
 fn encode_secrets<const N: usize>(secrets: [&Secret<32>; N], out: &mut Vec<u8>) {
-    secrets
-        .iter()
-        .for_each(|secret| out.extend_from_slice(secret.expose()));
+    secrets.iter().for_each(|secret| out.extend_from_slice(secret.expose()));
 }
 
 fn secret(reader: &mut Reader<'_>) -> Result<Arc<Secret<32>>, DecodeError> {
-    reader
-        .array_ref()
-        .map(|bytes| Arc::new(Secret::copied_from(bytes)))
+    reader.array_ref().map(|bytes| Arc::new(Secret::copied_from(bytes)))
 }
 
 fn encode_fragments(fragments: &Fragments, out: &mut Vec<u8>) {
@@ -166,19 +149,14 @@ fn fragments_len(fragments: &Fragments) -> usize {
 
 /// Fragments of an object that is not complete: otherwise the state would be the next one.
 fn decode_fragments(object_len: usize, reader: &mut Reader<'_>) -> Result<Fragments, DecodeError> {
-    const INVALID: DecodeError = DecodeError::Invalid {
-        what: "collected fragments",
-    };
+    const INVALID: DecodeError = DecodeError::Invalid { what: "collected fragments" };
     let count = usize::from(reader.u8()?);
     if count >= needed(object_len) {
         return Err(INVALID);
     }
     let mut fragments = Fragments::default();
     for _ in 0..count {
-        let fragment = Fragment {
-            index: reader.u8()?,
-            data: reader.array()?,
-        };
+        let fragment = Fragment { index: reader.u8()?, data: reader.array()? };
         fragments.add(&fragment).map_err(|_| INVALID)?;
     }
     match fragments.as_slice().len() == count {

@@ -43,15 +43,7 @@ impl Side {
         let begins = role == Role::Initiator;
         let (sending, receiving) = if begins { (1, 0) } else { (0, 1) };
         let mixes = Vec::new();
-        Self {
-            pq,
-            rng,
-            step_due: !begins,
-            sending,
-            sending_mixed: 0,
-            receiving,
-            mixes,
-        }
+        Self { pq, rng, step_due: !begins, sending, sending_mixed: 0, receiving, mixes }
     }
 
     fn send(&mut self) -> Message {
@@ -68,11 +60,7 @@ impl Side {
         }
         let fields = self.pq.fields(burst);
         self.store_and_load();
-        Message {
-            chain: self.sending,
-            pq_mixed: self.sending_mixed,
-            fields,
-        }
+        Message { chain: self.sending, pq_mixed: self.sending_mixed, fields }
     }
 
     fn receive(&mut self, message: &Message) -> Result<(), PqFailed> {
@@ -80,17 +68,12 @@ impl Side {
         let mut copy = self.pq.duplicate();
         if message.chain > self.receiving {
             let mix = copy.mix_for_receiving_step(message.pq_mixed, START, &mut self.rng);
-            self.mixes
-                .extend(mix.expect("possible").map(|mix| *mix.expose()));
+            self.mixes.extend(mix.expect("possible").map(|mix| *mix.expose()));
             self.receiving = message.chain;
             self.step_due = true;
         }
         copy.receive(&message.fields, &mut self.rng)?;
-        assert_eq!(
-            self.pq.encode(),
-            before,
-            "work on a copy leaves the original alone"
-        );
+        assert_eq!(self.pq.encode(), before, "work on a copy leaves the original alone");
         self.pq = copy;
         self.store_and_load();
         Ok(())
@@ -106,19 +89,12 @@ impl Side {
 
     fn refuses(&mut self, fields: PqFields) {
         let mut copy = self.pq.duplicate();
-        assert_eq!(
-            copy.receive(&fields, &mut self.rng),
-            Err(PqFailed),
-            "{:?}",
-            self.pq
-        );
+        assert_eq!(copy.receive(&fields, &mut self.rng), Err(PqFailed), "{:?}", self.pq);
     }
 
     fn ignores(&mut self, fields: &PqFields) {
         let before = self.pq.encode();
-        self.pq
-            .receive(fields, &mut self.rng)
-            .expect("says nothing new");
+        self.pq.receive(fields, &mut self.rng).expect("says nothing new");
         assert_eq!(self.pq.encode(), before);
     }
 }
@@ -133,11 +109,7 @@ fn ping_pong(a: &mut Side, b: &mut Side, done: impl Fn(&Side, &Side) -> bool) ->
         if done(a, b) {
             return count;
         }
-        let (from, to) = if count % 2 == 0 {
-            (&mut *a, &mut *b)
-        } else {
-            (&mut *b, &mut *a)
-        };
+        let (from, to) = if count % 2 == 0 { (&mut *a, &mut *b) } else { (&mut *b, &mut *a) };
         to.receive(&from.send()).unwrap();
     }
     panic!("a {:?} and b {:?} never get there", a.pq, b.pq)
@@ -149,14 +121,8 @@ fn in_state(name: &'static str) -> impl Fn(&Side, &Side) -> bool {
 
 /// Fragments of `object` as its sender would send them.
 fn carrying(kind: PqKind, epoch: u32, object: &[u8], indices: core::ops::Range<u8>) -> PqFields {
-    let fragments = indices
-        .map(|index| erasure::fragment(object, index))
-        .collect();
-    PqFields {
-        kind,
-        epoch,
-        fragments,
-    }
+    let fragments = indices.map(|index| erasure::fragment(object, index)).collect();
+    PqFields { kind, epoch, fragments }
 }
 
 #[test]
@@ -190,9 +156,7 @@ fn bursts_heal_in_one_message_each_way() {
 #[test]
 fn every_epoch_mixes_another_secret() {
     let (mut a, mut b) = pair();
-    ping_pong(&mut a, &mut b, |a, b| {
-        a.pq.mixed() == 7 && b.pq.mixed() == 7
-    });
+    ping_pong(&mut a, &mut b, |a, b| a.pq.mixed() == 7 && b.pq.mixed() == 7);
     assert_eq!(a.mixes, b.mixes);
     let mut different = a.mixes.clone();
     different.sort_unstable();
@@ -231,9 +195,7 @@ fn loss_order_and_repetition_only_cost_time() {
             assert!(a.mixes.len().abs_diff(b.mixes.len()) <= 1);
         }
         let reached = a.pq.mixed();
-        ping_pong(&mut a, &mut b, |a, b| {
-            a.pq.mixed() > reached && b.pq.mixed() > reached
-        });
+        ping_pong(&mut a, &mut b, |a, b| a.pq.mixed() > reached && b.pq.mixed() > reached);
         assert_eq!(a.mixes, b.mixes);
     }
 }
@@ -241,9 +203,7 @@ fn loss_order_and_repetition_only_cost_time() {
 #[test]
 fn indices_go_round_after_254() {
     let mut a = Side::new(Role::Initiator);
-    let sent: Vec<u8> = (0..256)
-        .map(|_| a.send().fields.fragments[0].index)
-        .collect();
+    let sent: Vec<u8> = (0..256).map(|_| a.send().fields.fragments[0].index).collect();
     assert_eq!(sent[..255], (0..255).collect::<Vec<u8>>());
     assert_eq!(sent[255], 0);
 }
@@ -253,17 +213,9 @@ fn who_has_nothing_to_send_sends_zeros() {
     for state in ["RecvEk", "RecvCt", "MixDue"] {
         let (mut a, mut b) = pair();
         ping_pong(&mut a, &mut b, in_state(state));
-        let side = if a.pq.state.name() == state {
-            &mut a
-        } else {
-            &mut b
-        };
+        let side = if a.pq.state.name() == state { &mut a } else { &mut b };
         assert_eq!(side.pq.fields(false), PqFields::idle(), "{state}");
-        assert_eq!(
-            side.pq.fields(true),
-            PqFields::idle(),
-            "{state}: no burst of nothing"
-        );
+        assert_eq!(side.pq.fields(true), PqFields::idle(), "{state}: no burst of nothing");
     }
 }
 
@@ -276,20 +228,14 @@ fn an_old_epoch_is_sent_in_bursts() {
     assert_eq!(a.send_with(true).fields.fragments.len(), 10);
     ping_pong(&mut a, &mut b, in_state("MixDue"));
     let _ = a.pq.mix_for_sending_step(late).expect("is due");
-    assert!(
-        !a.pq.burst_due(late.saturating_add(BURST_AFTER)),
-        "its age starts anew"
-    );
+    assert!(!a.pq.burst_due(late.saturating_add(BURST_AFTER)), "its age starts anew");
 }
 
 /// RAT-18
 #[test]
 fn a_fragment_from_the_future_fails() {
     let (mut a, mut b) = pair();
-    for (side, kind) in [
-        (&mut a, PqKind::Ciphertext),
-        (&mut b, PqKind::EncapsulationKey),
-    ] {
+    for (side, kind) in [(&mut a, PqKind::Ciphertext), (&mut b, PqKind::EncapsulationKey)] {
         for epoch in [2, 3, u32::MAX] {
             side.refuses(carrying(kind, epoch, &[7; 1280], 0..1));
         }
@@ -312,11 +258,7 @@ fn a_kind_that_is_not_the_peers_fails() {
     for state in ["SendEk", "RecvEk", "RecvCt", "SendCt", "MixDue"] {
         let (mut a, mut b) = pair();
         ping_pong(&mut a, &mut b, in_state(state));
-        let side = if a.pq.state.name() == state {
-            &mut a
-        } else {
-            &mut b
-        };
+        let side = if a.pq.state.name() == state { &mut a } else { &mut b };
         let own = match side.pq.state.peers_kind() {
             PqKind::Ciphertext => PqKind::EncapsulationKey,
             _ => PqKind::Ciphertext,
@@ -337,35 +279,22 @@ fn two_data_for_one_index_fail() {
     b.refuses(other);
 
     ping_pong(&mut a, &mut b, in_state("RecvCt"));
-    let State::RecvCt(state) = &a.pq.state else {
-        panic!("not there")
-    };
+    let State::RecvCt(state) = &a.pq.state else { panic!("not there") };
     let mut other = state.collected.as_slice()[0].clone();
     other.data[0] ^= 1;
-    a.refuses(PqFields {
-        kind: PqKind::Ciphertext,
-        epoch: 1,
-        fragments: vec![other],
-    });
+    a.refuses(PqFields { kind: PqKind::Ciphertext, epoch: 1, fragments: vec![other] });
 }
 
 /// The encapsulation key of epoch 1 as K sends it.
 fn key_object() -> Vec<u8> {
-    let State::SendEk(state) = Side::new(Role::Initiator).pq.state else {
-        panic!("not there")
-    };
+    let State::SendEk(state) = Side::new(Role::Initiator).pq.state else { panic!("not there") };
     state.object.object().to_vec()
 }
 
 /// RAT-21
 #[test]
 fn a_key_without_the_right_mac_fails() {
-    for at in [
-        0,
-        mlkem768::EK_LEN - 1,
-        mlkem768::EK_LEN,
-        KEY_OBJECT_LEN - 1,
-    ] {
+    for at in [0, mlkem768::EK_LEN - 1, mlkem768::EK_LEN, KEY_OBJECT_LEN - 1] {
         let mut object = key_object();
         object[at] ^= 1;
         let mut b = Side::new(Role::Responder);
@@ -388,20 +317,14 @@ fn a_key_over_the_modulus_fails_even_with_its_mac() {
 fn an_answer_without_the_right_confirmation_fails() {
     let (mut a, mut b) = pair();
     ping_pong(&mut a, &mut b, in_state("SendCt"));
-    let State::SendCt(state) = &b.pq.state else {
-        panic!("not there")
-    };
+    let State::SendCt(state) = &b.pq.state else { panic!("not there") };
     let object = state.object.object().to_vec();
     for at in [0, mlkem768::CT_LEN - 1, mlkem768::CT_LEN, object.len() - 1] {
         let mut wrong = object.clone();
         wrong[at] ^= 1;
         a.refuses(carrying(PqKind::Ciphertext, 1, &wrong, 20..29));
     }
-    a.pq.receive(
-        &carrying(PqKind::Ciphertext, 1, &object, 20..29),
-        &mut a.rng,
-    )
-    .unwrap();
+    a.pq.receive(&carrying(PqKind::Ciphertext, 1, &object, 20..29), &mut a.rng).unwrap();
     assert_eq!(a.pq.state.name(), "MixDue");
 }
 
@@ -423,19 +346,10 @@ fn padding_that_is_not_zero_fails() {
 fn only_the_ciphertext_side_takes_an_epoch_from_a_header() {
     for state in ["SendEk", "RecvEk", "RecvCt", "SendCt", "MixDue"] {
         let (mut a, mut b) = pair();
-        ping_pong(&mut a, &mut b, |a, b| {
-            a.pq.mixed() == 1 && in_state(state)(a, b)
-        });
-        let side = if a.pq.state.name() == state {
-            &mut a
-        } else {
-            &mut b
-        };
+        ping_pong(&mut a, &mut b, |a, b| a.pq.mixed() == 1 && in_state(state)(a, b));
+        let side = if a.pq.state.name() == state { &mut a } else { &mut b };
         let before = side.pq.encode();
-        let mut claim = |claimed| {
-            side.pq
-                .mix_for_receiving_step(claimed, START, &mut side.rng)
-        };
+        let mut claim = |claimed| side.pq.mix_for_receiving_step(claimed, START, &mut side.rng);
         for impossible in [0, 3, u32::MAX] {
             assert_eq!(claim(impossible), Err(BadPqMixed), "{state}");
         }
@@ -470,27 +384,16 @@ fn a_stored_form_that_cannot_be_is_refused() {
         ping_pong(&mut a, &mut b, in_state(state));
         let side = if a.pq.state.name() == state { &a } else { &b };
         let stored = side.pq.encode();
-        assert!(matches!(
-            invalid(&stored[..stored.len() - 1]),
-            DecodeError::Truncated { .. }
-        ));
+        assert!(matches!(invalid(&stored[..stored.len() - 1]), DecodeError::Truncated { .. }));
         let longer = [&stored[..], &[0]].concat();
         assert_eq!(invalid(&longer), DecodeError::TrailingBytes { extra: 1 });
         let with = |at: usize, byte| [&stored[..at], &[byte], &stored[at + 1..]].concat();
-        assert_eq!(
-            invalid(&with(0, 6)),
-            DecodeError::Unknown { what: "pq state" }
-        );
+        assert_eq!(invalid(&with(0, 6)), DecodeError::Unknown { what: "pq state" });
         let epoch_0 = [&stored[..1], &[0; 4], &stored[5..]].concat();
         assert_eq!(invalid(&epoch_0), DecodeError::Invalid { what: "pq epoch" });
         if matches!(state, "SendEk" | "SendCt") {
             let index = with(stored.len() - 1, 255);
-            assert_eq!(
-                invalid(&index),
-                DecodeError::Invalid {
-                    what: "fragment index"
-                }
-            );
+            assert_eq!(invalid(&index), DecodeError::Invalid { what: "fragment index" });
         }
     }
 }
@@ -507,19 +410,10 @@ fn stored_fragments_are_different_and_too_few() {
         }
         PqRatchet::decode(&stored).map(|_| ())
     };
-    let fragment = |index| Fragment {
-        index,
-        ..Fragment::ZERO
-    };
-    let refused = Err(DecodeError::Invalid {
-        what: "collected fragments",
-    });
+    let fragment = |index| Fragment { index, ..Fragment::ZERO };
+    let refused = Err(DecodeError::Invalid { what: "collected fragments" });
     assert_eq!(with((0..9).map(fragment).collect()), Ok(()));
-    assert_eq!(
-        with((0..10).map(fragment).collect()),
-        refused,
-        "would be the next state"
-    );
+    assert_eq!(with((0..10).map(fragment).collect()), refused, "would be the next state");
     assert_eq!(with(vec![fragment(3), fragment(3)]), refused);
     assert_eq!(with(vec![fragment(255)]), refused);
 }
@@ -528,10 +422,7 @@ fn stored_fragments_are_different_and_too_few() {
 fn debug_tells_the_state_and_no_secret() {
     let a = Side::new(Role::Initiator);
     let shown = format!("{:?}", a.pq);
-    assert_eq!(
-        shown,
-        format!("PqRatchet {{ epoch: 1, since: {START:?}, state: \"SendEk\" }}")
-    );
+    assert_eq!(shown, format!("PqRatchet {{ epoch: 1, since: {START:?}, state: \"SendEk\" }}"));
     assert!(!shown.contains("90, 90") && !shown.contains("5a5a"));
 }
 
@@ -541,11 +432,7 @@ fn a_state_is_small() {
         let (mut a, mut b) = pair();
         ping_pong(&mut a, &mut b, in_state(state));
         for side in [a, b] {
-            assert!(
-                side.pq.encoded_len() <= 1207,
-                "{state}: {}",
-                side.pq.encoded_len()
-            );
+            assert!(side.pq.encoded_len() <= 1207, "{state}: {}", side.pq.encoded_len());
         }
     }
 }
