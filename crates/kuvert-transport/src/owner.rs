@@ -7,6 +7,8 @@ use kuvert_wire::relay::{TokenId, proof};
 use kuvert_wire::{DeliveryToken, MailboxId, MailboxKey, Signature};
 use sha2::{Digest, Sha256};
 
+type Sign = dyn Fn(&[u8]) -> Signature + Send + Sync;
+
 /// The owner of a mailbox: its public key, and a signer that never shows the secret one.
 ///
 /// A relay lets nobody else read, confirm or close the mailbox. A device's front door is owned by its device key; the
@@ -14,7 +16,7 @@ use sha2::{Digest, Sha256};
 #[derive(Clone)]
 pub struct MailboxOwner {
     key: MailboxKey,
-    sign: Arc<dyn Fn(&[u8]) -> Signature + Send + Sync>,
+    sign: Arc<Sign>,
 }
 
 impl MailboxOwner {

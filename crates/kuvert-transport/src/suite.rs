@@ -3,10 +3,29 @@
 //! [`transport_suite!`](crate::transport_suite) turns a way to start a relay into a module of tests. Each test starts its
 //! own, so that none sees what another has left.
 //!
-//! ```ignore
-//! async fn start() -> MyHarness { … }
+//! ```
+//! use kuvert_transport::{Loopback, LoopbackHub, suite::Harness};
+//! use kuvert_wire::RelayUrl;
 //!
-//! kuvert_transport::transport_suite!(my_transport, start());
+//! struct Hub(LoopbackHub);
+//!
+//! impl Harness for Hub {
+//!     type Endpoint = Loopback;
+//!
+//!     fn relay(&self) -> RelayUrl {
+//!         self.0.url().clone()
+//!     }
+//!
+//!     async fn endpoint(&self) -> Loopback {
+//!         self.0.endpoint()
+//!     }
+//! }
+//!
+//! async fn start() -> Hub {
+//!     Hub(LoopbackHub::new("wss://relay.example".parse().expect("a relay's URL")))
+//! }
+//!
+//! kuvert_transport::transport_suite!(loopback, start());
 //! ```
 
 mod delivery;

@@ -1,4 +1,5 @@
 //! Servers that are no relays, or bad ones: each ends in a clear error, soon, and in no panic.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! The loopback passes the suite, and its faults do what they say.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::time::Duration;
 

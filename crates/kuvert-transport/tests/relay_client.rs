@@ -1,4 +1,5 @@
 //! The relay client passes the suite against the real relay, and gets over what happens to relays and wires.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 

@@ -19,9 +19,9 @@ pub const LONG: Duration = Duration::from_secs(20);
 
 /// Short waits, for tests in which they run out.
 pub const BRISK: Timing = Timing {
-    connect: Duration::from_millis(500),
-    request: Duration::from_millis(500),
-    silence: Duration::from_millis(200),
+    connect: Duration::from_millis(1000),
+    request: Duration::from_millis(1000),
+    silence: Duration::from_millis(300),
 };
 
 /// A relay that can be stopped and started again at the same place.
