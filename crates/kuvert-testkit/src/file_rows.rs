@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! DIR/lock    empty, locked while a batch is under way
-//! DIR/rows    "KVTR" | version u8=1 | rows, sorted by name
+//! DIR/rows    "KVTR" | version u8=1 | rows, sorted by name | HL("testkit rows", all before) 32
 //! row         name_len u16 | name | version u64 | value_len u32 | value
 //! ```
 //!
@@ -15,6 +15,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use kuvert_core::hazmat;
 use kuvert_store::rows::{Batch, Durability, Moment, Row, RowError, Rows};
 use kuvert_wire::{DecodeError, Reader};
 
@@ -31,9 +32,7 @@ impl FileRows {
     ///
     /// `AlreadyExists` if there is a table; what the file system says.
     pub fn create(directory: impl Into<PathBuf>) -> io::Result<Self> {
-        let rows = Self {
-            directory: directory.into(),
-        };
+        let rows = Self { directory: directory.into() };
         fs::create_dir_all(&rows.directory)?;
         File::create_new(rows.lock_path())?;
         replace(&rows.rows_path(), &encode(&Table::new()))?;
@@ -46,9 +45,7 @@ impl FileRows {
     ///
     /// `NotFound` if there is none.
     pub fn open(directory: impl Into<PathBuf>) -> io::Result<Self> {
-        let rows = Self {
-            directory: directory.into(),
-        };
+        let rows = Self { directory: directory.into() };
         File::open(rows.lock_path())?;
         Ok(rows)
     }
@@ -78,12 +75,7 @@ impl Rows for FileRows {
         let lock = File::open(self.lock_path()).map_err(failed)?;
         lock.lock().map_err(failed)?;
         let table = self.read()?;
-        Ok(FileBatch {
-            path: self.rows_path(),
-            table,
-            changed: false,
-            lock,
-        })
+        Ok(FileBatch { path: self.rows_path(), table, changed: false, lock })
     }
 }
 
@@ -103,11 +95,7 @@ impl Moment for FileMoment {
     }
 
     fn versions(&self) -> Result<Vec<(Vec<u8>, u64)>, RowError> {
-        Ok(self
-            .0
-            .iter()
-            .map(|(name, cell)| (name.clone(), cell.version))
-            .collect())
+        Ok(self.0.iter().map(|(name, cell)| (name.clone(), cell.version)).collect())
     }
 }
 
@@ -130,10 +118,7 @@ impl Batch for FileBatch {
     fn put(&mut self, name: &[u8], expected: u64, value: &[u8]) -> Result<bool, RowError> {
         let fits = self.version(name) == expected;
         if fits {
-            let cell = Cell {
-                version: expected + 1,
-                value: value.to_vec(),
-            };
+            let cell = Cell { version: expected + 1, value: value.to_vec() };
             self.table.insert(name.to_vec(), cell);
             self.changed = true;
         }
@@ -193,15 +178,18 @@ fn encode(table: &Table) -> Vec<u8> {
         bytes.extend_from_slice(&value_len.to_be_bytes());
         bytes.extend_from_slice(&cell.value);
     }
+    let digest = digest(&bytes);
+    bytes.extend_from_slice(&digest);
     bytes
 }
 
 fn decode(bytes: &[u8]) -> Result<Table, DecodeError> {
-    let mut reader = Reader::new(bytes);
-    if reader.array_ref()? != MAGIC {
-        return Err(DecodeError::Unknown {
-            what: "file format",
-        });
+    let Some((content, found)) = bytes.split_last_chunk() else {
+        return Err(DecodeError::Truncated { needed: 32 });
+    };
+    let mut reader = Reader::new(content);
+    if *found != digest(content) || reader.array_ref()? != MAGIC {
+        return Err(DecodeError::Invalid { what: "file" });
     }
     let mut table = Table::new();
     while reader.remaining() > 0 {
@@ -213,6 +201,11 @@ fn decode(bytes: &[u8]) -> Result<Table, DecodeError> {
         table.insert(name, Cell { version, value });
     }
     Ok(table)
+}
+
+/// Finds damage, by whatever caused it but somebody who knows this file.
+fn digest(content: &[u8]) -> [u8; 32] {
+    hazmat::hash("testkit rows", content).expect("the label is short")
 }
 
 /// Puts a file in place whole: whatever ends the process, there is the old one or the new one.

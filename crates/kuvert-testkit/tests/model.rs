@@ -1,0 +1,212 @@
+//! Two devices against the simplest model there is: what was sent arrives at most once, and what is
+//! delivered is opened. Whatever happens on the way, both end up talking on one session.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails panics")]
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use kuvert_core::ProtocolError;
+use kuvert_testkit::{Pair, Side};
+use kuvert_wire::FrameType;
+use proptest::prelude::*;
+
+/// What can happen.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Send(Side),
+    Heal(Side),
+    /// The oldest message to this side arrives.
+    Deliver(Side),
+    /// The second oldest overtakes it.
+    Overtake(Side),
+    Lose(Side),
+    /// The oldest arrives, and once more later.
+    Duplicate(Side),
+    Damage(Side),
+    Restart(Side),
+    Wait,
+    /// A new session in place of the one there is.
+    Begin(Side),
+}
+
+fn side() -> impl Strategy<Value = Side> {
+    prop_oneof![Just(Side::Alice), Just(Side::Bob)]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        8 => side().prop_map(Event::Send),
+        1 => side().prop_map(Event::Heal),
+        8 => side().prop_map(Event::Deliver),
+        2 => side().prop_map(Event::Overtake),
+        1 => side().prop_map(Event::Lose),
+        1 => side().prop_map(Event::Duplicate),
+        1 => side().prop_map(Event::Damage),
+        2 => side().prop_map(Event::Restart),
+        1 => Just(Event::Wait),
+    ]
+}
+
+/// A message under way. `overtaken` is bounded, as no message outlives five chains.
+struct Letter {
+    text: String,
+    envelope: Vec<u8>,
+    overtaken: u8,
+}
+
+struct World {
+    pair: Pair,
+    /// To Alice, to Bob.
+    wires: [VecDeque<Letter>; 2],
+    opened: BTreeSet<String>,
+    lost: BTreeSet<String>,
+    sent: usize,
+}
+
+impl World {
+    fn new(pair: Pair) -> Self {
+        let (wires, opened, lost) = Default::default();
+        Self { pair, wires, opened, lost, sent: 0 }
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Send(from) => self.send(from),
+            Event::Heal(from) => self.heal(from),
+            Event::Deliver(to) => self.deliver(to),
+            Event::Overtake(to) => self.overtake(to),
+            Event::Lose(to) => {
+                let letter = self.wire(to).pop_front();
+                self.lost.extend(letter.map(|letter| letter.text));
+            }
+            Event::Duplicate(to) => self.duplicate(to),
+            Event::Damage(to) => self.damage(to),
+            Event::Restart(side) => self.pair.party(side).restart(),
+            Event::Wait => self.pair.wait(Duration::from_secs(3 * 3600)),
+            Event::Begin(side) => self.pair.begin(side),
+        }
+    }
+
+    fn wire(&mut self, to: Side) -> &mut VecDeque<Letter> {
+        &mut self.wires[usize::from(to == Side::Bob)]
+    }
+
+    fn send(&mut self, from: Side) {
+        self.sent += 1;
+        let text = format!("number {}", self.sent);
+        let envelope = self.pair.send(from, &text);
+        self.wire(from.other()).push_back(Letter { text, envelope, overtaken: 0 });
+    }
+
+    fn heal(&mut self, from: Side) {
+        let (to, now) = (self.pair.id(from.other()), self.pair.now);
+        let envelope = self.pair.party(from).heal(&to, now).unwrap().envelope;
+        let letter = Letter { text: String::new(), envelope, overtaken: 0 };
+        self.wire(from.other()).push_back(letter);
+    }
+
+    fn deliver(&mut self, to: Side) {
+        if let Some(letter) = self.wire(to).pop_front() {
+            self.open(to, &letter);
+        }
+    }
+
+    fn overtake(&mut self, to: Side) {
+        let wire = self.wire(to);
+        if wire.len() < 2 || wire[0].overtaken == 3 {
+            return self.deliver(to);
+        }
+        wire[0].overtaken += 1;
+        let letter = wire.remove(1).unwrap();
+        self.open(to, &letter);
+    }
+
+    fn duplicate(&mut self, to: Side) {
+        let Some(letter) = self.wire(to).pop_front() else { return };
+        self.open(to, &letter);
+        let now = self.pair.now;
+        let again = self.pair.party(to).receive(&letter.envelope, now);
+        assert_eq!(again.err(), Some(ProtocolError::Duplicate));
+    }
+
+    /// A flipped bit is refused, and the stored state stays as it was.
+    fn damage(&mut self, to: Side) {
+        let Some(mut envelope) = self.wire(to).front().map(|letter| letter.envelope.clone()) else {
+            return;
+        };
+        let at = self.sent * 7919 % envelope.len();
+        envelope[at] ^= 1 << (self.sent % 8);
+        let now = self.pair.now;
+        let party = self.pair.party(to);
+        let before = party.stored();
+        party.receive(&envelope, now).unwrap_err();
+        assert!(party.stored() == before);
+    }
+
+    fn open(&mut self, to: Side, letter: &Letter) {
+        let now = self.pair.now;
+        let received = self.pair.party(to).receive(&letter.envelope, now);
+        let frame = received.unwrap_or_else(|error| panic!("{}: {error}", letter.text)).frame;
+        assert_eq!(frame.body == letter.text.as_bytes(), frame.frame_type == FrameType::Message);
+        if frame.frame_type == FrameType::Message {
+            assert!(self.opened.insert(letter.text.clone()), "{} came twice", letter.text);
+        }
+    }
+
+    /// Everything under way arrives; then both talk, and must agree.
+    fn quiesce(mut self) {
+        while self.wires.iter().any(|wire| !wire.is_empty()) {
+            Side::BOTH.into_iter().for_each(|side| self.deliver(side));
+        }
+        let healed = self.pair.session(Side::Alice).ratchet.pq_mixed + 1;
+        for _ in 0..45 {
+            Side::BOTH.into_iter().for_each(|side| self.pair.pass(side, "still there?"));
+        }
+        let (alice, bob) = (self.pair.session(Side::Alice), self.pair.session(Side::Bob));
+        assert_eq!(alice.session, bob.session);
+        assert!(alice.ratchet.pq_mixed.min(bob.ratchet.pq_mixed) >= healed);
+        assert!(alice.ratchet.pq_mixed.abs_diff(bob.ratchet.pq_mixed) <= 1);
+        self.lost.retain(|text| !text.is_empty());
+        assert_eq!(self.opened.len() + self.lost.len(), self.sent);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_in_a_session_both_agree(
+        seed in 0..1000_u64,
+        events in prop::collection::vec(event(), 1..300),
+    ) {
+        let mut world = World::new(Pair::talking(seed));
+        events.into_iter().for_each(|event| world.happen(event));
+        world.quiesce();
+    }
+
+    #[test]
+    fn whoever_begins_both_agree(
+        seed in 0..1000_u64,
+        beginnings in prop::collection::vec(side(), 1..4),
+        events in prop::collection::vec(event(), 0..20),
+    ) {
+        let mut world = World::new(Pair::strangers(seed));
+        for side in beginnings {
+            world.happen(Event::Begin(side));
+            world.happen(Event::Send(side));
+        }
+        let can_talk = |side: Side, pair: &Pair| {
+            let device = if side == Side::Alice { pair.alice.device() } else { pair.bob.device() };
+            device.peer(&pair.id(side.other())).is_some_and(|peer| peer.active().is_some())
+        };
+        for event in events {
+            match event {
+                Event::Send(side) | Event::Heal(side) if !can_talk(side, &world.pair) => {}
+                Event::Lose(_) => {}
+                event => world.happen(event),
+            }
+        }
+        world.quiesce();
+    }
+}
