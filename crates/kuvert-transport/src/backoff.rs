@@ -28,10 +28,7 @@ impl Backoff {
     /// Starts without failures. Equal seeds give equal delays; clients should not share one.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self {
-            failures: 0,
-            jitter: SplitMix(seed),
-        }
+        Self { failures: 0, jitter: SplitMix(seed) }
     }
 
     /// Notes one more failure and says how long to wait before the next attempt.
@@ -84,10 +81,7 @@ mod tests {
             backoff.fail();
             ceiling.as_millis()
         });
-        assert_eq!(
-            ceilings,
-            [100, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]
-        );
+        assert_eq!(ceilings, [100, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
     }
 
     #[test]
@@ -100,10 +94,7 @@ mod tests {
             assert!(delay <= SECOND_CEILING);
             highest = highest.max(delay);
         }
-        assert!(
-            highest > Duration::from_millis(900),
-            "full jitter uses the whole interval"
-        );
+        assert!(highest > Duration::from_millis(900), "full jitter uses the whole interval");
     }
 
     #[test]

@@ -84,10 +84,7 @@ pub enum Advice {
 impl TransportError {
     /// Refused, with nothing said about when it might not be.
     pub(crate) const fn refused(reason: Refusal) -> Self {
-        Self::Refused {
-            reason,
-            retry_after: Duration::ZERO,
-        }
+        Self::Refused { reason, retry_after: Duration::ZERO }
     }
 
     /// Says what to do about it.
@@ -96,10 +93,7 @@ impl TransportError {
         match self {
             Self::Unreachable { .. } => Advice::RetryLater(Duration::ZERO),
             Self::Garbage { .. } => Advice::AskUser,
-            Self::Refused {
-                reason,
-                retry_after,
-            } => refusal_advice(*reason, *retry_after),
+            Self::Refused { reason, retry_after } => refusal_advice(*reason, *retry_after),
             Self::TooLarge { .. } | Self::Closed => Advice::FixCaller,
         }
     }
@@ -122,11 +116,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn refused(reason: Refusal) -> Advice {
-        TransportError::Refused {
-            reason,
-            retry_after: SECOND,
-        }
-        .advice()
+        TransportError::Refused { reason, retry_after: SECOND }.advice()
     }
 
     #[test]
@@ -139,13 +129,7 @@ mod tests {
 
     #[test]
     fn a_limit_is_named() {
-        let error = TransportError::TooLarge {
-            len_bytes: 80_000,
-            max_len_bytes: 73_728,
-        };
-        assert_eq!(
-            error.to_string(),
-            "envelope of 80000 bytes is over the limit of 73728"
-        );
+        let error = TransportError::TooLarge { len_bytes: 80_000, max_len_bytes: 73_728 };
+        assert_eq!(error.to_string(), "envelope of 80000 bytes is over the limit of 73728");
     }
 }

@@ -53,11 +53,7 @@ pub struct Loopback {
 
 impl Loopback {
     fn new(hub: LoopbackHub) -> Self {
-        Self {
-            hub,
-            attached: Mutex::default(),
-            faults: watch::Sender::new(Faults::default()),
-        }
+        Self { hub, attached: Mutex::default(), faults: watch::Sender::new(Faults::default()) }
     }
 
     /// Switches faults on or off, with effect on verbs that are waiting as well.
@@ -72,10 +68,7 @@ impl Loopback {
         request: impl FnOnce() -> Result<T, Refusal>,
     ) -> Result<T, TransportError> {
         let faults = *self.faults.borrow();
-        let unreachable = |outage| TransportError::Unreachable {
-            relay: relay.clone(),
-            outage,
-        };
+        let unreachable = |outage| TransportError::Unreachable { relay: relay.clone(), outage };
         if faults.offline {
             return Err(unreachable(Outage::Offline));
         }
@@ -97,10 +90,7 @@ impl Loopback {
         let mut positions = Vec::with_capacity(mailboxes.len());
         for MailboxCursor { owner, after } in mailboxes {
             prove(owner, &proof::attach(&NONCE, owner.key()))?;
-            let last = self
-                .hub
-                .last_position(&owner.mailbox())
-                .ok_or(Refusal::NotFound)?;
+            let last = self.hub.last_position(&owner.mailbox()).ok_or(Refusal::NotFound)?;
             // A position never reached is of an earlier mailbox of this key.
             positions.push((owner.mailbox(), if *after <= last { *after } else { 0 }));
         }
@@ -114,12 +104,7 @@ impl Loopback {
         let (mailbox, stored) = self.hub.earliest(attached.iter())?;
         attached.insert(mailbox, stored.position);
         let (position, received) = (stored.position, stored.received);
-        Some(Delivered {
-            mailbox,
-            position,
-            received,
-            envelope: stored.envelope,
-        })
+        Some(Delivered { mailbox, position, received, envelope: stored.envelope })
     }
 
     fn is_attached(&self, mailbox: &MailboxId) -> Result<(), Refusal> {
@@ -130,12 +115,7 @@ impl Loopback {
 
 impl Transport for Loopback {
     fn profile(&self) -> Profile {
-        Profile {
-            max_len_bytes: MAX_ENVELOPE,
-            ordered: true,
-            duplicates: false,
-            text_safe: false,
-        }
+        Profile { max_len_bytes: MAX_ENVELOPE, ordered: true, duplicates: false, text_safe: false }
     }
 
     async fn open(
@@ -156,9 +136,7 @@ impl Transport for Loopback {
 
     async fn attach(&self, mailboxes: &[MailboxCursor]) -> Result<(), TransportError> {
         if self.faults.borrow().offline {
-            let positions = mailboxes
-                .iter()
-                .map(|cursor| (cursor.owner.mailbox(), cursor.after));
+            let positions = mailboxes.iter().map(|cursor| (cursor.owner.mailbox(), cursor.after));
             lock(&self.attached).extend(positions);
         }
         self.ask_home(|| self.attach_all(mailboxes))
@@ -166,10 +144,7 @@ impl Transport for Loopback {
 
     async fn post(&self, route: &Route, id: PostId, envelope: &[u8]) -> Result<(), TransportError> {
         let envelope = self.profile().admit(envelope)?;
-        self.ask(&route.relay, || {
-            self.hub
-                .post(&route.mailbox, id, route.token.as_ref(), envelope)
-        })
+        self.ask(&route.relay, || self.hub.post(&route.mailbox, id, route.token.as_ref(), envelope))
     }
 
     async fn next(&self, wait: Duration) -> Result<Option<Delivered>, TransportError> {
@@ -216,11 +191,7 @@ impl Directory for Loopback {
     ) -> Result<(), TransportError> {
         self.ask_home(|| {
             is_of(device, &publication.cert.device_key)?;
-            let Publication {
-                cert,
-                medium,
-                one_time,
-            } = publication;
+            let Publication { cert, medium, one_time } = publication;
             prove(device, &proof::publish(&NONCE, cert, medium, one_time))?;
             self.hub.publish(publication)
         })
@@ -239,9 +210,7 @@ impl Directory for Loopback {
         relay: &RelayUrl,
         account: &AccountId,
     ) -> Result<PrekeyBundle, TransportError> {
-        self.ask(relay, || {
-            self.hub.hand_out(account).ok_or(Refusal::NotFound)
-        })
+        self.ask(relay, || self.hub.hand_out(account).ok_or(Refusal::NotFound))
     }
 }
 
@@ -253,8 +222,7 @@ fn prove(owner: &MailboxOwner, message: &[u8]) -> Result<(), Refusal> {
     let key =
         VerifyingKey::from_bytes(owner.key().as_bytes()).map_err(|_| Refusal::BadSignature)?;
     let signature = Ed25519Signature::from_bytes(owner.sign(message).as_bytes());
-    key.verify_strict(message, &signature)
-        .map_err(|_| Refusal::BadSignature)
+    key.verify_strict(message, &signature).map_err(|_| Refusal::BadSignature)
 }
 
 fn is_of(owner: &MailboxOwner, device: &DeviceKey) -> Result<(), Refusal> {

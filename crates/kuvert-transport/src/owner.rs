@@ -26,10 +26,7 @@ impl MailboxOwner {
     /// that is held while a verb of the transport runs.
     #[must_use]
     pub fn new(key: MailboxKey, sign: impl Fn(&[u8]) -> Signature + Send + Sync + 'static) -> Self {
-        Self {
-            key,
-            sign: Arc::new(sign),
-        }
+        Self { key, sign: Arc::new(sign) }
     }
 
     /// The public key, Ed25519, 32 bytes.
@@ -54,9 +51,7 @@ impl MailboxOwner {
 impl fmt::Debug for MailboxOwner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { key, sign: _ } = self;
-        f.debug_struct("MailboxOwner")
-            .field("key", key)
-            .finish_non_exhaustive()
+        f.debug_struct("MailboxOwner").field("key", key).finish_non_exhaustive()
     }
 }
 
@@ -80,21 +75,16 @@ mod tests {
 
     #[test]
     fn the_mailbox_is_named_by_the_hash_of_its_key() {
-        let owner = MailboxOwner::new(MailboxKey::from_bytes([7; 32]), |_| {
-            Signature::from_bytes([0; 64])
-        });
+        let owner =
+            MailboxOwner::new(MailboxKey::from_bytes([7; 32]), |_| Signature::from_bytes([0; 64]));
         let by_hand = Sha256::digest([b"\x14kuvert-v1 mailbox-id".as_slice(), &[7; 32]].concat());
         assert_eq!(owner.mailbox().as_bytes().as_slice(), by_hand.as_slice());
     }
 
     #[test]
     fn debug_shows_the_key_alone() {
-        let owner = MailboxOwner::new(MailboxKey::from_bytes([7; 32]), |_| {
-            Signature::from_bytes([0; 64])
-        });
-        assert_eq!(
-            format!("{owner:?}"),
-            "MailboxOwner { key: MailboxKey(07070707…), .. }"
-        );
+        let owner =
+            MailboxOwner::new(MailboxKey::from_bytes([7; 32]), |_| Signature::from_bytes([0; 64]));
+        assert_eq!(format!("{owner:?}"), "MailboxOwner { key: MailboxKey(07070707…), .. }");
     }
 }

@@ -71,13 +71,7 @@ impl RelayClient {
     pub fn with_timing(home: RelayUrl, timing: Timing) -> Self {
         let settings = Arc::new(Settings::new(timing));
         let home = Link::new(home, settings.clone());
-        Self {
-            shared: Arc::new(Shared {
-                settings,
-                home,
-                others: Mutex::default(),
-            }),
-        }
+        Self { shared: Arc::new(Shared { settings, home, others: Mutex::default() }) }
     }
 
     /// The home relay.
@@ -141,12 +135,7 @@ impl Shared {
 
 impl Transport for RelayClient {
     fn profile(&self) -> Profile {
-        Profile {
-            max_len_bytes: MAX_ENVELOPE,
-            ordered: true,
-            duplicates: false,
-            text_safe: false,
-        }
+        Profile { max_len_bytes: MAX_ENVELOPE, ordered: true, duplicates: false, text_safe: false }
     }
 
     async fn open(
@@ -159,16 +148,9 @@ impl Transport for RelayClient {
         let request = |nonce: &Nonce| {
             let key = *owner.key();
             let signature = owner.sign(&proof::open_mailbox(nonce, &key, &tokens));
-            RelayRequest::OpenMailbox(OpenMailbox {
-                key,
-                signature,
-                tokens: tokens.clone(),
-            })
+            RelayRequest::OpenMailbox(OpenMailbox { key, signature, tokens: tokens.clone() })
         };
-        self.shared
-            .home
-            .call(|connection| (request(connection.nonce()), done))
-            .await
+        self.shared.home.call(|connection| (request(connection.nonce()), done)).await
     }
 
     async fn attach(&self, mailboxes: &[MailboxCursor]) -> Result<(), TransportError> {
@@ -178,14 +160,8 @@ impl Transport for RelayClient {
     async fn post(&self, route: &Route, id: PostId, envelope: &[u8]) -> Result<(), TransportError> {
         let envelope = self.profile().admit(envelope)?;
         let Route { mailbox, token, .. } = *route;
-        let post = || Post {
-            mailbox,
-            post_id: id,
-            token,
-            envelope: envelope.clone(),
-        };
-        self.call(&route.relay, || (RelayRequest::Post(post()), done))
-            .await
+        let post = || Post { mailbox, post_id: id, token, envelope: envelope.clone() };
+        self.call(&route.relay, || (RelayRequest::Post(post()), done)).await
     }
 
     async fn next(&self, wait: Duration) -> Result<Option<Delivered>, TransportError> {
@@ -193,21 +169,12 @@ impl Transport for RelayClient {
     }
 
     async fn confirm(&self, mailbox: &MailboxId, position: u64) -> Result<(), TransportError> {
-        let confirm = Confirm {
-            mailbox: *mailbox,
-            position,
-        };
-        self.shared
-            .home
-            .call(|_| (RelayRequest::Confirm(confirm), done))
-            .await
+        let confirm = Confirm { mailbox: *mailbox, position };
+        self.shared.home.call(|_| (RelayRequest::Confirm(confirm), done)).await
     }
 
     async fn close(&self, mailbox: &MailboxId) -> Result<(), TransportError> {
-        self.shared
-            .home
-            .call(|_| (RelayRequest::CloseMailbox(*mailbox), done))
-            .await?;
+        self.shared.home.call(|_| (RelayRequest::CloseMailbox(*mailbox), done)).await?;
         lock(&self.shared.home.inbox).detach(mailbox);
         Ok(())
     }
@@ -224,8 +191,7 @@ impl Directory for RelayClient {
             let (group, later) = rest.split_at(rest.len().min(MAX_PUBLISH));
             let home = &self.shared.home;
             let request = |nonce: &Nonce| publish(nonce, device, publication, group);
-            home.call(|connection| (request(connection.nonce()), done))
-                .await?;
+            home.call(|connection| (request(connection.nonce()), done)).await?;
             rest = later;
             if rest.is_empty() {
                 return Ok(());
@@ -237,15 +203,9 @@ impl Directory for RelayClient {
         let device_key = DeviceKey::from_bytes(*device.key().as_bytes());
         let request = |nonce: &Nonce| {
             let signature = device.sign(&proof::stock(nonce, &device_key));
-            RelayRequest::Stock(StockQuery {
-                device_key,
-                signature,
-            })
+            RelayRequest::Stock(StockQuery { device_key, signature })
         };
-        self.shared
-            .home
-            .call(|connection| (request(connection.nonce()), stock))
-            .await
+        self.shared.home.call(|connection| (request(connection.nonce()), stock)).await
     }
 
     async fn fetch_bundle(
@@ -253,8 +213,7 @@ impl Directory for RelayClient {
         relay: &RelayUrl,
         account: &AccountId,
     ) -> Result<PrekeyBundle, TransportError> {
-        self.call(relay, || (RelayRequest::FetchBundle(*account), bundle))
-            .await
+        self.call(relay, || (RelayRequest::FetchBundle(*account), bundle)).await
     }
 }
 
@@ -268,12 +227,7 @@ fn publish(
     let signature = device.sign(&proof::publish(nonce, cert, medium, one_time));
     let one_time = List::new(one_time.to_vec()).expect("a group is at most MAX_PUBLISH long");
     let (cert, medium) = (cert.clone(), medium.clone());
-    RelayRequest::Publish(Box::new(Publish {
-        cert,
-        medium,
-        one_time,
-        signature,
-    }))
+    RelayRequest::Publish(Box::new(Publish { cert, medium, one_time, signature }))
 }
 
 fn done(reply: RelayReply) -> Result<(), RelayReply> {

@@ -111,11 +111,7 @@ macro_rules! transport_suite {
 
 /// The next envelope, which must come.
 async fn expect_next(endpoint: &impl Transport) -> Delivered {
-    endpoint
-        .next(LONG)
-        .await
-        .expect("the relay can be reached")
-        .expect("an envelope comes")
+    endpoint.next(LONG).await.expect("the relay can be reached").expect("an envelope comes")
 }
 
 /// Nothing must have come.

@@ -28,10 +28,7 @@ impl Profile {
     pub(crate) fn admit(&self, envelope: &[u8]) -> Result<SealedEnvelope, TransportError> {
         let (len_bytes, max_len_bytes) = (envelope.len(), self.max_len_bytes);
         if len_bytes > max_len_bytes {
-            return Err(TransportError::TooLarge {
-                len_bytes,
-                max_len_bytes,
-            });
+            return Err(TransportError::TooLarge { len_bytes, max_len_bytes });
         }
         let malformed = || TransportError::refused(Refusal::Malformed);
         SealedEnvelope::new(envelope.to_vec()).map_err(|_| malformed())

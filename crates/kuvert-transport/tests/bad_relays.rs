@@ -10,13 +10,15 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use kuvert_transport::suite::Person;
-use kuvert_transport::{Directory, MailboxCursor, Outage, RelayClient, Transport, TransportError};
+use kuvert_transport::{
+    Directory, MailboxCursor, Outage, RelayClient, Timing, Transport, TransportError,
+};
 use kuvert_wire::relay::{
     ClientMessage, Hello, List, MAX_SERVER_MESSAGE, Messages, Nonce, RelayEvent, RelayReply,
     RelayRequest, RequestId, ServerMessage,
 };
 use kuvert_wire::{Decode, Encode, RelayUrl, Timestamp};
-use support::{BRISK, url};
+use support::{BRISK, LONG, url};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
@@ -46,9 +48,7 @@ where
 async fn ping(relay: RelayUrl) -> TransportError {
     let client = RelayClient::with_timing(relay, BRISK);
     let limit = 2 * (BRISK.connect + BRISK.request);
-    let pinged = tokio::time::timeout(limit, client.ping())
-        .await
-        .expect("comes back in time");
+    let pinged = tokio::time::timeout(limit, client.ping()).await.expect("comes back in time");
     pinged.expect_err("no relay is there")
 }
 
@@ -92,11 +92,7 @@ async fn what_does_not_speak_websocket_is_garbage() {
     ];
     for answer in answers {
         let error = ping(serve_bytes(answer).await).await;
-        assert!(
-            is_garbage(&error),
-            "{}: {error:?}",
-            String::from_utf8_lossy(answer)
-        );
+        assert!(is_garbage(&error), "{}: {error:?}", String::from_utf8_lossy(answer));
     }
 }
 
@@ -111,11 +107,7 @@ async fn a_stream_of_noise_without_end_is_garbage_or_times_out() {
 
 #[tokio::test]
 async fn a_proxy_whose_relay_is_away_is_an_outage() {
-    for status in [
-        "502 Bad Gateway",
-        "503 Service Unavailable",
-        "429 Too Many Requests",
-    ] {
+    for status in ["502 Bad Gateway", "503 Service Unavailable", "429 Too Many Requests"] {
         let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").leak();
         let error = ping(serve_bytes(answer.as_bytes()).await).await;
         assert!(matches!(outage(error), Outage::Connect(_)));
@@ -125,10 +117,7 @@ async fn a_proxy_whose_relay_is_away_is_an_outage() {
 #[tokio::test]
 async fn a_server_that_hangs_up_is_an_outage() {
     let (relay, _) = serve(|stream| async move { drop(stream) }).await;
-    assert!(matches!(
-        outage(ping(relay).await),
-        Outage::Lost | Outage::Connect(_)
-    ));
+    assert!(matches!(outage(ping(relay).await), Outage::Lost | Outage::Connect(_)));
 }
 
 #[tokio::test]
@@ -137,9 +126,7 @@ async fn a_server_that_never_answers_times_out_once_for_all_that_wait() {
     let client = RelayClient::with_timing(relay, BRISK);
     let pings = (0..20).map(|_| client.ping());
     let all = futures_util::future::join_all(pings);
-    let answers = tokio::time::timeout(2 * BRISK.connect, all)
-        .await
-        .expect("in time");
+    let answers = tokio::time::timeout(2 * BRISK.connect, all).await.expect("in time");
     for answer in answers {
         assert_eq!(outage(answer.unwrap_err()), Outage::TimedOut(BRISK.connect));
     }
@@ -148,10 +135,7 @@ async fn a_server_that_never_answers_times_out_once_for_all_that_wait() {
 
 fn hello() -> Message {
     let nonce = Nonce::from_bytes([7; 32]);
-    let hello = Hello {
-        nonce,
-        time: Timestamp::from_millis(1),
-    };
+    let hello = Hello { nonce, time: Timestamp::from_millis(1) };
     Message::binary(ServerMessage::Event(RelayEvent::Hello(hello)).encode())
 }
 
@@ -248,25 +232,13 @@ async fn replies_that_make_no_sense_are_garbage() {
 async fn garbage_ends_a_wait_at_once() {
     let relay = serve_replies(|id, request| match request {
         RelayRequest::Attach(_) => Some(reply(id, RelayReply::Done)),
-        _ => Some(reply(
-            id,
-            RelayReply::Messages(Messages {
-                more: true,
-                items: List::default(),
-            }),
-        )),
+        _ => Some(reply(id, RelayReply::Messages(Messages { more: true, items: List::default() }))),
     });
     let client = RelayClient::with_timing(relay.await, BRISK);
-    let cursor = MailboxCursor {
-        owner: Person::new().device(),
-        after: 0,
-    };
+    let cursor = MailboxCursor { owner: Person::new().device(), after: 0 };
     client.attach(&[cursor]).await.unwrap();
     let next = client.next(Duration::from_secs(3600));
-    let error = tokio::time::timeout(support::LONG, next)
-        .await
-        .expect("at once")
-        .unwrap_err();
+    let error = tokio::time::timeout(LONG, next).await.expect("at once").unwrap_err();
     assert!(is_garbage(&error), "more, and nothing, for ever: {error:?}");
 }
 
@@ -286,4 +258,48 @@ async fn a_relay_that_breaks_off_after_each_request_is_asked_no_more_than_twice(
     let error = client.stock(&person.device()).await.unwrap_err();
     assert_eq!(outage(error), Outage::Lost);
     assert!(count.load(Ordering::Relaxed) <= 2);
+}
+
+#[tokio::test]
+async fn a_request_on_a_connection_that_breaks_is_repeated_on_another() {
+    let relay = serve_after(hello(), move |mut socket: Socket| async move {
+        // Answers the first request, and leaves at the second.
+        let Some(Ok(message)) = socket.next().await else { return };
+        let message = ClientMessage::decode(&message.into_data()).unwrap();
+        let _ = socket.send(reply(message.id, RelayReply::Done)).await;
+        let _ = socket.next().await;
+    });
+    let client = RelayClient::with_timing(relay.await, BRISK);
+    for _ in 0..3 {
+        client.ping().await.unwrap();
+    }
+}
+
+/// Replies may overtake each other, and two of them would bring envelopes out of order.
+#[tokio::test]
+async fn there_is_one_fetch_at_a_time_however_many_readers_give_up() {
+    let fetches = Arc::new(AtomicUsize::new(0));
+    let seen = fetches.clone();
+    let relay = serve_after(hello(), move |mut socket: Socket| {
+        let seen = seen.clone();
+        async move {
+            while let Some(Ok(message)) = socket.next().await {
+                let message = ClientMessage::decode(&message.into_data()).unwrap();
+                match message.request {
+                    RelayRequest::Fetch(_) => drop(seen.fetch_add(1, Ordering::Relaxed)),
+                    _ => socket.send(reply(message.id, RelayReply::Done)).await.unwrap(),
+                }
+            }
+        }
+    });
+    let patient = Timing { connect: LONG, request: LONG, silence: LONG };
+    let client = RelayClient::with_timing(relay.await, patient);
+    let cursor = MailboxCursor { owner: Person::new().device(), after: 0 };
+    client.attach(&[cursor]).await.unwrap();
+    for _ in 0..5 {
+        let read = client.next(LONG);
+        assert!(tokio::time::timeout(Duration::from_millis(20), read).await.is_err());
+    }
+    client.ping().await.unwrap(); // the relay has seen all that was sent before
+    assert_eq!(fetches.load(Ordering::Relaxed), 1);
 }

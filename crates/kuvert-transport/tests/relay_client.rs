@@ -39,18 +39,13 @@ async fn a_relay_that_restarts_between_verbs_is_not_noticed() {
     let person = Person::new();
     let route = front_door(&bob, &person, &relay.url()).await;
     for number in 0..4 {
-        alice
-            .post(&route, post_id(number), &[number])
-            .await
-            .unwrap();
+        alice.post(&route, post_id(number), &[number]).await.unwrap();
         relay.stop().await;
         relay.start_again().await;
         assert_eq!(expect_next(&bob).await.envelope.as_bytes(), [number]);
         relay.stop().await;
         relay.start_again().await;
-        bob.confirm(&route.mailbox, u64::from(number) + 1)
-            .await
-            .unwrap();
+        bob.confirm(&route.mailbox, u64::from(number) + 1).await.unwrap();
     }
     assert_eq!(bob.stock(&person.device()).await, Ok(1));
     assert_eq!(bob.next(Duration::ZERO).await, Ok(None));
@@ -67,20 +62,13 @@ async fn without_a_relay_every_verb_fails_fast_and_works_when_it_is_back() {
         assert!(is_unreachable(&bob.next(Duration::ZERO).await));
         assert!(is_unreachable(&bob.confirm(&route.mailbox, 1).await));
         assert!(is_unreachable(&bob.stock(&person.device()).await));
-        assert!(is_unreachable(
-            &bob.fetch_bundle(&relay.url(), &person.account()).await
-        ));
-        let cursor = MailboxCursor {
-            owner: person.device(),
-            after: 0,
-        };
+        assert!(is_unreachable(&bob.fetch_bundle(&relay.url(), &person.account()).await));
+        let cursor = MailboxCursor { owner: person.device(), after: 0 };
         assert!(is_unreachable(&bob.attach(&[cursor]).await));
         assert!(is_unreachable(&bob.ping().await));
     };
     let connect = Timing::default().connect;
-    tokio::time::timeout(connect, failures)
-        .await
-        .expect("a refused connection is known at once");
+    tokio::time::timeout(connect, failures).await.expect("a refused connection is known at once");
     relay.start_again().await;
     bob.post(&route, post_id(1), &[1]).await.unwrap();
     assert_eq!(expect_next(&bob).await.envelope.as_bytes(), [1]);
@@ -151,13 +139,7 @@ async fn reading_and_posting_survive_a_wire_that_is_cut_again_and_again() {
 async fn a_half_open_connection_ends_in_a_timeout_and_the_next_verb_makes_another() {
     let relay = TestRelay::start().await;
     let wire = Wire::to(relay.address()).await;
-    let alice = RelayClient::with_timing(
-        wire.url(),
-        Timing {
-            silence: LONG,
-            ..BRISK
-        },
-    );
+    let alice = RelayClient::with_timing(wire.url(), Timing { silence: LONG, ..BRISK });
     alice.ping().await.unwrap();
     wire.freeze();
     match alice.ping().await {
@@ -177,10 +159,7 @@ async fn a_reader_finds_out_by_itself_that_its_connection_is_half_open() {
     let bob = RelayClient::with_timing(wire.url(), BRISK);
     let route = front_door(&bob, &Person::new(), &relay.url()).await;
     wire.freeze();
-    RelayClient::new(relay.url())
-        .post(&route, post_id(1), &[1])
-        .await
-        .unwrap();
+    RelayClient::new(relay.url()).post(&route, post_id(1), &[1]).await.unwrap();
     assert_eq!(expect_next(&bob).await.envelope.as_bytes(), [1]);
     assert_eq!(wire.made(), 2);
 }
@@ -188,10 +167,7 @@ async fn a_reader_finds_out_by_itself_that_its_connection_is_half_open() {
 #[tokio::test]
 async fn an_idle_connection_stays_while_it_reads_and_closes_when_it_does_not() {
     let relay = TestRelay::start().await;
-    let (home, other) = (
-        Wire::to(relay.address()).await,
-        Wire::to(relay.address()).await,
-    );
+    let (home, other) = (Wire::to(relay.address()).await, Wire::to(relay.address()).await);
     let bob = RelayClient::with_timing(home.url(), BRISK);
     let route = front_door(&bob, &Person::new(), &other.url()).await;
     bob.post(&route, post_id(1), &[1]).await.unwrap();
@@ -211,13 +187,7 @@ async fn a_mailbox_that_the_relay_has_forgotten_is_told_once_and_the_others_are_
     front_door(&bob, &gone, &relay.url()).await;
     let elsewhere = RelayClient::new(relay.url());
     let owner = gone.device();
-    elsewhere
-        .attach(&[MailboxCursor {
-            owner: owner.clone(),
-            after: 0,
-        }])
-        .await
-        .unwrap();
+    elsewhere.attach(&[MailboxCursor { owner: owner.clone(), after: 0 }]).await.unwrap();
     elsewhere.close(&owner.mailbox()).await.unwrap();
     wire.cut();
     elsewhere.post(&route, post_id(1), &[1]).await.unwrap();
@@ -236,10 +206,7 @@ async fn a_mailbox_that_the_relay_has_forgotten_is_told_once_and_the_others_are_
 }
 
 fn refusal(reason: Refusal) -> TransportError {
-    TransportError::Refused {
-        reason,
-        retry_after: Duration::ZERO,
-    }
+    TransportError::Refused { reason, retry_after: Duration::ZERO }
 }
 
 #[tokio::test]
@@ -248,24 +215,13 @@ async fn verbs_reach_relays_that_are_not_home() {
     let (alice, bob) = (RelayClient::new(home.url()), RelayClient::new(other.url()));
     let person = Person::new();
     let route = front_door(&bob, &person, &other.url()).await;
-    assert!(
-        alice
-            .fetch_bundle(&other.url(), &person.account())
-            .await
-            .is_ok()
-    );
+    assert!(alice.fetch_bundle(&other.url(), &person.account()).await.is_ok());
     let refused = alice.fetch_bundle(&home.url(), &person.account()).await;
     assert_eq!(refused, Err(refusal(Refusal::NotFound)));
     alice.post(&route, post_id(1), &[1]).await.unwrap();
     assert_eq!(expect_next(&bob).await.envelope.as_bytes(), [1]);
-    let astray = Route {
-        relay: home.url(),
-        ..route
-    };
-    assert_eq!(
-        alice.post(&astray, post_id(2), &[2]).await,
-        Err(refusal(Refusal::NotFound))
-    );
+    let astray = Route { relay: home.url(), ..route };
+    assert_eq!(alice.post(&astray, post_id(2), &[2]).await, Err(refusal(Refusal::NotFound)));
 }
 
 #[tokio::test]
@@ -289,22 +245,13 @@ async fn many_mailboxes_are_attached_again_after_an_outage() {
             opener.open(owner, &[]).await.unwrap();
         }
     }
-    let cursor = |owner: &MailboxOwner| MailboxCursor {
-        owner: owner.clone(),
-        after: 0,
-    };
+    let cursor = |owner: &MailboxOwner| MailboxCursor { owner: owner.clone(), after: 0 };
     let bob = RelayClient::new(wire.url());
-    bob.attach(&owners.iter().map(cursor).collect::<Vec<_>>())
-        .await
-        .unwrap();
+    bob.attach(&owners.iter().map(cursor).collect::<Vec<_>>()).await.unwrap();
     wire.cut();
     let alice = RelayClient::new(relay.url());
     for owner in [&owners[0], &owners[519]] {
-        let route = Route {
-            relay: relay.url(),
-            mailbox: owner.mailbox(),
-            token: None,
-        };
+        let route = Route { relay: relay.url(), mailbox: owner.mailbox(), token: None };
         alice.post(&route, post_id(1), &[1]).await.unwrap();
         assert_eq!(expect_next(&bob).await.mailbox, owner.mailbox());
     }

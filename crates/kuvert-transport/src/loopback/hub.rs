@@ -46,14 +46,8 @@ impl LoopbackHub {
     /// A hub with nothing in it, which answers for `url` and for any other relay that a route may name.
     #[must_use]
     pub fn new(url: RelayUrl) -> Self {
-        let shared = Shared {
-            url,
-            state: Mutex::default(),
-            news: watch::Sender::new(0),
-        };
-        Self {
-            shared: Arc::new(shared),
-        }
+        let shared = Shared { url, state: Mutex::default(), news: watch::Sender::new(0) };
+        Self { shared: Arc::new(shared) }
     }
 
     /// A new endpoint, online and attached to nothing: one device's view of this hub.
@@ -77,18 +71,11 @@ impl LoopbackHub {
     }
 
     pub(super) fn open(&self, mailbox: MailboxId, tokens: Vec<TokenId>) {
-        lock(&self.shared.state)
-            .mailboxes
-            .entry(mailbox)
-            .or_default()
-            .admit(tokens);
+        lock(&self.shared.state).mailboxes.entry(mailbox).or_default().admit(tokens);
     }
 
     pub(super) fn last_position(&self, mailbox: &MailboxId) -> Option<u64> {
-        lock(&self.shared.state)
-            .mailboxes
-            .get(mailbox)
-            .map(Mailbox::last_position)
+        lock(&self.shared.state).mailboxes.get(mailbox).map(Mailbox::last_position)
     }
 
     pub(super) fn post(
@@ -138,26 +125,18 @@ impl LoopbackHub {
             Entry::Occupied(shelf) => shelf.into_mut().restock(publication)?,
             Entry::Vacant(place) => drop(place.insert(Shelf::new(publication))),
         }
-        state
-            .mailboxes
-            .entry(front_door(&cert.device_key))
-            .or_default();
+        state.mailboxes.entry(front_door(&cert.device_key)).or_default();
         Ok(())
     }
 
     pub(super) fn stock(&self, device: &DeviceKey) -> usize {
         let state = lock(&self.shared.state);
         let mut shelves = state.shelves.values();
-        shelves
-            .find(|shelf| shelf.device() == device)
-            .map_or(0, Shelf::stock)
+        shelves.find(|shelf| shelf.device() == device).map_or(0, Shelf::stock)
     }
 
     pub(super) fn hand_out(&self, account: &AccountId) -> Option<PrekeyBundle> {
-        lock(&self.shared.state)
-            .shelves
-            .get_mut(account)
-            .map(Shelf::hand_out)
+        lock(&self.shared.state).shelves.get_mut(account).map(Shelf::hand_out)
     }
 }
 
@@ -166,14 +145,10 @@ fn front_door(device: &DeviceKey) -> MailboxId {
 }
 
 fn account_id(key: &AccountKey) -> AccountId {
-    AccountId::from_bytes(sha256(
-        &[&label("account-id"), key.as_bytes().as_slice()].concat(),
-    ))
+    AccountId::from_bytes(sha256(&[&label("account-id"), key.as_bytes().as_slice()].concat()))
 }
 
 fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -47,12 +47,7 @@ impl Mailbox {
         if self.posted.insert(id) {
             self.last_position += 1;
             let position = self.last_position;
-            self.waiting.push_back(Stored {
-                arrival,
-                position,
-                received,
-                envelope,
-            });
+            self.waiting.push_back(Stored { arrival, position, received, envelope });
         }
         Ok(())
     }
@@ -67,9 +62,7 @@ impl Mailbox {
 
     /// The first envelope after a position.
     pub(super) fn first_after(&self, position: u64) -> Option<&Stored> {
-        self.waiting
-            .iter()
-            .find(|stored| stored.position > position)
+        self.waiting.iter().find(|stored| stored.position > position)
     }
 
     pub(super) fn confirm(&mut self, position: u64) {

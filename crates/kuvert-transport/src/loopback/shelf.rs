@@ -18,16 +18,8 @@ pub(super) struct Shelf {
 impl Shelf {
     pub(super) fn new(publication: &Publication) -> Self {
         let (cert, medium) = (publication.cert.clone(), publication.medium.clone());
-        let bundle = PrekeyBundle {
-            cert,
-            medium,
-            one_time: None,
-        };
-        let mut shelf = Self {
-            bundle,
-            one_time: BTreeMap::new(),
-            seen: BTreeSet::new(),
-        };
+        let bundle = PrekeyBundle { cert, medium, one_time: None };
+        let mut shelf = Self { bundle, one_time: BTreeMap::new(), seen: BTreeSet::new() };
         shelf.add(publication);
         shelf
     }
@@ -64,9 +56,6 @@ impl Shelf {
     /// A bundle with a one-time prekey that leaves the shelf for good, or with the medium prekey alone.
     pub(super) fn hand_out(&mut self) -> PrekeyBundle {
         let one_time = self.one_time.pop_first().map(|(_, prekey)| prekey);
-        PrekeyBundle {
-            one_time,
-            ..self.bundle.clone()
-        }
+        PrekeyBundle { one_time, ..self.bundle.clone() }
     }
 }

@@ -6,8 +6,8 @@
 //!      └── pending[id] ◀─└────────┘
 //! ```
 //!
-//! What a reply means is done as it arrives, in the order of arrival, whether or not its caller still waits: a caller
-//! may go away at any time and nothing is lost. A connection that has ended never does anything again, and every call
+//! What a reply means is done as it arrives, whether or not its caller still waits: a caller may go away at any time and
+//! nothing is lost. A connection that has ended never does anything again, and every call
 //! on it fails with the reason.
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use kuvert_wire::Encode;
 use kuvert_wire::relay::{ClientMessage, Nonce, Refused, RelayReply, RelayRequest};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::dial::{Failure, Socket};
@@ -28,6 +28,9 @@ use crate::{Outage, Refusal, TransportError};
 /// Requests without a reply at one time; more wait their turn. With the longest of them, 64 posts, 5 MB are on the way.
 const MAX_PENDING: usize = 64;
 
+/// The right to move a connection's cursors. Who has it keeps a clone with the request on its way.
+pub(super) type Turn = Arc<OwnedMutexGuard<()>>;
+
 /// The callers' end of a connection. The connection closes when this is dropped.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -36,6 +39,7 @@ pub(super) struct Connection {
     generation: Generation,
     timing: Timing,
     turns: Arc<Semaphore>,
+    reading: Arc<Mutex<()>>,
     queue: mpsc::Sender<Vec<u8>>,
     exchange: Arc<Exchange>,
 }
@@ -52,13 +56,13 @@ impl Connection {
         let exchange = Arc::new(exchange);
         let (queue, requests) = mpsc::channel(MAX_PENDING);
         tokio::spawn(drive(socket, requests, exchange.clone(), timing));
-        let turns = Arc::new(Semaphore::new(MAX_PENDING));
         Self {
             nonce,
             began: Instant::now(),
             generation,
             timing,
-            turns,
+            turns: Arc::new(Semaphore::new(MAX_PENDING)),
+            reading: Arc::default(),
             queue,
             exchange,
         }
@@ -79,6 +83,12 @@ impl Connection {
 
     pub(super) fn exchange(&self) -> &Exchange {
         &self.exchange
+    }
+
+    /// Waits until no fetch and no attaching is on its way, be its caller there or gone. Replies may overtake each other,
+    /// and then envelopes would come out of order.
+    pub(super) async fn turn_to_read(&self) -> Turn {
+        Arc::new(self.reading.clone().lock_owned().await)
     }
 
     /// Ends the connection from this side.
@@ -129,10 +139,9 @@ impl Connection {
     /// How long to wait before asking again, if that fits into the time for one request.
     fn patience(&self, error: &TransportError, elapsed: Duration) -> Option<Duration> {
         match *error {
-            TransportError::Refused {
-                reason: Refusal::RateLimited,
-                retry_after,
-            } if !retry_after.is_zero() && elapsed + retry_after < self.timing.request => {
+            TransportError::Refused { reason: Refusal::RateLimited, retry_after }
+                if !retry_after.is_zero() && elapsed + retry_after < self.timing.request =>
+            {
                 Some(retry_after)
             }
             _ => None,
@@ -150,17 +159,12 @@ impl Connection {
         let on_reply = move |reply| drop(sender.send(on_reply(reply)));
         // From here to `try_send` nothing waits: a request is noted and queued, or neither.
         let id = self.exchange.note(Box::new(on_reply), turn)?;
-        self.queue
-            .try_send(ClientMessage { id, request }.encode())
-            .ok()?;
+        self.queue.try_send(ClientMessage { id, request }.encode()).ok()?;
         answer.await.ok()
     }
 }
 
 fn refusal(refused: Refused) -> TransportError {
     let retry_after = Duration::from_millis(refused.retry_after_ms.into());
-    TransportError::Refused {
-        reason: refused.reason,
-        retry_after,
-    }
+    TransportError::Refused { reason: refused.reason, retry_after }
 }

@@ -51,9 +51,7 @@ pub(super) async fn dial(
 
 async fn greet(relay: &RelayUrl, settings: &Settings) -> Result<(Socket, Hello), Failure> {
     let stream = connect(relay).await.map_err(|error| outage(&error))?;
-    let request = format!("{relay}{PATH}")
-        .into_client_request()
-        .map_err(failure)?;
+    let request = format!("{relay}{PATH}").into_client_request().map_err(failure)?;
     let connector = Connector::Rustls(settings.tls.clone());
     let (mut socket, _) =
         client_async_tls_with_config(request, stream, Some(limits()), Some(connector))
@@ -66,9 +64,8 @@ async fn greet(relay: &RelayUrl, settings: &Settings) -> Result<(Socket, Hello),
 async fn connect(relay: &RelayUrl) -> io::Result<TcpStream> {
     let host = relay.host().trim_start_matches('[').trim_end_matches(']');
     let resolved = lookup_host((host, relay.port())).await?;
-    let addresses: Vec<SocketAddr> = resolved
-        .filter(|address| may_connect(relay, *address))
-        .collect();
+    let addresses: Vec<SocketAddr> =
+        resolved.filter(|address| may_connect(relay, *address)).collect();
     let stream = TcpStream::connect(addresses.as_slice()).await?;
     stream.set_nodelay(true)?; // requests are small and someone waits for each
     Ok(stream)
@@ -97,9 +94,7 @@ async fn hello(socket: &mut Socket) -> Result<Hello, Failure> {
         };
         return match ServerMessage::decode(&bytes) {
             Ok(ServerMessage::Event(RelayEvent::Hello(hello))) => Ok(hello),
-            _ => Err(Failure::Garbage(
-                "its first message is not a greeting of this version",
-            )),
+            _ => Err(Failure::Garbage("its first message is not a greeting of this version")),
         };
     }
 }
@@ -115,9 +110,7 @@ pub(super) fn failure(error: WsError) -> Failure {
         ) => Failure::Outage(Outage::Lost),
         WsError::Http(response) if is_passing(response.status()) => {
             let status = response.status().as_u16();
-            Failure::Outage(Outage::Connect(format!(
-                "HTTP status {status} instead of a relay"
-            )))
+            Failure::Outage(Outage::Connect(format!("HTTP status {status} instead of a relay")))
         }
         WsError::Http(_) => Failure::Garbage("it answers HTTP and not WebSocket"),
         WsError::Capacity(_) => Failure::Garbage("a message is over the limit"),
@@ -131,9 +124,7 @@ fn is_passing(status: StatusCode) -> bool {
 }
 
 fn outage(error: &io::Error) -> Failure {
-    let tls = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match tls {
         Some(rustls::Error::InvalidMessage(_)) => Failure::Garbage("it does not speak TLS"),
         _ => Failure::Outage(Outage::Connect(error.to_string())),
@@ -151,10 +142,7 @@ mod tests {
             may_connect(&relay.parse().unwrap(), address.parse().unwrap())
         };
         assert!(may(local, "127.0.0.1:4000") && may(local, "[::1]:4000"));
-        assert!(
-            !may(local, "192.0.2.1:4000"),
-            "a resolver that lies about localhost"
-        );
+        assert!(!may(local, "192.0.2.1:4000"), "a resolver that lies about localhost");
         assert!(may(remote, "192.0.2.1:443"));
     }
 

@@ -50,9 +50,7 @@ async fn write(
             return failure(error);
         }
     }
-    sink.close()
-        .await
-        .map_or_else(failure, |()| Failure::Outage(Outage::Lost))
+    sink.close().await.map_or_else(failure, |()| Failure::Outage(Outage::Lost))
 }
 
 async fn read(stream: &mut SplitStream<Socket>, exchange: &Exchange) -> Failure {

@@ -51,9 +51,7 @@ struct Pending {
 
 impl fmt::Debug for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pending")
-            .field("since", &self.since)
-            .finish_non_exhaustive()
+        f.debug_struct("Pending").field("since", &self.since).finish_non_exhaustive()
     }
 }
 
@@ -75,12 +73,7 @@ impl Exchange {
             arrivals: 1, // what came before this connection
             is_kept: false,
         };
-        Self {
-            relay,
-            state: Mutex::new(State::Open(open)),
-            wake,
-            ended: watch::Sender::new(false),
-        }
+        Self { relay, state: Mutex::new(State::Open(open)), wake, ended: watch::Sender::new(false) }
     }
 
     /// Notes a request and gives it an id; `None` once the connection has ended.
@@ -89,14 +82,7 @@ impl Exchange {
             let id = open.next_id;
             open.next_id = id.next();
             let since = Instant::now();
-            open.pending.insert(
-                id,
-                Pending {
-                    since,
-                    on_reply,
-                    _turn: turn,
-                },
-            );
+            open.pending.insert(id, Pending { since, on_reply, _turn: turn });
             id
         })
     }
@@ -133,8 +119,7 @@ impl Exchange {
 
     /// Says what has to be done by now.
     pub(super) fn poll_due(&self, timing: &Timing) -> Due {
-        self.open(|open| open.poll_due(timing))
-            .unwrap_or(Due::Nothing)
+        self.open(|open| open.poll_due(timing)).unwrap_or(Due::Nothing)
     }
 
     /// Keeps the connection over times of silence from now on.
@@ -192,11 +177,7 @@ impl Open {
     fn poll_due(&mut self, timing: &Timing) -> Due {
         let lost = |limit| Due::End(Failure::Outage(Outage::TimedOut(limit)));
         let is_overdue = |since: &Instant| since.elapsed() >= timing.request;
-        if self
-            .pending
-            .values()
-            .any(|pending| is_overdue(&pending.since))
-        {
+        if self.pending.values().any(|pending| is_overdue(&pending.since)) {
             return lost(timing.request);
         }
         match self.probed {
@@ -232,10 +213,7 @@ mod tests {
     use super::*;
 
     fn exchange() -> Exchange {
-        Exchange::new(
-            "ws://localhost:4000".parse().unwrap(),
-            watch::Sender::new(()),
-        )
+        Exchange::new("ws://localhost:4000".parse().unwrap(), watch::Sender::new(()))
     }
 
     fn note(exchange: &Exchange, on_reply: OnReply) -> RequestId {
@@ -244,11 +222,7 @@ mod tests {
     }
 
     fn done(id: RequestId) -> Vec<u8> {
-        ServerMessage::Reply {
-            id,
-            reply: RelayReply::Done,
-        }
-        .encode()
+        ServerMessage::Reply { id, reply: RelayReply::Done }.encode()
     }
 
     fn timed_out() -> Due {
@@ -285,10 +259,7 @@ mod tests {
     async fn an_idle_connection_that_reads_nothing_is_closed() {
         let (exchange, timing) = (exchange(), Timing::default());
         advance(timing.silence).await;
-        assert_eq!(
-            exchange.poll_due(&timing),
-            Due::End(Failure::Outage(Outage::Lost))
-        );
+        assert_eq!(exchange.poll_due(&timing), Due::End(Failure::Outage(Outage::Lost)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -298,11 +269,7 @@ mod tests {
         note(&exchange, Box::new(drop));
         advance(timing.request - Duration::from_millis(1)).await;
         exchange.heard();
-        assert_eq!(
-            exchange.poll_due(&timing),
-            Due::Nothing,
-            "a pending request is no idleness"
-        );
+        assert_eq!(exchange.poll_due(&timing), Due::Nothing, "a pending request is no idleness");
         advance(Duration::from_millis(1)).await;
         assert_eq!(exchange.poll_due(&timing), timed_out());
     }
@@ -310,10 +277,7 @@ mod tests {
     #[tokio::test]
     async fn a_reply_finds_its_request_once() {
         let exchange = exchange();
-        let (first, second) = (
-            note(&exchange, Box::new(drop)),
-            note(&exchange, Box::new(drop)),
-        );
+        let (first, second) = (note(&exchange, Box::new(drop)), note(&exchange, Box::new(drop)));
         assert_eq!(exchange.handle_message(&done(second)), Ok(()));
         assert_eq!(exchange.handle_message(&done(first)), Ok(()));
         let again = exchange.handle_message(&done(first));

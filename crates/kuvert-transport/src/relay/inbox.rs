@@ -104,21 +104,13 @@ mod tests {
 
     fn cursor(key: u8, after: u64) -> MailboxCursor {
         let key = MailboxKey::from_bytes([key; 32]);
-        MailboxCursor {
-            owner: MailboxOwner::new(key, |_| Signature::from_bytes([0; 64])),
-            after,
-        }
+        MailboxCursor { owner: MailboxOwner::new(key, |_| Signature::from_bytes([0; 64])), after }
     }
 
     fn envelope(cursor: &MailboxCursor, position: u64) -> Delivered {
         let mailbox = cursor.owner.mailbox();
         let envelope = SealedEnvelope::new(vec![1]).expect("one byte");
-        Delivered {
-            mailbox,
-            position,
-            received: Timestamp::default(),
-            envelope,
-        }
+        Delivered { mailbox, position, received: Timestamp::default(), envelope }
     }
 
     fn positions(inbox: &mut Inbox) -> Vec<u64> {
@@ -135,11 +127,7 @@ mod tests {
         let (_, cursors) = inbox.begin();
         assert_eq!(cursors[0].after, 3);
         inbox.accept(vec![envelope(&mine, 4)]);
-        assert_eq!(
-            positions(&mut inbox),
-            [2, 3, 4],
-            "what was ready stays ready"
-        );
+        assert_eq!(positions(&mut inbox), [2, 3, 4], "what was ready stays ready");
     }
 
     #[test]
@@ -154,11 +142,7 @@ mod tests {
     fn attaching_again_moves_the_cursor_and_forgets_what_was_ready() {
         let (mut inbox, mine, other) = (Inbox::default(), cursor(1, 0), cursor(2, 0));
         inbox.attach(&[mine.clone(), other.clone()]);
-        inbox.accept(vec![
-            envelope(&mine, 1),
-            envelope(&other, 7),
-            envelope(&mine, 2),
-        ]);
+        inbox.accept(vec![envelope(&mine, 1), envelope(&other, 7), envelope(&mine, 2)]);
         inbox.attach(std::slice::from_ref(&mine));
         inbox.accept(vec![envelope(&mine, 1)]);
         assert_eq!(positions(&mut inbox), [7, 1]);
@@ -169,15 +153,9 @@ mod tests {
         let (mut inbox, mine) = (Inbox::default(), cursor(1, 0));
         inbox.attach(std::slice::from_ref(&mine));
         inbox.accept(vec![envelope(&mine, 1)]);
-        inbox.refuse(
-            &mine.owner.mailbox(),
-            TransportError::refused(Refusal::NotFound),
-        );
+        inbox.refuse(&mine.owner.mailbox(), TransportError::refused(Refusal::NotFound));
         assert!(matches!(inbox.take(), Ok(Some(_))));
-        assert_eq!(
-            inbox.take(),
-            Err(TransportError::refused(Refusal::NotFound))
-        );
+        assert_eq!(inbox.take(), Err(TransportError::refused(Refusal::NotFound)));
         assert_eq!(inbox.take(), Ok(None));
         assert!(inbox.begin().1.is_empty());
     }
@@ -188,15 +166,9 @@ mod tests {
         assert!(inbox.is_fetch_due(1));
         inbox.cover(1);
         assert!(!inbox.is_fetch_due(1));
-        assert!(
-            inbox.is_fetch_due(2),
-            "announced while the fetch was on its way"
-        );
+        assert!(inbox.is_fetch_due(2), "announced while the fetch was on its way");
         inbox.attach(&[cursor(1, 0)]);
-        assert!(
-            inbox.is_fetch_due(1),
-            "something may have lain in the new mailbox before"
-        );
+        assert!(inbox.is_fetch_due(1), "something may have lain in the new mailbox before");
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl Link {
         loop {
             let connection = self.connection().await?;
             match connection.call(&request).await {
-                Err(error) if is_broken(&error) && connection.began() < began => {}
+                Err(error) if may_repeat(&error, &connection, began) => {}
                 done => return done,
             }
         }
@@ -105,13 +105,7 @@ impl Link {
 
     /// Why the last connection has ended, if it has and no other took its place.
     pub(super) async fn failure(&self) -> Option<TransportError> {
-        self.line
-            .lock()
-            .await
-            .connection
-            .as_ref()?
-            .exchange()
-            .failure()
+        self.line.lock().await.connection.as_ref()?.exchange().failure()
     }
 
     /// Gives up the connection; the next verb makes another, if the client is still open.
@@ -126,34 +120,21 @@ impl Link {
 impl Line {
     fn alive(&self) -> Option<Arc<Connection>> {
         let connection = self.connection.as_ref()?;
-        connection
-            .exchange()
-            .failure()
-            .is_none()
-            .then(|| connection.clone())
+        connection.exchange().failure().is_none().then(|| connection.clone())
     }
 
     fn note(&mut self, result: &Result<Arc<Connection>, TransportError>) {
         match result {
-            Ok(connection) => {
-                *self = Self {
-                    connection: Some(connection.clone()),
-                    failed: None,
-                }
-            }
+            Ok(connection) => *self = Self { connection: Some(connection.clone()), failed: None },
             Err(error) => self.failed = Some((Instant::now(), error.clone())),
         }
     }
 }
 
-fn is_broken(error: &TransportError) -> bool {
-    matches!(
-        error,
-        TransportError::Unreachable {
-            outage: Outage::Lost,
-            ..
-        }
-    )
+/// Whether to try once more: the connection has broken, and was made before the caller came.
+pub(super) fn may_repeat(error: &TransportError, connection: &Connection, came: Instant) -> bool {
+    let is_broken = matches!(error, TransportError::Unreachable { outage: Outage::Lost, .. });
+    is_broken && connection.began() < came
 }
 
 /// Jitter only spreads load: a constant seed, should the system have no randomness to give, is no danger.

@@ -11,10 +11,10 @@ use kuvert_wire::relay::{
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::connection::Connection;
+use super::connection::{Connection, Turn};
 use super::done;
 use super::inbox::{Generation, Inbox};
-use super::link::Link;
+use super::link::{Link, may_repeat};
 use crate::clock::after;
 use crate::mutex::lock;
 use crate::{Advice, Delivered, MailboxCursor, Refusal, TransportError};
@@ -28,15 +28,14 @@ impl Link {
         let mut rest = mailboxes;
         while !rest.is_empty() {
             let (group, later) = rest.split_at(rest.len().min(MAX_ATTACH));
-            let attached = self
-                .call(|connection| self.attach_request(connection, group))
-                .await;
+            let request = |on: &Connection, turn| self.attach_request(on, turn, group);
+            let attached = self.call_in_turn(|_| true, request).await;
             match attached {
-                Ok(Noted(true)) => rest = later,
+                Ok(Some(Noted(true))) => rest = later,
                 Err(error @ TransportError::Refused { .. }) => return Err(error),
-                Ok(Noted(false)) | Err(_) => {
+                _ => {
                     self.attach_later(rest).await;
-                    return attached.map(|_| ());
+                    return attached.map(drop);
                 }
             }
         }
@@ -52,11 +51,9 @@ impl Link {
     fn attach_request(
         &self,
         connection: &Connection,
+        turn: Turn,
         group: &[MailboxCursor],
-    ) -> (
-        RelayRequest,
-        impl FnOnce(RelayReply) -> Result<Noted, RelayReply> + use<>,
-    ) {
+    ) -> (RelayRequest, impl FnOnce(RelayReply) -> Result<Noted, RelayReply> + use<>) {
         let (inbox, generation) = (self.inbox.clone(), connection.generation());
         let mailboxes = group.to_vec();
         connection.exchange().keep();
@@ -67,6 +64,7 @@ impl Link {
             if is_current {
                 inbox.attach(&mailboxes);
             }
+            drop(turn);
             Ok(Noted(is_current))
         };
         (attach(connection.nonce(), group), on_reply)
@@ -80,10 +78,7 @@ impl Link {
     ) -> Result<(), TransportError> {
         for group in cursors.chunks(MAX_ATTACH) {
             connection.exchange().keep();
-            match connection
-                .call(|connection| (attach(connection.nonce(), group), done))
-                .await
-            {
+            match connection.call(|connection| (attach(connection.nonce(), group), done)).await {
                 Err(error) if is_lasting(&error) => self.sift(connection, group).await?,
                 result => result?,
             }
@@ -99,10 +94,7 @@ impl Link {
     ) -> Result<(), TransportError> {
         for cursor in group {
             let alone = slice::from_ref(cursor);
-            match connection
-                .call(|connection| (attach(connection.nonce(), alone), done))
-                .await
-            {
+            match connection.call(|connection| (attach(connection.nonce(), alone), done)).await {
                 Err(error) if is_lasting(&error) => {
                     lock(&self.inbox).refuse(&cursor.owner.mailbox(), error);
                 }
@@ -165,45 +157,62 @@ impl Link {
         let pause = lock(&self.backoff).fail().max(at_least);
         wake.mark_unchanged();
         sleep_or_wake(wake, after(pause).min(deadline)).await;
-        if Instant::now() < deadline {
-            Ok(())
-        } else {
-            Err(error)
-        }
+        if Instant::now() < deadline { Ok(()) } else { Err(error) }
     }
 
     /// Fetches if there may be something, and says whether it has.
     async fn fetch_if_due(&self) -> Result<bool, TransportError> {
-        let exchange = self.connection().await?;
-        let exchange = exchange.exchange();
-        let is_fresh = exchange
-            .last_heard()
-            .is_some_and(|heard| heard.elapsed() < FRESH);
-        if is_fresh && !lock(&self.inbox).is_fetch_due(exchange.arrivals()) {
-            return Ok(false);
-        }
-        self.call(|connection| self.fetch_request(connection))
-            .await
-            .map(|()| true)
+        let request = |on: &Connection, turn| self.fetch_request(on, turn);
+        let fetched = self.call_in_turn(|on| self.is_fetch_due(on), request).await?;
+        Ok(fetched.is_some())
+    }
+
+    /// Something has been announced, or the relay has been silent for so long that it might be gone.
+    fn is_fetch_due(&self, connection: &Connection) -> bool {
+        let exchange = connection.exchange();
+        let (heard, arrivals) = (exchange.last_heard(), exchange.arrivals());
+        let is_fresh = heard.is_some_and(|heard| heard.elapsed() < FRESH);
+        !is_fresh || lock(&self.inbox).is_fetch_due(arrivals)
     }
 
     fn fetch_request(
         &self,
         connection: &Connection,
-    ) -> (
-        RelayRequest,
-        impl FnOnce(RelayReply) -> Result<(), RelayReply> + use<>,
-    ) {
+        turn: Turn,
+    ) -> (RelayRequest, impl FnOnce(RelayReply) -> Result<(), RelayReply> + use<>) {
         let fetched = Fetched {
             inbox: self.inbox.clone(),
             generation: connection.generation(),
             arrivals: connection.exchange().arrivals(),
             wake: self.wake.clone(),
+            _turn: turn,
         };
         let limit = u16::try_from(MAX_FETCH).unwrap_or(u16::MAX);
-        (RelayRequest::Fetch(Fetch { limit }), move |reply| {
-            fetched.take_in(reply)
-        })
+        (RelayRequest::Fetch(Fetch { limit }), move |reply| fetched.take_in(reply))
+    }
+
+    /// As [`Link::call`], while nothing else moves the cursors. `None` if by then it is not due any more.
+    async fn call_in_turn<T, F>(
+        &self,
+        is_due: impl Fn(&Connection) -> bool + Send + Sync,
+        request: impl Fn(&Connection, Turn) -> (RelayRequest, F) + Send + Sync,
+    ) -> Result<Option<T>, TransportError>
+    where
+        T: Send + 'static,
+        F: FnOnce(RelayReply) -> Result<T, RelayReply> + Send + 'static,
+    {
+        let came = Instant::now();
+        loop {
+            let connection = self.connection().await?;
+            let turn = connection.turn_to_read().await;
+            if !is_due(&connection) {
+                return Ok(None);
+            }
+            match connection.call(|connection| request(connection, turn.clone())).await {
+                Err(error) if may_repeat(&error, &connection, came) => {}
+                done => return done.map(Some),
+            }
+        }
     }
 }
 
@@ -216,6 +225,7 @@ struct Fetched {
     generation: Generation,
     arrivals: u64,
     wake: watch::Sender<()>,
+    _turn: Turn,
 }
 
 impl Fetched {
@@ -244,11 +254,7 @@ fn attach(nonce: &Nonce, group: &[MailboxCursor]) -> RelayRequest {
     let attachment = |cursor: &MailboxCursor| {
         let (key, after) = (*cursor.owner.key(), cursor.after);
         let signature = cursor.owner.sign(&proof::attach(nonce, &key));
-        Attachment {
-            key,
-            signature,
-            after,
-        }
+        Attachment { key, signature, after }
     };
     let list = List::new(group.iter().map(attachment).collect());
     RelayRequest::Attach(list.expect("a group is at most MAX_ATTACH long"))

@@ -38,11 +38,7 @@ pub(super) struct Settings {
 
 impl Settings {
     pub(super) fn new(timing: Timing) -> Self {
-        Self {
-            timing,
-            tls: Arc::new(tls()),
-            is_closed: AtomicBool::new(false),
-        }
+        Self { timing, tls: Arc::new(tls()), is_closed: AtomicBool::new(false) }
     }
 
     /// Allows no more connections.
@@ -59,9 +55,7 @@ impl Settings {
 /// picks none by itself when an app brings in a second one.
 fn tls() -> ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
+    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("ring has cipher suites for TLS 1.2 and 1.3")

@@ -23,10 +23,7 @@ async fn reader<H: Harness>(harness: &H) -> (H::Endpoint, MailboxOwner) {
 async fn post_numbers<H: Harness>(harness: &H, mailbox: &MailboxOwner, numbers: &[u8]) {
     let (alice, route) = (harness.endpoint().await, route(harness.relay(), mailbox));
     for number in numbers {
-        alice
-            .post(&route, post_id(), &[*number])
-            .await
-            .expect("posted");
+        alice.post(&route, post_id(), &[*number]).await.expect("posted");
     }
 }
 
@@ -47,19 +44,9 @@ pub async fn envelopes_come_out_as_they_were_posted<H: Harness>(harness: &H) {
     let (bob, mailbox) = reader(harness).await;
     let (alice, route) = (harness.endpoint().await, route(harness.relay(), &mailbox));
     let max_len_bytes = alice.profile().max_len_bytes;
-    for len_bytes in [
-        1,
-        563,
-        max_len_bytes - 1,
-        max_len_bytes,
-        max_len_bytes,
-        max_len_bytes,
-    ] {
+    for len_bytes in [1, 563, max_len_bytes - 1, max_len_bytes, max_len_bytes, max_len_bytes] {
         let envelope: Vec<u8> = (0..=u8::MAX).cycle().take(len_bytes).collect();
-        alice
-            .post(&route, post_id(), &envelope)
-            .await
-            .expect("posted");
+        alice.post(&route, post_id(), &envelope).await.expect("posted");
         let delivered = expect_next(&bob).await;
         assert_eq!(delivered.envelope.as_bytes(), envelope);
         assert_eq!(delivered.mailbox, mailbox.mailbox());
@@ -131,9 +118,7 @@ pub async fn reading_goes_on_after_the_position<H: Harness>(harness: &H) {
     let position = expect_next(&bob).await.position;
     drop(bob);
     let bob = harness.endpoint().await;
-    bob.attach(&[cursor(&mailbox, position)])
-        .await
-        .expect("attached");
+    bob.attach(&[cursor(&mailbox, position)]).await.expect("attached");
     post_numbers(harness, &mailbox, &[4]).await;
     assert_eq!(read_numbers(&bob, 2).await, [3, 4]);
     expect_nothing(&bob).await;
@@ -149,17 +134,10 @@ pub async fn what_was_confirmed_is_gone<H: Harness>(harness: &H) {
     post_numbers(harness, &mailbox, &[1, 2, 3]).await;
     expect_next(&bob).await;
     let position = expect_next(&bob).await.position;
-    bob.confirm(&mailbox.mailbox(), position)
-        .await
-        .expect("confirmed");
-    bob.confirm(&mailbox.mailbox(), position)
-        .await
-        .expect("once more");
+    bob.confirm(&mailbox.mailbox(), position).await.expect("confirmed");
+    bob.confirm(&mailbox.mailbox(), position).await.expect("once more");
     let again = harness.endpoint().await;
-    again
-        .attach(&[cursor(&mailbox, 0)])
-        .await
-        .expect("attached");
+    again.attach(&[cursor(&mailbox, 0)]).await.expect("attached");
     assert_eq!(read_numbers(&again, 1).await, [3]);
     expect_nothing(&again).await;
 }
@@ -187,12 +165,7 @@ pub async fn a_waiting_reader_is_woken<H: Harness>(harness: &H) {
     let (bob, mailbox) = reader(harness).await;
     expect_nothing(&bob).await;
     let hour = Duration::from_secs(3600);
-    let read = async {
-        bob.next(hour)
-            .await
-            .expect("reachable")
-            .expect("an envelope comes")
-    };
+    let read = async { bob.next(hour).await.expect("reachable").expect("an envelope comes") };
     let post = post_numbers(harness, &mailbox, &[7]);
     let both = async { tokio::join!(read, post).0 };
     let delivered = tokio::time::timeout(LONG, both).await.expect("woken");
@@ -222,9 +195,7 @@ pub async fn nothing_is_lost_by_cancelling<H: Harness>(harness: &H) {
             }
         }
     };
-    tokio::time::timeout(LONG, impatient)
-        .await
-        .expect("all come");
+    tokio::time::timeout(LONG, impatient).await.expect("all come");
     read.sort_unstable();
     assert_eq!(read, numbers);
     expect_nothing(&bob).await;
@@ -239,16 +210,11 @@ pub async fn posts_at_once_all_arrive<H: Harness>(harness: &H) {
     let (bob, mailbox) = reader(harness).await;
     let route = route(harness.relay(), &mailbox);
     let envelopes: Vec<[u8; 1]> = (0..MANY).map(|number| [number]).collect();
-    let posts = envelopes
-        .iter()
-        .map(|envelope| bob.post(&route, post_id(), envelope));
+    let posts = envelopes.iter().map(|envelope| bob.post(&route, post_id(), envelope));
     let read = read_numbers(&bob, envelopes.len());
     let (posted, read) = tokio::join!(try_join_all(posts), read);
     posted.expect("posted");
-    assert_eq!(
-        read.into_iter().collect::<BTreeSet<_>>(),
-        (0..MANY).collect()
-    );
+    assert_eq!(read.into_iter().collect::<BTreeSet<_>>(), (0..MANY).collect());
     expect_nothing(&bob).await;
 }
 
@@ -265,17 +231,9 @@ pub async fn a_repeated_post_is_stored_once<H: Harness>(harness: &H) {
     alice.post(&route, id, &[1]).await.expect("repeated");
     let position = expect_next(&bob).await.position;
     expect_nothing(&bob).await;
-    bob.confirm(&mailbox.mailbox(), position)
-        .await
-        .expect("confirmed");
-    alice
-        .post(&route, id, &[1])
-        .await
-        .expect("repeated after it was confirmed");
+    bob.confirm(&mailbox.mailbox(), position).await.expect("confirmed");
+    alice.post(&route, id, &[1]).await.expect("repeated after it was confirmed");
     expect_nothing(&bob).await;
-    alice
-        .post(&route, post_id(), &[1])
-        .await
-        .expect("posted with another id");
+    alice.post(&route, post_id(), &[1]).await.expect("posted with another id");
     assert_eq!(expect_next(&bob).await.position, position + 1);
 }

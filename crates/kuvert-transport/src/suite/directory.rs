@@ -10,10 +10,7 @@ use crate::{Directory, MailboxOwner, Publication, Refusal, Transport};
 
 async fn fetch<H: Harness>(harness: &H, person: &Person) -> PrekeyBundle {
     let alice = harness.endpoint().await;
-    alice
-        .fetch_bundle(&harness.relay(), &person.account())
-        .await
-        .expect("a bundle")
+    alice.fetch_bundle(&harness.relay(), &person.account()).await.expect("a bundle")
 }
 
 /// A bundle is exactly what was published last.
@@ -24,24 +21,10 @@ async fn fetch<H: Harness>(harness: &H, person: &Person) -> PrekeyBundle {
 pub async fn what_is_published_can_be_fetched<H: Harness>(harness: &H) {
     let (bob, person) = (harness.endpoint().await, Person::new());
     for _ in 0..2 {
-        let Publication {
-            cert,
-            medium,
-            one_time,
-        } = person.publication(0);
-        let publication = Publication {
-            cert: cert.clone(),
-            medium: medium.clone(),
-            one_time,
-        };
-        bob.publish(&person.device(), &publication)
-            .await
-            .expect("published");
-        let expected = PrekeyBundle {
-            cert,
-            medium,
-            one_time: None,
-        };
+        let Publication { cert, medium, one_time } = person.publication(0);
+        let publication = Publication { cert: cert.clone(), medium: medium.clone(), one_time };
+        bob.publish(&person.device(), &publication).await.expect("published");
+        let expected = PrekeyBundle { cert, medium, one_time: None };
         assert_eq!(fetch(harness, &person).await, expected);
     }
 }
@@ -54,14 +37,10 @@ pub async fn what_is_published_can_be_fetched<H: Harness>(harness: &H) {
 pub async fn publishing_opens_the_front_door<H: Harness>(harness: &H) {
     let (bob, person) = (harness.endpoint().await, Person::new());
     let cert = person.publication(0).cert;
-    bob.publish(&person.device(), &person.publication(0))
-        .await
-        .expect("published");
+    bob.publish(&person.device(), &person.publication(0)).await.expect("published");
     let key = MailboxKey::from_bytes(*cert.device_key.as_bytes());
     let door = MailboxOwner::new(key, |_| unreachable!("posting needs no signature"));
-    bob.post(&route(harness.relay(), &door), post_id(), &[1])
-        .await
-        .expect("posted");
+    bob.post(&route(harness.relay(), &door), post_id(), &[1]).await.expect("posted");
 }
 
 /// Each one-time prekey goes to one requester; then the medium prekey serves alone.
@@ -73,9 +52,7 @@ pub async fn a_one_time_prekey_leaves_once<H: Harness>(harness: &H) {
     let (bob, person) = (harness.endpoint().await, Person::new());
     let publication = person.publication(3);
     assert_eq!(bob.stock(&person.device()).await, Ok(0));
-    bob.publish(&person.device(), &publication)
-        .await
-        .expect("published");
+    bob.publish(&person.device(), &publication).await.expect("published");
     let mut left = BTreeSet::new();
     for stock in (0..3).rev() {
         let one_time = fetch(harness, &person).await.one_time.expect("in stock");
@@ -95,9 +72,7 @@ pub async fn a_one_time_prekey_leaves_once<H: Harness>(harness: &H) {
 /// When the transport breaks the rule.
 pub async fn a_large_stock_is_published_whole<H: Harness>(harness: &H) {
     let (bob, person) = (harness.endpoint().await, Person::new());
-    bob.publish(&person.device(), &person.publication(150))
-        .await
-        .expect("published");
+    bob.publish(&person.device(), &person.publication(150)).await.expect("published");
     assert_eq!(bob.stock(&person.device()).await, Ok(150));
 }
 
@@ -109,14 +84,10 @@ pub async fn a_large_stock_is_published_whole<H: Harness>(harness: &H) {
 pub async fn publishing_again_brings_nothing_back<H: Harness>(harness: &H) {
     let (bob, person) = (harness.endpoint().await, Person::new());
     let mut publication = person.publication(2);
-    bob.publish(&person.device(), &publication)
-        .await
-        .expect("published");
+    bob.publish(&person.device(), &publication).await.expect("published");
     let gone = fetch(harness, &person).await.one_time.expect("in stock");
     publication.one_time.extend(person.publication(1).one_time);
-    bob.publish(&person.device(), &publication)
-        .await
-        .expect("published again");
+    bob.publish(&person.device(), &publication).await.expect("published again");
     assert_eq!(bob.stock(&person.device()).await, Ok(2));
     let ids = |prekeys: &[OneTimePrekey]| prekeys.iter().map(|p| p.id).collect::<BTreeSet<_>>();
     let mut expected = ids(&publication.one_time);
@@ -137,13 +108,9 @@ pub async fn only_the_device_publishes_and_asks_for_its_stock<H: Harness>(harnes
     let published = mallory.publish(&impostor, &person.publication(1)).await;
     expect_refused(published, Refusal::BadSignature);
     expect_refused(mallory.stock(&impostor).await, Refusal::BadSignature);
-    let published = mallory
-        .publish(&some_mailbox(), &person.publication(1))
-        .await;
+    let published = mallory.publish(&some_mailbox(), &person.publication(1)).await;
     expect_refused(published, Refusal::BadSignature);
-    let fetched = mallory
-        .fetch_bundle(&harness.relay(), &person.account())
-        .await;
+    let fetched = mallory.fetch_bundle(&harness.relay(), &person.account()).await;
     expect_refused(fetched, Refusal::NotFound);
 }
 
@@ -154,8 +121,6 @@ pub async fn only_the_device_publishes_and_asks_for_its_stock<H: Harness>(harnes
 /// When the transport breaks the rule.
 pub async fn an_unknown_account_is_not_found<H: Harness>(harness: &H) {
     let alice = harness.endpoint().await;
-    let fetched = alice
-        .fetch_bundle(&harness.relay(), &Person::new().account())
-        .await;
+    let fetched = alice.fetch_bundle(&harness.relay(), &Person::new().account()).await;
     expect_refused(fetched, Refusal::NotFound);
 }

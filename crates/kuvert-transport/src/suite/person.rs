@@ -32,11 +32,7 @@ impl Person {
     pub fn new() -> Self {
         let signing_key = || SigningKey::from_bytes(&random());
         let identity = IdentityKey::from_bytes(random());
-        Self {
-            account: signing_key(),
-            device: signing_key(),
-            identity,
-        }
+        Self { account: signing_key(), device: signing_key(), identity }
     }
 
     /// The owner of the person's front door.
@@ -60,11 +56,7 @@ impl Person {
     #[must_use]
     pub fn publication(&self, one_time: usize) -> Publication {
         let one_time = (0..one_time).map(|_| self.one_time()).collect();
-        Publication {
-            cert: self.cert(),
-            medium: self.medium(),
-            one_time,
-        }
+        Publication { cert: self.cert(), medium: self.medium(), one_time }
     }
 
     fn cert(&self) -> DeviceCert {
@@ -107,16 +99,8 @@ impl Person {
 
     fn sign_prekey(&self, name: &str, signed_bytes: &[u8]) -> Signature {
         let device_key = self.device.verifying_key().to_bytes();
-        let keys = [
-            &label("device-id"),
-            device_key.as_slice(),
-            self.identity.as_bytes(),
-        ]
-        .concat();
-        sign(
-            &self.device,
-            &[&label(name), &sha256(&keys)[..16], signed_bytes],
-        )
+        let keys = [&label("device-id"), device_key.as_slice(), self.identity.as_bytes()].concat();
+        sign(&self.device, &[&label(name), &sha256(&keys)[..16], signed_bytes])
     }
 }
 
@@ -138,18 +122,11 @@ pub(super) fn impostor_of(victim: &MailboxOwner) -> MailboxOwner {
 }
 
 pub(super) fn cursor(owner: &MailboxOwner, after: u64) -> MailboxCursor {
-    MailboxCursor {
-        owner: owner.clone(),
-        after,
-    }
+    MailboxCursor { owner: owner.clone(), after }
 }
 
 pub(super) fn route(relay: RelayUrl, owner: &MailboxOwner) -> Route {
-    Route {
-        relay,
-        mailbox: owner.mailbox(),
-        token: None,
-    }
+    Route { relay, mailbox: owner.mailbox(), token: None }
 }
 
 pub(super) fn post_id() -> PostId {
@@ -181,8 +158,6 @@ fn random<const N: usize>() -> [u8; N] {
 }
 
 fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -35,14 +35,8 @@ impl TestRelay {
     pub async fn start() -> Self {
         let data = tempfile::tempdir().unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let running = Relay::start(RelayOptions::new(any, data.path()))
-            .await
-            .unwrap();
-        Self {
-            data,
-            address: running.local_addr(),
-            running: Some(running),
-        }
+        let running = Relay::start(RelayOptions::new(any, data.path())).await.unwrap();
+        Self { data, address: running.local_addr(), running: Some(running) }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -69,20 +63,10 @@ pub fn url(address: SocketAddr) -> RelayUrl {
 
 /// The person's front door, opened and read from the start, and the way there over `relay`.
 pub async fn front_door(client: &RelayClient, person: &Person, relay: &RelayUrl) -> Route {
-    client
-        .publish(&person.device(), &person.publication(1))
-        .await
-        .unwrap();
+    client.publish(&person.device(), &person.publication(1)).await.unwrap();
     let owner = person.device();
-    let route = Route {
-        relay: relay.clone(),
-        mailbox: owner.mailbox(),
-        token: None,
-    };
-    client
-        .attach(&[MailboxCursor { owner, after: 0 }])
-        .await
-        .unwrap();
+    let route = Route { relay: relay.clone(), mailbox: owner.mailbox(), token: None };
+    client.attach(&[MailboxCursor { owner, after: 0 }]).await.unwrap();
     route
 }
 
@@ -92,9 +76,5 @@ pub fn post_id(number: u8) -> PostId {
 
 /// The next envelope, which must come.
 pub async fn expect_next(client: &RelayClient) -> Delivered {
-    client
-        .next(LONG)
-        .await
-        .expect("reachable")
-        .expect("an envelope comes")
+    client.next(LONG).await.expect("reachable").expect("an envelope comes")
 }

@@ -62,10 +62,7 @@ impl Wire {
     pub async fn wait_for(&self, made: usize) {
         let mut states = self.state.subscribe();
         let waiting = states.wait_for(|state| state.made >= made);
-        tokio::time::timeout(super::LONG, waiting)
-            .await
-            .expect("in time")
-            .unwrap();
+        tokio::time::timeout(super::LONG, waiting).await.expect("in time").unwrap();
     }
 }
 
@@ -89,10 +86,7 @@ async fn forward(
         return;
     };
     let frozen = async |states: &mut watch::Receiver<State>| {
-        states
-            .wait_for(|state| state.frozen > number || state.cut > number)
-            .await
-            .map(drop)
+        states.wait_for(|state| state.frozen > number || state.cut > number).await.map(drop)
     };
     tokio::select! {
         _ = copy_bidirectional(&mut client, &mut server) => return,
