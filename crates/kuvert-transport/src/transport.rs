@@ -95,7 +95,8 @@ pub trait Transport: Send + Sync {
     ///
     /// - [`TransportError::Unreachable`], [`TransportError::Garbage`]: noted all the same; the next connection attaches
     ///   them.
-    /// - [`TransportError::Refused`]: none of them is attached that was not before.
+    /// - [`TransportError::Refused`]: none of them is attached that was not before. Of more than 256, those in front of the
+    ///   refused ones may be.
     fn attach(
         &self,
         mailboxes: &[MailboxCursor],
@@ -130,7 +131,9 @@ pub trait Transport: Send + Sync {
     /// # Errors
     ///
     /// - [`TransportError::Unreachable`]: there was no connection when `wait` ended.
-    /// - [`TransportError::Garbage`], [`TransportError::Refused`]: at once.
+    /// - [`TransportError::Refused`], `NotFound`: a new connection found that the relay no longer has a mailbox. Said once;
+    ///   the others are read on. Open and attach one's mailboxes anew.
+    /// - [`TransportError::Garbage`], any other [`TransportError::Refused`]: at once.
     fn next(
         &self,
         wait: Duration,
