@@ -54,10 +54,7 @@ impl Rows for MemoryRows {
     }
 
     fn begin(&mut self, _: Durability) -> Result<MemoryBatch<'_>, RowError> {
-        Ok(MemoryBatch {
-            table: self.lock(),
-            undo: Vec::new(),
-        })
+        Ok(MemoryBatch { table: self.lock(), undo: Vec::new() })
     }
 }
 
@@ -73,11 +70,7 @@ impl Moment for MemoryMoment<'_> {
     }
 
     fn versions(&self) -> Result<Vec<(Vec<u8>, u64)>, RowError> {
-        Ok(self
-            .0
-            .iter()
-            .map(|(name, cell)| (name.clone(), cell.version))
-            .collect())
+        Ok(self.0.iter().map(|(name, cell)| (name.clone(), cell.version)).collect())
     }
 }
 
@@ -90,13 +83,7 @@ impl Batch for MemoryBatch<'_> {
         let fits = self.version(name) == expected;
         if fits {
             let value = Zeroizing::new(value.to_vec());
-            let before = self.table.insert(
-                name.to_vec(),
-                Cell {
-                    version: expected + 1,
-                    value,
-                },
-            );
+            let before = self.table.insert(name.to_vec(), Cell { version: expected + 1, value });
             self.undo.push((name.to_vec(), before));
         }
         Ok(fits)
@@ -136,11 +123,7 @@ impl Drop for MemoryBatch<'_> {
 
 impl Cell {
     fn to_row(&self, name: &[u8]) -> Row {
-        Row {
-            name: name.to_vec(),
-            version: self.version,
-            value: self.value.to_vec(),
-        }
+        Row { name: name.to_vec(), version: self.version, value: self.value.to_vec() }
     }
 }
 
@@ -158,8 +141,6 @@ impl fmt::Debug for MemoryMoment<'_> {
 
 impl fmt::Debug for MemoryBatch<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryBatch")
-            .field("changes", &self.undo.len())
-            .finish_non_exhaustive()
+        f.debug_struct("MemoryBatch").field("changes", &self.undo.len()).finish_non_exhaustive()
     }
 }

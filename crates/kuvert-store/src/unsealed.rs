@@ -42,9 +42,7 @@ impl<R: Rows> Unsealed<R> {
                 _ => return Err(StoreError::unknown_change()),
             };
             if !fits {
-                return Err(StoreError::Conflict {
-                    key: change.key().clone(),
-                });
+                return Err(StoreError::Conflict { key: change.key().clone() });
             }
         }
         Ok(batch.commit()?)
@@ -53,11 +51,7 @@ impl<R: Rows> Unsealed<R> {
 
 impl<R: Rows> Store for Unsealed<R> {
     fn get(&self, key: &Key) -> Result<Option<Record>, StoreError> {
-        self.0
-            .moment()?
-            .get(key.as_str().as_bytes())?
-            .map(record)
-            .transpose()
+        self.0.moment()?.get(key.as_str().as_bytes())?.map(record).transpose()
     }
 
     fn snapshot(&self, prefixes: &[&str]) -> Result<Vec<Record>, StoreError> {
@@ -85,9 +79,5 @@ fn record(row: Row) -> Result<Record, StoreError> {
     let key = str::from_utf8(&row.name).ok().and_then(Key::parse);
     let key = key.ok_or_else(|| StoreError::unreadable(Part::Row(row.name)))?;
     let version = Version::from_number(row.version);
-    Ok(Record {
-        key,
-        version,
-        value: Zeroizing::new(row.value),
-    })
+    Ok(Record { key, version, value: Zeroizing::new(row.value) })
 }

@@ -51,11 +51,7 @@ fn writer() {
     for round in first.. {
         let changes = batch(round);
         let relaxed = round % 3 == 0;
-        let applied = if relaxed {
-            store.apply_relaxed(&changes)
-        } else {
-            store.apply(&changes)
-        };
+        let applied = if relaxed { store.apply_relaxed(&changes) } else { store.apply(&changes) };
         applied.unwrap();
         writeln!(out, "in {round}").unwrap();
         out.flush().unwrap();
@@ -71,10 +67,7 @@ fn rounds(store: &SqliteStore) -> u64 {
     assert_eq!(records.len(), RECORDS);
     for (n, record) in records.iter().enumerate() {
         assert_eq!(record.version, first.version, "half a batch");
-        assert_eq!(
-            record.value[..8],
-            (first.version.number() - 1).to_be_bytes()
-        );
+        assert_eq!(record.value[..8], (first.version.number() - 1).to_be_bytes());
         assert_eq!(record.value.len(), 8 + 1500 * n);
     }
     first.version.number()
@@ -89,10 +82,7 @@ fn a_killed_writer_leaves_whole_batches() {
     for life in 0..12 {
         let told = run_and_kill(&file, life);
         let after = rounds(&open(&file));
-        assert!(
-            after >= told,
-            "{told} batches were acknowledged, {after} are there"
-        );
+        assert!(after >= told, "{told} batches were acknowledged, {after} are there");
         assert!(after >= before, "batches of an earlier life are gone");
         before = after;
     }
@@ -108,20 +98,11 @@ fn run_and_kill(file: &Path, life: u64) -> u64 {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap())
-        .lines()
-        .map_while(Result::ok);
-    let told = |line: &String| {
-        line.strip_prefix("in ")
-            .and_then(|round| round.parse().ok())
-    };
-    let first: u64 = lines
-        .find_map(|line| told(&line))
-        .expect("the writer writes");
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let told = |line: &String| line.strip_prefix("in ").and_then(|round| round.parse().ok());
+    let first: u64 = lines.find_map(|line| told(&line)).expect("the writer writes");
     // The time of death is the test's input, not a wait for something.
-    std::thread::sleep(Duration::from_micros(
-        getrandom::u64().unwrap() % 20_000 + life * 500,
-    ));
+    std::thread::sleep(Duration::from_micros(getrandom::u64().unwrap() % 20_000 + life * 500));
     child.kill().unwrap();
     child.wait().unwrap();
     let last = lines.filter_map(|line| told(&line)).last();

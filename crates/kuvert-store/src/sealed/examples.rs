@@ -17,29 +17,16 @@ const PASSPHRASE: &str = "correct horse battery staple";
 
 /// 32 bytes that count up from `first`.
 fn secret(first: u8) -> Secret<32> {
-    Secret::zero_filled(|bytes| {
-        bytes
-            .iter_mut()
-            .zip(first..)
-            .for_each(|(to, from)| *to = from)
-    })
+    Secret::zero_filled(|bytes| bytes.iter_mut().zip(first..).for_each(|(to, from)| *to = from))
 }
 
 /// Fails unless the chapter has these bytes in one of its code blocks, line breaks aside.
 fn assert_in_chapter(name: &str, bytes: &[u8]) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../spec/09-storage.md");
-    let chapter: String = fs::read_to_string(path)
-        .unwrap()
-        .split_whitespace()
-        .collect();
+    let chapter: String = fs::read_to_string(path).unwrap().split_whitespace().collect();
     let mut hex = String::new();
-    bytes
-        .iter()
-        .for_each(|byte| write!(hex, "{byte:02x}").unwrap());
-    assert!(
-        chapter.contains(&hex),
-        "the chapter has another {name} than {hex}"
-    );
+    bytes.iter().for_each(|byte| write!(hex, "{byte:02x}").unwrap());
+    assert!(chapter.contains(&hex), "the chapter has another {name} than {hex}");
 }
 
 #[test]
@@ -63,9 +50,6 @@ fn the_chapters_examples_are_what_is_written() {
     let unlock = Unlock::Passphrase(PASSPHRASE);
     let header = Header::wrap(unlock, SALT, &master, &ledger_secret).unwrap();
     assert_in_chapter("header", &header.encode());
-    let opened = Header::decode(&header.encode())
-        .unwrap()
-        .open(unlock)
-        .unwrap();
+    let opened = Header::decode(&header.encode()).unwrap().open(unlock).unwrap();
     assert_eq!(opened.row_name("note/tea"), name);
 }

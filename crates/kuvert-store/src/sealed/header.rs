@@ -59,11 +59,7 @@ impl Header {
             Unlock::Passphrase(_) => Wrap::Passphrase(Cost::NEW),
             Unlock::Key(_) => Wrap::Key,
         };
-        let mut header = Self {
-            wrap,
-            salt,
-            sealed: Vec::new(),
-        };
+        let mut header = Self { wrap, salt, sealed: Vec::new() };
         let secrets = Zeroizing::new([*master.expose(), *ledger.expose()]);
         let wrapping = header.wrapping_key(unlock)?;
         header.sealed = wrapping.seal(&salt, &header.ad(), secrets.as_flattened());
@@ -72,25 +68,18 @@ impl Header {
 
     /// The keys, if `unlock` is right.
     pub(super) fn open(&self, unlock: Unlock<'_>) -> Result<Keys, StoreError> {
-        let secrets = self
-            .wrapping_key(unlock)?
-            .open(&self.salt, &self.ad(), &self.sealed);
+        let secrets = self.wrapping_key(unlock)?.open(&self.salt, &self.ad(), &self.sealed);
         let secrets = secrets.map_err(|_| StoreError::WrongPassphrase)?; // STO-7
         let mut secrets = Reader::new(&secrets);
-        let mut next = || {
-            secrets
-                .array_ref()
-                .map(Secret::copied_from)
-                .map_err(|_| unreadable())
-        };
+        let mut next = || secrets.array_ref().map(Secret::copied_from).map_err(|_| unreadable());
         Ok(Keys::new(&next()?, &next()?))
     }
 
     fn wrapping_key(&self, unlock: Unlock<'_>) -> Result<RecordKey, StoreError> {
         match (self.wrap, unlock) {
-            (Wrap::Passphrase(cost), Unlock::Passphrase(passphrase)) => Ok(RecordKey::for_store(
-                &stretch(passphrase, &self.salt, cost)?,
-            )),
+            (Wrap::Passphrase(cost), Unlock::Passphrase(passphrase)) => {
+                Ok(RecordKey::for_store(&stretch(passphrase, &self.salt, cost)?))
+            }
             (Wrap::Key, Unlock::Key(key)) => Ok(RecordKey::for_store(key)),
             _ => Err(StoreError::WrongPassphrase), // STO-7
         }
@@ -114,9 +103,7 @@ impl Header {
             Wrap::Key => (2, [0; 3]),
         };
         let mut front = vec![FORMAT, kind];
-        costs
-            .iter()
-            .for_each(|cost| front.extend_from_slice(&cost.to_be_bytes()));
+        costs.iter().for_each(|cost| front.extend_from_slice(&cost.to_be_bytes()));
         front.extend_from_slice(&self.salt);
         front
     }
@@ -132,10 +119,7 @@ impl Header {
             Some(&FORMAT) => Self::decode_body(&body[1..]).map_err(|_| unreadable()), // STO-6
             found => {
                 let found = found.copied().unwrap_or(0);
-                Err(StoreError::UnsupportedVersion {
-                    found,
-                    known: FORMAT,
-                }) // STO-5
+                Err(StoreError::UnsupportedVersion { found, known: FORMAT }) // STO-5
             }
         }
     }
@@ -144,18 +128,12 @@ impl Header {
         let mut reader = Reader::new(body);
         let kind = reader.u8()?;
         let (memory_kib, passes, lanes) = (reader.u32()?, reader.u32()?, reader.u32()?);
-        let cost = Cost {
-            memory_kib,
-            passes,
-            lanes,
-        };
+        let cost = Cost { memory_kib, passes, lanes };
         let wrap = match kind {
             1 if cost.is_bounded() => Wrap::Passphrase(cost),
             2 if cost == Cost::NONE => Wrap::Key,
             _ => {
-                return Err(DecodeError::Invalid {
-                    what: "kind or cost",
-                });
+                return Err(DecodeError::Invalid { what: "kind or cost" });
             }
         };
         let salt = reader.array()?;
@@ -173,9 +151,7 @@ const fn unreadable() -> StoreError {
 fn crc32(bytes: &[u8]) -> u32 {
     const POLYNOMIAL: u32 = 0xEDB8_8320;
     let shift = |crc: u32, _| (crc >> 1) ^ if crc & 1 == 1 { POLYNOMIAL } else { 0 };
-    !bytes
-        .iter()
-        .fold(!0, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), shift))
+    !bytes.iter().fold(!0, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), shift))
 }
 
 #[cfg(test)]
@@ -196,10 +172,7 @@ mod tests {
     }
 
     fn is_unreadable(bytes: &[u8]) -> bool {
-        matches!(
-            Header::decode(bytes),
-            Err(StoreError::Unreadable { what: Part::Header })
-        )
+        matches!(Header::decode(bytes), Err(StoreError::Unreadable { what: Part::Header }))
     }
 
     #[test]
@@ -220,10 +193,7 @@ mod tests {
         let mut body = header().encode()[..142].to_vec();
         body[0] = 2;
         let found = Header::decode(&with_crc(&body));
-        assert!(matches!(
-            found,
-            Err(StoreError::UnsupportedVersion { found: 2, known: 1 })
-        ));
+        assert!(matches!(found, Err(StoreError::UnsupportedVersion { found: 2, known: 1 })));
     }
 
     /// STO-4
@@ -243,11 +213,7 @@ mod tests {
     /// STO-6
     #[test]
     fn fields_outside_their_bounds_are_refused_before_they_cost_anything() {
-        let passphrase = Header {
-            wrap: Wrap::Passphrase(Cost::NEW),
-            ..header()
-        }
-        .encode();
+        let passphrase = Header { wrap: Wrap::Passphrase(Cost::NEW), ..header() }.encode();
         let with = |place: usize, value: u32| {
             let mut body = passphrase[..142].to_vec();
             body[place..place + 4].copy_from_slice(&value.to_be_bytes());
@@ -265,9 +231,7 @@ mod tests {
             body[1] = kind;
             assert!(is_unreadable(&with_crc(&body)), "kind {kind}");
         }
-        assert!(is_unreadable(&with_crc(
-            &[&passphrase[..142], &[0]].concat()
-        )));
+        assert!(is_unreadable(&with_crc(&[&passphrase[..142], &[0]].concat())));
     }
 
     /// STO-7
@@ -277,10 +241,7 @@ mod tests {
         let other = Secret::copied_from(&[8; 32]);
         assert!(header.open(Unlock::Key(&app_key())).is_ok());
         for wrong in [Unlock::Key(&other), Unlock::Passphrase("tea at four")] {
-            assert!(matches!(
-                header.open(wrong),
-                Err(StoreError::WrongPassphrase)
-            ));
+            assert!(matches!(header.open(wrong), Err(StoreError::WrongPassphrase)));
         }
     }
 }

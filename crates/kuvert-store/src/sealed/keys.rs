@@ -79,10 +79,7 @@ pub(super) fn random_secret() -> Result<Secret<32>, StoreError> {
 
 #[cfg(test)]
 pub(super) fn test_keys() -> Keys {
-    Keys::new(
-        &Secret::copied_from(&[1; 32]),
-        &Secret::copied_from(&[2; 32]),
-    )
+    Keys::new(&Secret::copied_from(&[1; 32]), &Secret::copied_from(&[2; 32]))
 }
 
 #[cfg(test)]

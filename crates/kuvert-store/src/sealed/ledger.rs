@@ -40,11 +40,7 @@ impl Ledger {
 
     fn decode(version: u64, bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        let ledger = Self {
-            version,
-            rows: reader.u64()?,
-            sum: reader.array()?,
-        };
+        let ledger = Self { version, rows: reader.u64()?, sum: reader.array()? };
         reader.finish()?;
         Ok(ledger)
     }
@@ -84,10 +80,7 @@ impl Ledger {
         rows: impl Iterator<Item = &'a (Vec<u8>, u64)>,
         keys: &Keys,
     ) -> bool {
-        let mut found = Self {
-            version: self.version,
-            ..Self::default()
-        };
+        let mut found = Self { version: self.version, ..Self::default() };
         for (name, version) in rows {
             found.toggle(&keys.mark(name, *version));
             found.rows += 1;
@@ -97,10 +90,7 @@ impl Ledger {
 
     /// Adds a mark to the sum, or takes it out: XOR is both.
     fn toggle(&mut self, mark: &[u8; 32]) {
-        self.sum
-            .iter_mut()
-            .zip(mark)
-            .for_each(|(sum, mark)| *sum ^= mark);
+        self.sum.iter_mut().zip(mark).for_each(|(sum, mark)| *sum ^= mark);
     }
 }
 
@@ -121,8 +111,7 @@ mod tests {
 
     fn ledger_of(rows: &Rows) -> Ledger {
         let (mut ledger, keys) = (Ledger::default(), test_keys());
-        rows.iter()
-            .for_each(|(name, version)| ledger.toggle(&keys.mark(name, *version)));
+        rows.iter().for_each(|(name, version)| ledger.toggle(&keys.mark(name, *version)));
         ledger.rows = u64::try_from(rows.len()).unwrap();
         ledger
     }
@@ -145,13 +134,7 @@ mod tests {
             vec![row("a", 1), row("b", 2), row("c", 1), row("d", 1)],
             vec![row("a", 1), row("b", 2), row("d", 1)],
             vec![row("a", 2), row("b", 1), row("c", 1)],
-            vec![
-                row("a", 1),
-                row("b", 2),
-                row("c", 1),
-                row("d", 1),
-                row("d", 1),
-            ],
+            vec![row("a", 1), row("b", 2), row("c", 1), row("d", 1), row("d", 1)],
             Vec::new(),
         ] {
             assert!(!ledger.describes(other.iter(), &keys), "{other:?}");
@@ -164,11 +147,7 @@ mod tests {
         let keys = test_keys();
         let row = |version: u64, plaintext: &[u8]| {
             let (name, value) = (LEDGER.to_vec(), keys.seal(&ad(1), plaintext).unwrap());
-            Some(Row {
-                name,
-                version,
-                value,
-            })
+            Some(Row { name, version, value })
         };
         assert!(Ledger::open(row(1, &[0; 40]), &keys).is_ok());
         let lengths = [39, 41, 0].map(|len| row(1, &vec![0; len]));

@@ -97,10 +97,7 @@ impl<R: Rows> Sealed<R> {
         self,
         relocate: impl FnOnce(R) -> Result<R, StoreError>,
     ) -> Result<Self, StoreError> {
-        Ok(Self {
-            rows: relocate(self.rows)?,
-            keys: self.keys,
-        })
+        Ok(Self { rows: relocate(self.rows)?, keys: self.keys })
     }
 
     fn write(&mut self, changes: &Changes, durability: Durability) -> Result<(), StoreError> {
@@ -114,9 +111,7 @@ impl<R: Rows> Sealed<R> {
         let mut ledger = Ledger::open(batch.get(LEDGER)?, &self.keys)?;
         for (change, sealed) in changes.iter().zip(&sealed) {
             if !sealed.make(&mut batch)? {
-                return Err(StoreError::Conflict {
-                    key: change.key().clone(),
-                }); // STO-14
+                return Err(StoreError::Conflict { key: change.key().clone() }); // STO-14
             }
             ledger.note(sealed, &self.keys);
         }
@@ -177,9 +172,7 @@ fn check_ledger<R: Rows>(rows: &R, keys: &Keys) -> Result<(), StoreError> {
     let moment = rows.moment()?;
     let ledger = Ledger::open(moment.get(LEDGER)?, keys)?;
     let versions = moment.versions()?;
-    let records = versions
-        .iter()
-        .filter(|(name, _)| name != HEADER && name != LEDGER);
+    let records = versions.iter().filter(|(name, _)| name != HEADER && name != LEDGER);
     if ledger.describes(records, keys) {
         Ok(())
     } else {

@@ -35,22 +35,14 @@ impl SealedChange {
         let name = keys.row_name(change.key().as_str());
         let expected = change.expected().number();
         let value = match change {
-            Change::Put {
-                key,
-                expected,
-                value,
-            } => {
+            Change::Put { key, expected, value } => {
                 let plaintext = pad(key, value);
                 Some(keys.seal(&ad(&name, expected.next().number()), &plaintext)?)
             }
             Change::Delete { .. } => None,
             _ => return Err(StoreError::unknown_change()),
         };
-        Ok(Self {
-            name,
-            expected,
-            value,
-        })
+        Ok(Self { name, expected, value })
     }
 
     /// Makes the change, or says that the row has another version.
@@ -71,11 +63,7 @@ impl SealedChange {
 
     /// The row's version when the change is made, 0 if there is no row then.
     pub(super) const fn version_after(&self) -> u64 {
-        if self.value.is_some() {
-            self.expected + 1
-        } else {
-            0
-        }
+        if self.value.is_some() { self.expected + 1 } else { 0 }
     }
 }
 
@@ -87,11 +75,7 @@ pub(super) fn open(row: &Row, keys: &Keys) -> Option<Record> {
         return None; // STO-13
     }
     let version = Version::from_number(row.version);
-    Some(Record {
-        key,
-        version,
-        value: Zeroizing::new(value.to_vec()),
-    })
+    Some(Record { key, version, value: Zeroizing::new(value.to_vec()) })
 }
 
 pub(super) fn ad(name: &[u8], version: u64) -> Vec<u8> {
@@ -133,11 +117,7 @@ mod tests {
         let keys = test_keys();
         let name = keys.row_name(key);
         let value = keys.seal(&ad(&name, version), plaintext).unwrap();
-        Row {
-            name,
-            version,
-            value,
-        }
+        Row { name, version, value }
     }
 
     fn plaintext(key: &str, value: &[u8]) -> Vec<u8> {
@@ -192,14 +172,7 @@ mod tests {
         let unmarked = vec![0; 256];
         let longer = [&good[..], &[0; 16]].concat();
         let shorter = good[..11].to_vec();
-        for bad in [
-            marked_otherwise,
-            not_zero,
-            unmarked,
-            longer,
-            shorter,
-            Vec::new(),
-        ] {
+        for bad in [marked_otherwise, not_zero, unmarked, longer, shorter, Vec::new()] {
             assert!(!opens(&row("note/a", 1, &bad)), "{bad:02x?}");
         }
         assert!(opens(&row("note/a", 1, &good)));
@@ -214,13 +187,7 @@ mod tests {
             bad[at] = byte;
             row("note/a", 1, &bad)
         };
-        for bad in [
-            with(0, 0),
-            with(0, 5),
-            with(0, 255),
-            with(1, b' '),
-            with(1, 0xff),
-        ] {
+        for bad in [with(0, 0), with(0, 5), with(0, 255), with(1, b' '), with(1, 0xff)] {
             assert!(!opens(&bad));
         }
     }

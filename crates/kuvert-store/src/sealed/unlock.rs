@@ -30,18 +30,10 @@ pub(super) struct Cost {
 impl Cost {
     /// For new stores: 46 MiB, one pass. The first choice of the OWASP list with one lane, and about
     /// 40 ms on a desktop core; memory is what makes guessing dear.
-    pub(super) const NEW: Self = Self {
-        memory_kib: 47_104,
-        passes: 1,
-        lanes: 1,
-    };
+    pub(super) const NEW: Self = Self { memory_kib: 47_104, passes: 1, lanes: 1 };
 
     /// Where no passphrase is stretched.
-    pub(super) const NONE: Self = Self {
-        memory_kib: 0,
-        passes: 0,
-        lanes: 0,
-    };
+    pub(super) const NONE: Self = Self { memory_kib: 0, passes: 0, lanes: 0 };
 
     /// A header is read before anything proves that it is ours. Without a bound, one that has been
     /// tampered with could take all memory, or the day.
@@ -87,22 +79,12 @@ mod tests {
     fn stretching_is_argon2id() {
         // Reference: argon2-cffi 25.1, hash_secret_raw(b"tea at four", bytes(16), 1, 47104, 1, 32, ID).
         let key = stretch("tea at four", &[0; SALT_LEN], Cost::NEW).unwrap();
-        let hex: String = key
-            .expose()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        assert_eq!(
-            hex,
-            "4852712a0ef38611a78a276a8fe3c2d8ecba3f74b4dc45424fc9efa0570ed22c"
-        );
+        let hex: String = key.expose().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, "4852712a0ef38611a78a276a8fe3c2d8ecba3f74b4dc45424fc9efa0570ed22c");
     }
 
     #[test]
     fn debug_shows_no_passphrase() {
-        assert_eq!(
-            format!("{:?}", Unlock::Passphrase("tea at four")),
-            "Passphrase"
-        );
+        assert_eq!(format!("{:?}", Unlock::Passphrase("tea at four")), "Passphrase");
     }
 }

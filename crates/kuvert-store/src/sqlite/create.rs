@@ -28,10 +28,7 @@ impl Draft {
     /// Makes an empty file beside `target`, for its owner's eyes only.
     pub(super) fn beside(target: &Path) -> Result<Self, StoreError> {
         refuse_existing(target)?;
-        let draft = Self {
-            path: draft_name(target)?,
-            target: target.to_owned(),
-        };
+        let draft = Self { path: draft_name(target)?, target: target.to_owned() };
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
@@ -48,10 +45,7 @@ impl Draft {
             connection.execute_batch(SCHEMA)
         };
         fill().map_err(RowError::from)?;
-        Ok(SqliteRows {
-            connection,
-            durability: Durability::Full,
-        })
+        Ok(SqliteRows { connection, durability: Durability::Full })
     }
 
     /// Gives the finished file its real name, unless there is one by now, and opens it there.
@@ -60,9 +54,7 @@ impl Draft {
         match fs::hard_link(&self.path, &self.target) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                return Err(StoreError::AlreadyExists {
-                    path: self.target.clone(),
-                });
+                return Err(StoreError::AlreadyExists { path: self.target.clone() });
             }
             Err(_) => self.rename()?,
         }
@@ -101,13 +93,9 @@ fn begin_log(connection: Connection) -> Result<(), StoreError> {
     let set = |row: &Row<'_>| row.get::<_, String>(0);
     let mode = connection.pragma_update_and_check(None, "journal_mode", "WAL", set);
     if mode.map_err(RowError::from)? != "wal" {
-        return Err(StoreError::Io(
-            "this file system holds no write-ahead log".into(),
-        ));
+        return Err(StoreError::Io("this file system holds no write-ahead log".into()));
     }
-    connection
-        .close()
-        .map_err(|(_, error)| RowError::from(error))?;
+    connection.close().map_err(|(_, error)| RowError::from(error))?;
     Ok(())
 }
 
@@ -141,9 +129,7 @@ fn refuse_existing(target: &Path) -> Result<(), StoreError> {
 }
 
 fn draft_name(target: &Path) -> Result<PathBuf, StoreError> {
-    let file = target
-        .file_name()
-        .ok_or_else(|| io::Error::from(ErrorKind::InvalidInput))?;
+    let file = target.file_name().ok_or_else(|| io::Error::from(ErrorKind::InvalidInput))?;
     let number = getrandom::u64().map_err(|_| StoreError::Rng)?;
     let mut name = OsString::from(".");
     name.push(file);
@@ -161,11 +147,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 fn sync_folder(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     if let Some(folder) = path.parent() {
-        let folder = if folder.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            folder
-        };
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         fs::File::open(folder)?.sync_all()?;
     }
     Ok(())

@@ -9,20 +9,21 @@ const SHORT_READ: i32 = 522;
 
 impl From<Error> for RowError {
     fn from(error: Error) -> Self {
-        match &error {
-            Error::SqliteFailure(failure, _) if failure.extended_code == SHORT_READ => {
-                Self::Damaged
-            }
+        match error {
             Error::SqliteFailure(failure, _) => match failure.code {
+                _ if failure.extended_code == SHORT_READ => Self::Damaged,
                 ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::Damaged,
+                // Our statements are fixed and right, so it is the file that does not fit them.
+                ErrorCode::Unknown => Self::Damaged,
                 ErrorCode::DatabaseBusy
                 | ErrorCode::DatabaseLocked
                 | ErrorCode::FileLockingProtocolFailed => Self::Busy,
                 ErrorCode::DiskFull => Self::Full,
                 _ => Self::Io(Box::new(error)),
             },
-            // Columns hold what we put into them, or the file is damaged.
-            Error::InvalidColumnType(..)
+            // Likewise; and columns hold what we put into them.
+            Error::SqlInputError { .. }
+            | Error::InvalidColumnType(..)
             | Error::IntegralValueOutOfRange(..)
             | Error::FromSqlConversionFailure(..)
             | Error::Utf8Error(..) => Self::Damaged,

@@ -62,9 +62,7 @@ impl Rows for SqliteRows {
         self.set_durability(durability)?;
         // Immediate: the lock comes before the first read, so what is read cannot change.
         let immediate = TransactionBehavior::Immediate;
-        Ok(SqliteBatch(
-            self.connection.transaction_with_behavior(immediate)?,
-        ))
+        Ok(SqliteBatch(self.connection.transaction_with_behavior(immediate)?))
     }
 }
 
@@ -101,19 +99,13 @@ impl Batch for SqliteBatch<'_> {
         let written = if expected == 0 {
             self.0.prepare_cached(INSERT)?.execute((name, value))?
         } else {
-            self.0
-                .prepare_cached(UPDATE)?
-                .execute((name, column(expected)?, value))?
+            self.0.prepare_cached(UPDATE)?.execute((name, column(expected)?, value))?
         };
         Ok(written == 1)
     }
 
     fn delete(&mut self, name: &[u8], expected: u64) -> Result<bool, RowError> {
-        Ok(self
-            .0
-            .prepare_cached(DELETE)?
-            .execute((name, column(expected)?))?
-            == 1)
+        Ok(self.0.prepare_cached(DELETE)?.execute((name, column(expected)?))? == 1)
     }
 
     fn commit(self) -> Result<(), RowError> {
@@ -124,8 +116,7 @@ impl Batch for SqliteBatch<'_> {
 impl SqliteRows {
     fn set_durability(&mut self, durability: Durability) -> Result<(), RowError> {
         if self.durability != durability {
-            self.connection
-                .pragma_update(None, "synchronous", synchronous(durability))?;
+            self.connection.pragma_update(None, "synchronous", synchronous(durability))?;
             self.durability = durability;
         }
         Ok(())
@@ -140,10 +131,7 @@ fn synchronous(durability: Durability) -> &'static str {
 }
 
 fn get(transaction: &Connection, name: &[u8]) -> Result<Option<Row>, RowError> {
-    Ok(transaction
-        .prepare_cached(GET)?
-        .query_row([name], read_row)
-        .optional()?)
+    Ok(transaction.prepare_cached(GET)?.query_row([name], read_row).optional()?)
 }
 
 fn read_rows(
@@ -151,18 +139,11 @@ fn read_rows(
     sql: &str,
     bounds: impl rusqlite::Params,
 ) -> rusqlite::Result<Vec<Row>> {
-    transaction
-        .prepare_cached(sql)?
-        .query_map(bounds, read_row)?
-        .collect()
+    transaction.prepare_cached(sql)?.query_map(bounds, read_row)?.collect()
 }
 
 fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
-    Ok(Row {
-        name: row.get(0)?,
-        version: version(row.get(1)?)?,
-        value: row.get(2)?,
-    })
+    Ok(Row { name: row.get(0)?, version: version(row.get(1)?)?, value: row.get(2)? })
 }
 
 /// Versions begin with 1; anything else in the column is damage.
@@ -187,9 +168,7 @@ fn after(prefix: &[u8]) -> Option<Vec<u8>> {
 
 impl fmt::Debug for SqliteRows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteRows")
-            .field("file", &self.connection.path())
-            .finish_non_exhaustive()
+        f.debug_struct("SqliteRows").field("file", &self.connection.path()).finish_non_exhaustive()
     }
 }
 
@@ -236,15 +215,10 @@ mod tests {
     fn a_full_device_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let mut rows = SqliteRows::create(folder.path().join("rows")).unwrap();
-        rows.connection
-            .pragma_update(None, "max_page_count", 8)
-            .unwrap();
+        rows.connection.pragma_update(None, "max_page_count", 8).unwrap();
         let mut batch = rows.begin(Durability::Full).unwrap();
         assert!(batch.put(b"a", 0, b"tea").unwrap());
-        assert!(matches!(
-            batch.put(b"b", 0, &[0; 1 << 16]),
-            Err(RowError::Full)
-        ));
+        assert!(matches!(batch.put(b"b", 0, &[0; 1 << 16]), Err(RowError::Full)));
         drop(batch);
         assert_eq!(rows.moment().unwrap().versions().unwrap(), []);
     }
@@ -255,10 +229,8 @@ mod tests {
         let mut rows = SqliteRows::create(folder.path().join("rows")).unwrap();
         for (durability, level) in [(Durability::Relaxed, 1), (Durability::Full, 2)] {
             rows.begin(durability).unwrap().commit().unwrap();
-            let now: i32 = rows
-                .connection
-                .pragma_query_value(None, "synchronous", |row| row.get(0))
-                .unwrap();
+            let now: i32 =
+                rows.connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
             assert_eq!(now, level);
         }
     }

@@ -46,10 +46,7 @@ impl SqliteRows {
             return Err(StoreError::unreadable(Part::File)); // STO-2
         }
         let durability = Durability::Full;
-        Ok(Self {
-            connection,
-            durability,
-        })
+        Ok(Self { connection, durability })
     }
 }
 

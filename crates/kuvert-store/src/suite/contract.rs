@@ -14,13 +14,7 @@ pub fn a_record_reads_back(place: &impl Place) {
     apply(&mut store, [put("note/tea", 0, b"at four")]);
     assert_eq!(read(&store, "note/tea"), Some((1, b"at four".to_vec())));
     let listed = store.scan("note/").expect("lists");
-    assert_eq!(
-        listed,
-        [store
-            .get(&key_of("note/tea"))
-            .expect("reads")
-            .expect("is there")]
-    );
+    assert_eq!(listed, [store.get(&key_of("note/tea")).expect("reads").expect("is there")]);
 }
 
 /// Absent is an answer of its own, and no error.
@@ -32,19 +26,13 @@ pub fn an_absent_record_is_none(place: &impl Place) {
     assert_eq!(read(&store, "note/te"), None);
     assert_eq!(read(&store, "note/tea/cup"), None);
     assert_eq!(read(&store, "note"), None);
-    assert_eq!(
-        read(&store, "note/tea"),
-        Some((1, Vec::new())),
-        "empty is not absent"
-    );
+    assert_eq!(read(&store, "note/tea"), Some((1, Vec::new())), "empty is not absent");
 }
 
 /// Lists are in the order of keys, and a prefix ends where its segment does.
 pub fn a_list_is_sorted_and_ends_at_the_slash(place: &impl Place) {
     let mut store = place.open().expect("opens");
-    for key in [
-        "b/2", "a/1", "b/10", "b", "b-/1", "b.x/1", "bb/1", "b/1/z", "b/1",
-    ] {
+    for key in ["b/2", "a/1", "b/10", "b", "b-/1", "b.x/1", "bb/1", "b/1/z", "b/1"] {
         apply(&mut store, [put(key, 0, key.as_bytes())]);
     }
     assert_eq!(keys(&store, "b/"), ["b/1", "b/1/z", "b/10", "b/2"]);
@@ -61,10 +49,7 @@ pub fn a_list_is_sorted_and_ends_at_the_slash(place: &impl Place) {
 pub fn the_empty_prefix_is_everything(place: &impl Place) {
     let mut store = place.open().expect("opens");
     assert!(keys(&store, "").is_empty());
-    apply(
-        &mut store,
-        [put("b/1", 0, b""), put("a", 0, b""), put("a/b/c/d", 0, b"")],
-    );
+    apply(&mut store, [put("b/1", 0, b""), put("a", 0, b""), put("a/b/c/d", 0, b"")]);
     assert_eq!(keys(&store, ""), ["a", "a/b/c/d", "b/1"]);
 }
 
@@ -73,26 +58,17 @@ pub fn a_prefix_without_a_slash_is_refused(place: &impl Place) {
     let mut store = place.open().expect("opens");
     apply(&mut store, [put("note/tea", 0, b"")]);
     for prefix in ["note", "note/t"] {
-        assert!(
-            matches!(store.scan(prefix), Err(StoreError::BadPrefix)),
-            "{prefix}"
-        );
+        assert!(matches!(store.scan(prefix), Err(StoreError::BadPrefix)), "{prefix}");
     }
 }
 
 /// Several prefixes give one sorted list, each record once.
 pub fn several_prefixes_are_listed_together(place: &impl Place) {
     let mut store = place.open().expect("opens");
-    apply(
-        &mut store,
-        [put("c/1", 0, b""), put("a/1", 0, b""), put("b/1", 0, b"")],
-    );
+    apply(&mut store, [put("c/1", 0, b""), put("a/1", 0, b""), put("b/1", 0, b"")]);
     let listed = |prefixes: &[&str]| -> Vec<String> {
         let records = store.snapshot(prefixes).expect("lists");
-        records
-            .iter()
-            .map(|record| record.key.to_string())
-            .collect()
+        records.iter().map(|record| record.key.to_string()).collect()
     };
     assert_eq!(listed(&["c/", "a/"]), ["a/1", "c/1"]);
     assert_eq!(listed(&["a/", "", "a/"]), ["a/1", "b/1", "c/1"]);
@@ -103,10 +79,7 @@ pub fn several_prefixes_are_listed_together(place: &impl Place) {
 pub fn versions_count_puts(place: &impl Place) {
     let mut store = place.open().expect("opens");
     for expected in 0..5 {
-        apply(
-            &mut store,
-            [put("note/tea", expected, &expected.to_be_bytes())],
-        );
+        apply(&mut store, [put("note/tea", expected, &expected.to_be_bytes())]);
         let now = (expected + 1, expected.to_be_bytes().to_vec());
         assert_eq!(read(&store, "note/tea"), Some(now));
     }
@@ -188,10 +161,7 @@ pub fn values_of_any_size_read_back(place: &impl Place) {
     for len in [0, 1, 255, 256, 257, 4_096, 65_535, 1 << 20] {
         let key = format!("blob/{len}");
         apply(&mut store, [put(&key, 0, &bytes[..len])]);
-        assert!(
-            read(&store, &key) == Some((1, bytes[..len].to_vec())),
-            "{len} bytes"
-        );
+        assert!(read(&store, &key) == Some((1, bytes[..len].to_vec())), "{len} bytes");
         apply(&mut store, [put(&key, 1, &vec![0; len])]);
         assert!(read(&store, &key) == Some((2, vec![0; len])), "{len} zeros");
     }
@@ -202,9 +172,7 @@ pub fn many_records_read_back(place: &impl Place) {
     let mut store = place.open().expect("opens");
     let numbers: Vec<u32> = (0..3_000).collect();
     for hundred in numbers.chunks(100) {
-        let puts = hundred
-            .iter()
-            .map(|n| put(&format!("log/{n:08}"), 0, &n.to_be_bytes()));
+        let puts = hundred.iter().map(|n| put(&format!("log/{n:08}"), 0, &n.to_be_bytes()));
         store.apply_relaxed(&Changes::of(puts)).expect("applies");
     }
     let store = place.open().expect("opens again");
@@ -214,10 +182,7 @@ pub fn many_records_read_back(place: &impl Place) {
         assert_eq!(record.key.as_str(), format!("log/{number:08}"));
         assert_eq!(**record.value, number.to_be_bytes());
     }
-    assert_eq!(
-        read(&store, "log/00001234"),
-        Some((1, 1234_u32.to_be_bytes().to_vec()))
-    );
+    assert_eq!(read(&store, "log/00001234"), Some((1, 1234_u32.to_be_bytes().to_vec())));
 }
 
 /// A second handle sees the first one's batches, durable and relaxed, as soon as they are applied.
@@ -225,9 +190,7 @@ pub fn another_handle_sees_what_was_applied(place: &impl Place) {
     let (mut ours, mut theirs) = (place.open().expect("opens"), place.open().expect("opens"));
     apply(&mut ours, [put("note/a", 0, b"1")]);
     assert_eq!(read(&theirs, "note/a"), Some((1, b"1".to_vec())));
-    theirs
-        .apply_relaxed(&Changes::of([put("note/a", 1, b"2")]))
-        .expect("applies");
+    theirs.apply_relaxed(&Changes::of([put("note/a", 1, b"2")])).expect("applies");
     assert_eq!(read(&ours, "note/a"), Some((2, b"2".to_vec())));
     apply(&mut ours, [put("note/a", 2, b"3")]);
     assert_eq!(read(&theirs, "note/a"), Some((3, b"3".to_vec())));
@@ -237,9 +200,7 @@ pub fn another_handle_sees_what_was_applied(place: &impl Place) {
 pub fn everything_survives_reopening(place: &impl Place) {
     let mut store = place.open().expect("opens");
     apply(&mut store, [put("note/a", 0, b"1"), put("note/b", 0, b"1")]);
-    store
-        .apply_relaxed(&Changes::of([put("note/a", 1, b"2")]))
-        .expect("applies");
+    store.apply_relaxed(&Changes::of([put("note/a", 1, b"2")])).expect("applies");
     let before = store.scan("").expect("lists");
     drop(store);
     let mut store = place.open().expect("opens again");
@@ -251,10 +212,7 @@ pub fn everything_survives_reopening(place: &impl Place) {
 pub fn of_two_handles_one_wins(place: &impl Place) {
     let (mut ours, mut theirs) = (place.open().expect("opens"), place.open().expect("opens"));
     apply(&mut ours, [put("note/a", 0, b"ours")]);
-    let late = try_apply(
-        &mut theirs,
-        [put("note/a", 0, b"theirs"), put("note/b", 0, b"theirs")],
-    );
+    let late = try_apply(&mut theirs, [put("note/a", 0, b"theirs"), put("note/b", 0, b"theirs")]);
     assert!(matches!(late, Err(StoreError::Conflict { .. })), "{late:?}");
     assert_eq!(read(&theirs, "note/a"), Some((1, b"ours".to_vec())));
     assert_eq!(read(&theirs, "note/b"), None);
@@ -275,10 +233,7 @@ pub fn no_update_is_lost_between_threads(place: &impl Place) {
     });
     let store = place.open().expect("opens");
     let total = THREADS * ROUNDS;
-    assert_eq!(
-        read(&store, "count"),
-        Some((total, total.to_be_bytes().to_vec()))
-    );
+    assert_eq!(read(&store, "count"), Some((total, total.to_be_bytes().to_vec())));
 }
 
 fn count_up(store: &mut impl Store) {
@@ -301,10 +256,8 @@ pub fn a_list_is_of_one_moment(place: &impl Place) {
         scope.spawn(|| {
             for version in 1..60 {
                 let value = version.to_string();
-                let both = [
-                    put("a/1", version, value.as_bytes()),
-                    put("z/1", version, value.as_bytes()),
-                ];
+                let both =
+                    [put("a/1", version, value.as_bytes()), put("z/1", version, value.as_bytes())];
                 writer.apply_relaxed(&Changes::of(both)).expect("applies");
             }
             done.store(true, Ordering::Release);

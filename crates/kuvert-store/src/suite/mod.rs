@@ -20,10 +20,7 @@
 //! of its own. [`sealing_suite!`](crate::sealing_suite) does so with [`sealing`], for a sealed store
 //! whose rows can be had.
 
-#![allow(
-    clippy::missing_panics_doc,
-    reason = "a check that fails panics, that is its result"
-)]
+#![allow(clippy::missing_panics_doc, reason = "a check that fails panics, that is its result")]
 
 pub mod contract;
 pub mod sealing;
@@ -133,19 +130,12 @@ macro_rules! sealing_suite {
 /// A put of `value`.
 fn put(key: &str, expected: u64, value: &[u8]) -> Change {
     let expected = Version::from_number(expected);
-    Change::Put {
-        key: key_of(key),
-        expected,
-        value: value.to_vec().into(),
-    }
+    Change::Put { key: key_of(key), expected, value: value.to_vec().into() }
 }
 
 /// A deletion.
 fn delete(key: &str, expected: u64) -> Change {
-    Change::Delete {
-        key: key_of(key),
-        expected: Version::from_number(expected),
-    }
+    Change::Delete { key: key_of(key), expected: Version::from_number(expected) }
 }
 
 fn key_of(text: &str) -> Key {
@@ -173,8 +163,5 @@ fn read(store: &impl Store, key: &str) -> Option<(u64, Vec<u8>)> {
 /// The keys under a prefix, as listed.
 fn keys(store: &impl Store, prefix: &str) -> Vec<String> {
     let records = store.scan(prefix).expect("lists");
-    records
-        .iter()
-        .map(|record| record.key.to_string())
-        .collect()
+    records.iter().map(|record| record.key.to_string()).collect()
 }

@@ -15,24 +15,12 @@ pub fn nothing_written_is_found_in_rows_or_files(place: &impl SealedPlace) {
     let (value, name) = ("canary-7Q2x-in-a-value", "canary-K9w4-in-a-name");
     let mut store = place.open().expect("opens");
     for version in 0..3 {
-        apply(
-            &mut store,
-            [put(&format!("log/{name}"), version, value.as_bytes())],
-        );
+        apply(&mut store, [put(&format!("log/{name}"), version, value.as_bytes())]);
     }
-    apply(
-        &mut store,
-        [put(
-            &format!("{name}/x"),
-            0,
-            &value.repeat(1000).into_bytes(),
-        )],
-    );
+    apply(&mut store, [put(&format!("{name}/x"), 0, &value.repeat(1000).into_bytes())]);
     let while_open = files(place);
     drop(store);
-    let rows = all(&place.rows())
-        .into_iter()
-        .flat_map(|row| [row.name, row.value]);
+    let rows = all(&place.rows()).into_iter().flat_map(|row| [row.name, row.value]);
     for bytes in rows.chain(while_open).chain(files(place)) {
         for canary in [value, name] {
             for needle in encodings(canary) {
@@ -46,29 +34,15 @@ pub fn nothing_written_is_found_in_rows_or_files(place: &impl SealedPlace) {
 /// Two records with one value, and one record twice, have nothing in common.
 pub fn equal_records_look_different(place: &impl SealedPlace) {
     let mut store = place.open().expect("opens");
-    apply(
-        &mut store,
-        [put("note/a", 0, b"tea"), put("note/b", 0, b"tea")],
-    );
+    apply(&mut store, [put("note/a", 0, b"tea"), put("note/b", 0, b"tea")]);
     drop(store);
     let first = record_rows(&place.rows());
-    apply(
-        &mut place.open().expect("opens"),
-        [put("note/a", 1, b"tea")],
-    );
+    apply(&mut place.open().expect("opens"), [put("note/a", 1, b"tea")]);
     let second = record_rows(&place.rows());
-    let mut starts: Vec<_> = first
-        .iter()
-        .chain(&second)
-        .map(|row| &row.value[..16])
-        .collect();
+    let mut starts: Vec<_> = first.iter().chain(&second).map(|row| &row.value[..16]).collect();
     starts.sort_unstable();
     starts.dedup();
-    assert_eq!(
-        starts.len(),
-        3,
-        "salts of two records, one of them written twice"
-    );
+    assert_eq!(starts.len(), 3, "salts of two records, one of them written twice");
 }
 
 /// All small records are of one size.
@@ -79,30 +53,18 @@ pub fn sizes_come_in_classes(place: &impl SealedPlace) {
     }
     apply(&mut store, [put("n/241", 0, &[7; 250])]);
     drop(store);
-    let mut sizes: Vec<_> = record_rows(&place.rows())
-        .iter()
-        .map(|row| row.value.len())
-        .collect();
+    let mut sizes: Vec<_> = record_rows(&place.rows()).iter().map(|row| row.value.len()).collect();
     sizes.sort_unstable();
     assert_eq!(sizes, [320, 320, 320, 320, 320, 336]);
 }
 
 /// STO-7: the answer to a wrong passphrase is its own, and nothing is changed by asking.
 pub fn a_wrong_passphrase_is_not_damage(place: &impl SealedPlace) {
-    apply(
-        &mut place.open().expect("opens"),
-        [put("note/a", 0, b"tea")],
-    );
+    apply(&mut place.open().expect("opens"), [put("note/a", 0, b"tea")]);
     let before = all(&place.rows());
-    assert!(matches!(
-        place.open_wrongly(),
-        Err(StoreError::WrongPassphrase)
-    ));
+    assert!(matches!(place.open_wrongly(), Err(StoreError::WrongPassphrase)));
     assert_eq!(all(&place.rows()), before);
-    assert_eq!(
-        read(&place.open().expect("opens"), "note/a"),
-        Some((1, b"tea".to_vec()))
-    );
+    assert_eq!(read(&place.open().expect("opens"), "note/a"), Some((1, b"tea".to_vec())));
 }
 
 /// STO-10: a flip of any byte of a record's row is found, and other records are still read.
@@ -115,40 +77,21 @@ pub fn any_flipped_byte_makes_a_record_unreadable(place: &impl SealedPlace) {
         bad.value[at] ^= 1 << (at % 8);
         replace(&mut rows, &bad);
         let store = place.open().expect("opens");
-        assert_unreadable(
-            store.get(&key_of("note/a")),
-            &Part::Record(key_of("note/a")),
-        );
+        assert_unreadable(store.get(&key_of("note/a")), &Part::Record(key_of("note/a")));
         assert_unreadable(store.scan("note/"), &Part::Row(row.name.clone()));
-        assert_eq!(
-            read(&store, "note/b"),
-            Some((1, b"mate".to_vec())),
-            "byte {at}"
-        );
+        assert_eq!(read(&store, "note/b"), Some((1, b"mate".to_vec())), "byte {at}");
     }
     replace(&mut rows, &row);
-    assert_eq!(
-        read(&place.open().expect("opens"), "note/a"),
-        Some((1, b"tea".to_vec()))
-    );
+    assert_eq!(read(&place.open().expect("opens"), "note/a"), Some((1, b"tea".to_vec())));
 }
 
 /// STO-10: likewise when bytes are missing or added.
 pub fn a_record_cut_short_or_grown_is_unreadable(place: &impl SealedPlace) {
     let row = put_row(place, "note/a", b"tea");
     let cut = [0, 1, 15, 16, 47, 48, 63, 64, 319].map(|len| row.value[..len].to_vec());
-    let grown = [
-        row.value.iter().copied().chain([0]).collect(),
-        row.value.repeat(2),
-    ];
+    let grown = [row.value.iter().copied().chain([0]).collect(), row.value.repeat(2)];
     for value in cut.into_iter().chain(grown) {
-        replace(
-            &mut place.rows(),
-            &Row {
-                value,
-                ..row.clone()
-            },
-        );
+        replace(&mut place.rows(), &Row { value, ..row.clone() });
         let answer = place.open().expect("opens").get(&key_of("note/a"));
         assert_unreadable(answer, &Part::Record(key_of("note/a")));
     }
@@ -156,24 +99,9 @@ pub fn a_record_cut_short_or_grown_is_unreadable(place: &impl SealedPlace) {
 
 /// STO-10: a record in another one's row is not that record.
 pub fn swapped_records_are_unreadable(place: &impl SealedPlace) {
-    let (a, b) = (
-        put_row(place, "note/a", b"tea"),
-        put_row(place, "note/b", b"mate"),
-    );
-    replace(
-        &mut place.rows(),
-        &Row {
-            value: b.value.clone(),
-            ..a.clone()
-        },
-    );
-    replace(
-        &mut place.rows(),
-        &Row {
-            value: a.value.clone(),
-            ..b
-        },
-    );
+    let (a, b) = (put_row(place, "note/a", b"tea"), put_row(place, "note/b", b"mate"));
+    replace(&mut place.rows(), &Row { value: b.value.clone(), ..a.clone() });
+    replace(&mut place.rows(), &Row { value: a.value.clone(), ..b });
     let store = place.open().expect("opens");
     for key in ["note/a", "note/b"] {
         assert_unreadable(store.get(&key_of(key)), &Part::Record(key_of(key)));
@@ -187,14 +115,8 @@ pub fn an_unreadable_record_is_not_absent_and_not_replaced(place: &impl SealedPl
     replace(&mut place.rows(), &bad);
     let before = all(&place.rows());
     let mut store = place.open().expect("opens");
-    let answer = try_apply(
-        &mut store,
-        [put("note/b", 0, b""), put("note/a", 0, b"anew")],
-    );
-    assert!(
-        matches!(answer, Err(StoreError::Conflict { .. })),
-        "{answer:?}"
-    );
+    let answer = try_apply(&mut store, [put("note/b", 0, b""), put("note/a", 0, b"anew")]);
+    assert!(matches!(answer, Err(StoreError::Conflict { .. })), "{answer:?}");
     drop(store);
     assert_eq!(all(&place.rows()), before);
 }
@@ -249,21 +171,13 @@ pub fn a_ledger_of_another_time_is_found(place: &impl SealedPlace) {
     let new = all(&place.rows());
     let ledger = |rows: &[Row]| rows.iter().find(|row| row.name == LEDGER).cloned();
     for (records, ledger) in [(&old, ledger(&new)), (&new, ledger(&old))] {
-        records
-            .iter()
-            .for_each(|row| replace(&mut place.rows(), row));
-        replace(
-            &mut place.rows(),
-            &ledger.expect("every store has a ledger"),
-        );
+        records.iter().for_each(|row| replace(&mut place.rows(), row));
+        replace(&mut place.rows(), &ledger.expect("every store has a ledger"));
         assert_ledger_differs(place);
     }
     // All rows of one time fit each other: only an anchor elsewhere shows that they are old.
     old.iter().for_each(|row| replace(&mut place.rows(), row));
-    assert_eq!(
-        read(&place.open().expect("opens"), "note/a"),
-        Some((1, b"1".to_vec()))
-    );
+    assert_eq!(read(&place.open().expect("opens"), "note/a"), Some((1, b"1".to_vec())));
 }
 
 /// STO-4, STO-8: every byte of header and ledger counts, and so does their being there.
@@ -287,10 +201,7 @@ pub fn a_damaged_header_or_ledger_is_found(place: &impl SealedPlace) {
 
 /// A store is made in empty rows only.
 pub fn rows_that_are_there_are_never_made_anew(place: &impl SealedPlace) {
-    apply(
-        &mut place.open().expect("opens"),
-        [put("note/a", 0, b"tea")],
-    );
+    apply(&mut place.open().expect("opens"), [put("note/a", 0, b"tea")]);
     let before = all(&place.rows());
     let answer = Sealed::create_over(place.rows(), Unlock::Passphrase("another"));
     assert_unreadable(answer, &Part::Header);
@@ -311,10 +222,7 @@ fn assert_unreadable<T>(answer: Result<T, StoreError>, part: &Part) {
 }
 
 fn all(rows: &impl Rows) -> Vec<Row> {
-    let mut all = rows
-        .moment()
-        .and_then(|moment| moment.scan(b""))
-        .expect("reads");
+    let mut all = rows.moment().and_then(|moment| moment.scan(b"")).expect("reads");
     all.sort_by(|a, b| a.name.cmp(&b.name));
     all
 }
@@ -326,10 +234,7 @@ fn record_rows(rows: &impl Rows) -> Vec<Row> {
 }
 
 fn find(rows: &impl Rows, name: &[u8]) -> Row {
-    rows.moment()
-        .and_then(|moment| moment.get(name))
-        .expect("reads")
-        .expect("is there")
+    rows.moment().and_then(|moment| moment.get(name)).expect("reads").expect("is there")
 }
 
 /// Puts a new record and gives the row that has appeared.
@@ -353,10 +258,7 @@ fn replace(rows: &mut impl Rows, row: &Row) {
 }
 
 fn remove(rows: &mut impl Rows, row: &Row) {
-    let now = rows
-        .moment()
-        .and_then(|moment| moment.get(&row.name))
-        .expect("reads");
+    let now = rows.moment().and_then(|moment| moment.get(&row.name)).expect("reads");
     if let Some(now) = now {
         let mut batch = rows.begin(Durability::Relaxed).expect("begins");
         assert!(batch.delete(&now.name, now.version).expect("deletes"));
@@ -368,9 +270,7 @@ fn files(place: &impl Place) -> Vec<Vec<u8>> {
     let Some(folder) = place.folder() else {
         return Vec::new();
     };
-    let entries = fs::read_dir(folder)
-        .expect("lists")
-        .map(|entry| entry.expect("lists"));
+    let entries = fs::read_dir(folder).expect("lists").map(|entry| entry.expect("lists"));
     entries
         .flat_map(|entry| {
             let content = fs::read(entry.path()).expect("reads");
@@ -400,15 +300,10 @@ fn encodings(text: &str) -> Vec<Vec<u8>> {
 
 /// The base64 of all whole groups of three bytes.
 fn base64(bytes: &[u8], last_two: &[u8; 2]) -> Vec<u8> {
-    let alphabet: Vec<u8> = (b'A'..=b'Z')
-        .chain(b'a'..=b'z')
-        .chain(b'0'..=b'9')
-        .chain(*last_two)
-        .collect();
+    let alphabet: Vec<u8> =
+        (b'A'..=b'Z').chain(b'a'..=b'z').chain(b'0'..=b'9').chain(*last_two).collect();
     let digits = |group: &[u8]| {
-        let bits = group
-            .iter()
-            .fold(0, |bits, &byte| bits << 8 | usize::from(byte));
+        let bits = group.iter().fold(0, |bits, &byte| bits << 8 | usize::from(byte));
         [18, 12, 6, 0].map(|shift| alphabet[bits >> shift & 63])
     };
     bytes.chunks_exact(3).flat_map(digits).collect()
