@@ -23,9 +23,9 @@ impl From<StoreError> for Failure {
 fn exit_of(error: &Error) -> Exit {
     match error {
         Error::WrongIdentity { .. } | Error::OtherSafetyNumber => Exit::Identity,
-        Error::Transport(
-            TransportError::Unreachable { .. } | TransportError::Garbage { .. },
-        ) => Exit::NoConnection,
+        Error::Transport(TransportError::Unreachable { .. } | TransportError::Garbage { .. }) => {
+            Exit::NoConnection
+        }
         Error::Transport(error) if matches!(error.advice(), TransportAdvice::RetryLater(_)) => {
             Exit::Policy
         }
@@ -52,7 +52,7 @@ fn hint_of(error: &Error) -> Option<&'static str> {
             "Nothing was sent. Check the relay's address."
         }
         Error::Store(StoreError::WrongPassphrase) => "Nothing was changed. Try again.",
-        Error::Store(StoreError::NotFound { .. }) | Error::NoAccount => {
+        Error::Store(StoreError::NotFound) | Error::NoAccount => {
             "Make an account with `kuvert init --relay URL`, or name its folder with --home DIR."
         }
         Error::Store(StoreError::Unreadable { .. }) | Error::Record { .. } => {

@@ -3,7 +3,7 @@
 use kuvert::Timestamp;
 
 use crate::clock;
-use crate::object::{EventLine, MessageLine, ReceiptLine};
+use crate::object::{EventLine, MessageLine};
 use crate::text;
 
 /// What later lines of a message are indented by.
@@ -22,7 +22,7 @@ pub(crate) enum When {
 pub(crate) fn of(line: &EventLine, when: When) -> Option<String> {
     match line {
         EventLine::Message(message) => Some(of_message(message, when)),
-        EventLine::Receipt(receipt) => Some(of_receipt(receipt, when)),
+        EventLine::Receipt(_) => None, // `history` shows it beside its message
         EventLine::IdentityChanged(peer) => Some(format!(
             "! The identity of {} is not the one of its address. Nothing was sent to it.",
             text::one_line(&peer.from)
@@ -44,12 +44,6 @@ fn of_message(message: &MessageLine, when: When) -> String {
         _ => "",
     };
     format!("{time} {from}: {body}{note}")
-}
-
-fn of_receipt(receipt: &ReceiptLine, when: When) -> String {
-    let id = receipt.id.get(..8).unwrap_or(&receipt.id);
-    let from = text::one_line(&receipt.peer.from);
-    format!("{} {from} has your message {id}", time_of(receipt.received_at, when))
 }
 
 fn time_of(millis: u64, when: When) -> String {

@@ -12,6 +12,7 @@ mod output;
 mod passphrase;
 mod session;
 mod text;
+mod turn;
 
 use std::io::Write;
 use std::process::ExitCode;

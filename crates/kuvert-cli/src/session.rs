@@ -1,6 +1,5 @@
 //! An open account: its folder, its client, its way of speaking.
 
-use std::fs::{File, OpenOptions};
 use std::time::Duration;
 
 use kuvert::{Client, Contact, Relay, RelayClient, SqliteStore, StoreError};
@@ -37,10 +36,11 @@ impl Session {
 
     /// Opens a home with a passphrase that is known.
     pub(crate) fn open_with(home: Home, passphrase: &str, output: Output) -> Outcome<Self> {
-        let store = SqliteStore::open(home.database(), passphrase).map_err(|error| match error {
-            StoreError::NotFound { .. } => no_account(&home),
-            other => Failure::from(other),
-        })?;
+        let store =
+            SqliteStore::open(home.database(), passphrase).map_err(|error| match error {
+                StoreError::NotFound => no_account(&home),
+                other => Failure::from(other),
+            })?;
         let client = Client::open(store, Relay::at)?;
         Ok(Self { client, output, home })
     }
@@ -59,13 +59,8 @@ impl Session {
         Ok(())
     }
 
-    /// The right to print the next event: one process of a home at a time, so that none is printed
-    /// twice. It ends when the guard is dropped or the process dies.
-    pub(crate) fn turn(&self) -> Outcome<File> {
-        let path = self.home.folder().join("turn.lock");
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path);
-        file.and_then(|file| file.lock().map(|()| file))
-            .map_err(|error| Failure::failed(format!("cannot lock the home: {error}")))
+    pub(crate) const fn home(&self) -> &Home {
+        &self.home
     }
 }
 

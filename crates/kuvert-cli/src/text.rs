@@ -21,7 +21,9 @@ fn push_visible(out: &mut String, c: char) {
             out.push(picture.unwrap_or('\u{fffd}'));
         }
         '\u{7f}' => out.push('\u{2421}'),
-        c if c.is_control() || steers_layout(c) => out.push_str(&format!("<U+{:04X}>", u32::from(c))),
+        c if c.is_control() || steers_layout(c) => {
+            out.push_str(&format!("<U+{:04X}>", u32::from(c)))
+        }
         c => out.push(c),
     }
 }
@@ -62,12 +64,15 @@ mod tests {
     #[test]
     fn overrides_become_marks() {
         assert_eq!(one_line("pdf\u{202e}exe"), "pdf<U+202E>exe");
-        assert!(!one_line("\u{2066}\u{feff}\u{200f}").contains(['\u{2066}', '\u{feff}', '\u{200f}']));
+        assert!(
+            !one_line("\u{2066}\u{feff}\u{200f}").contains(['\u{2066}', '\u{feff}', '\u{200f}'])
+        );
     }
 
     #[test]
     fn scripts_and_emoji_pass_unchanged() {
-        for text in ["שלום עולם", "مرحبا", "blå bær", "👩\u{200d}👩\u{200d}👧", " "] {
+        for text in ["שלום עולם", "مرحبا", "blå bær", "👩\u{200d}👩\u{200d}👧", " "]
+        {
             assert_eq!(one_line(text), text);
         }
     }

@@ -3,7 +3,7 @@
 use kuvert_core::ProtocolError;
 use kuvert_core::prekey::BundleError;
 use kuvert_store::StoreError;
-use kuvert_transport::{Advice as TransportAdvice, TransportError};
+use kuvert_transport::{Advice as TransportAdvice, Refusal, TransportError};
 use kuvert_wire::{AccountId, AddressError};
 
 use crate::{NameError, NotText};
@@ -106,6 +106,11 @@ impl Error {
             Self::Transport(error) => matches!(error.advice(), TransportAdvice::RetryLater(_)),
             _ => false,
         }
+    }
+
+    /// Whether a relay does not know what it was asked about.
+    pub(crate) const fn is_not_found(&self) -> bool {
+        matches!(self, Self::Transport(TransportError::Refused { reason: Refusal::NotFound, .. }))
     }
 
     /// Parts what the network or a peer's prekeys are the reason for (`Ok`) from what is wrong here.

@@ -46,21 +46,17 @@ mod record;
 #[doc = include_str!("../../../README.md")]
 mod readme {}
 
+pub use kuvert_core::ProtocolError;
 pub use kuvert_core::prekey::BundleError;
 pub use kuvert_core::safety_number::{SafetyNumber, SafetyNumberMatch};
-pub use kuvert_core::ProtocolError;
 pub use kuvert_store::{MemoryStore, SqliteStore, Store, StoreError};
 pub use kuvert_transport::{Advice as TransportAdvice, RelayClient, TransportError};
-pub use kuvert_wire::{
-    AccountId, Address, AddressError, DeviceId, MessageId, RelayUrl, Timestamp,
-};
+pub use kuvert_wire::{AccountId, Address, AddressError, DeviceId, MessageId, RelayUrl, Timestamp};
 
 pub use carrier::{Carrier, Relay};
 pub use client::{Client, Contact, MAX_TEXT_BYTES, Status};
 pub use error::Error;
-pub use event::{
-    Delivery, DeliveryState, Event, HistoryEntry, Message, NotText, Sender, Sent,
-};
+pub use event::{Delivery, DeliveryState, Event, HistoryEntry, Message, NotText, Sender, Sent};
 pub use name::{MAX_NAME_CHARS, NameError, Petname};
 
 /// What operations of a client return.

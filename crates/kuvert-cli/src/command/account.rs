@@ -1,7 +1,7 @@
 //! `kuvert address`
 
-use qrcode::render::unicode;
 use qrcode::QrCode;
+use qrcode::render::unicode;
 
 use crate::args::{Address, Global};
 use crate::exit::{Failure, Outcome};

@@ -116,7 +116,9 @@ impl Chat {
     async fn end(self, session: Session) -> Outcome {
         let queued = session.client.queued()?;
         if queued > 0 {
-            session.output.note(format!("{queued} messages wait and go out with any later command."));
+            session
+                .output
+                .note(format!("{queued} messages wait and go out with any later command."));
         }
         session.client.close().await;
         Ok(())

@@ -91,12 +91,7 @@ fn meet(one: &mut Session, other: &Session, name: &str) -> Outcome<AccountId> {
     Ok(one.client.add_contact(&petname, &other.client.address())?.account)
 }
 
-async fn send(
-    from: &mut Session,
-    to: AccountId,
-    names: (&str, &str),
-    text: &str,
-) -> Outcome {
+async fn send(from: &mut Session, to: AccountId, names: (&str, &str), text: &str) -> Outcome {
     from.client.send(to, text).await?;
     say(from.output, &Step::Sent { from: names.0, to: names.1, text })
 }

@@ -10,6 +10,7 @@ use crate::exit::Outcome;
 use crate::line::{self, When};
 use crate::object::EventLine;
 use crate::session::Session;
+use crate::turn::Turn;
 
 pub(crate) async fn run(global: &Global, args: &Recv) -> Outcome {
     let mut session = Session::open(global)?;
@@ -28,14 +29,18 @@ pub(crate) async fn run(global: &Global, args: &Recv) -> Outcome {
     Ok(())
 }
 
-/// Prints an event, then notes that it has been printed; says whether it was this process that did.
+/// Prints an event, then notes that it has been printed; says whether it was printed now.
+///
+/// The note in the turn's file follows the print by one system call. The note in the database comes
+/// after it, and is made up for if the process dies before.
 pub(crate) fn show(session: &mut Session, event: &Event, when: When) -> Outcome<bool> {
-    let turn = session.turn()?;
-    let is_ours = session.client.is_unshown()?;
-    if is_ours {
+    let mut turn = Turn::take(session.home())?;
+    let number = session.client.event_number();
+    let is_new = session.client.is_unshown()? && !turn.has_printed(number)?;
+    if is_new {
         session.output.show_all(&EventLine::of(event), |line| line::of(line, when))?;
-        session.client.acknowledge()?;
+        turn.note(number)?;
     }
-    drop(turn);
-    Ok(is_ours)
+    session.client.acknowledge()?;
+    Ok(is_new)
 }

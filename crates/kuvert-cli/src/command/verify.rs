@@ -34,9 +34,8 @@ fn human(line: &Verification, digits: &str) -> String {
 }
 
 fn differ(name: &str) -> Failure {
-    Failure::new(Exit::Identity, format!("the digits are not the safety number with {name}"))
-        .hint(
-            "Nothing was recorded. Read all 60 digits to each other again; if they still differ, \
+    Failure::new(Exit::Identity, format!("the digits are not the safety number with {name}")).hint(
+        "Nothing was recorded. Read all 60 digits to each other again; if they still differ, \
              someone may be reading along.",
-        )
+    )
 }

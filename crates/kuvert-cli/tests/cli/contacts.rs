@@ -33,15 +33,20 @@ fn names_and_addresses_are_checked() {
     for garbage in ["", "bob", "kuvert://", "https://x.example/a", "kuvert://127.0.0.1:1/short"] {
         add("dave", garbage).refused(2, "not an address");
     }
-    let broken = bob.address().replace(|c: char| c == 'a', "b") + "b";
+    let broken = bob.address().replace('a', "b") + "b";
     add("dave", &broken).refused(2, "not an address");
     for name in ["", " ", "-x", "a\nb", "a\u{202e}b", &"x".repeat(65)] {
         let ran = alice.run(&["contact", "add", "--", name, &carol.address()]);
         assert_eq!(ran.code, 2, "{name:?}: {ran:?}");
     }
-    for args in [&["send", "zoe", "hi"][..], &["history", "zoe"], &["verify", "zoe"],
-        &["recv", "--from", "zoe"], &["contact", "remove", "zoe"], &["chat", "zoe"]]
-    {
+    for args in [
+        &["send", "zoe", "hi"][..],
+        &["history", "zoe"],
+        &["verify", "zoe"],
+        &["recv", "--from", "zoe"],
+        &["contact", "remove", "zoe"],
+        &["chat", "zoe"],
+    ] {
         alice.run(args).refused(2, "no such contact");
     }
     assert_eq!(names_in(&before), names_in(&files(&alice.home())));

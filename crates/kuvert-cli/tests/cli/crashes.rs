@@ -39,8 +39,7 @@ fn everything_arrives_once_and_in_order() {
     let (alice, bob) = pair(&relay);
     let mut heard = [Vec::new(), Vec::new()];
     for round in 0..MESSAGES {
-        let (from, to, ear) =
-            if round % 2 == 0 { (&alice, &bob, 0) } else { (&bob, &alice, 1) };
+        let (from, to, ear) = if round % 2 == 0 { (&alice, &bob, 0) } else { (&bob, &alice, 1) };
         exchange(&mut relay, from, to, round, &mut heard[ear]);
         exchange(&mut relay, to, from, round, &mut heard[1 - ear]);
     }
@@ -70,7 +69,7 @@ fn exchange(relay: &mut Relay, from: &Person, to: &Person, round: usize, heard: 
     }
     if let Victim::Receiver(span) = victim(round) {
         heard.extend(die_hearing(to, span));
-    } else if round % 3 == 0 {
+    } else if round.is_multiple_of(3) {
         heard.extend(to.hears_now());
     }
 }
@@ -106,10 +105,8 @@ fn two_processes_share_a_home() {
     alice.says(&bob, "begin");
     bob.hears(1);
     let all: Vec<_> = (0..12).map(|n| format!("at once {n}")).collect();
-    let senders: Vec<_> = all
-        .iter()
-        .map(|words| alice.spawn(&["send", "bob", words], Stdio::null()))
-        .collect();
+    let senders: Vec<_> =
+        all.iter().map(|words| alice.spawn(&["send", "bob", words], Stdio::null())).collect();
     for sender in senders {
         let ran = Ran::of(&sender.wait_with_output().unwrap());
         assert_eq!(ran.code, 0, "{ran:?}");

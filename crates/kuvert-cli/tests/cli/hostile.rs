@@ -13,7 +13,9 @@ fn waiting(database: &Connection) -> Vec<(i64, Vec<u8>)> {
 }
 
 fn replace(database: &Connection, id: i64, envelope: &[u8]) {
-    database.execute("UPDATE message SET envelope = ?2 WHERE id = ?1", params![id, envelope]).unwrap();
+    database
+        .execute("UPDATE message SET envelope = ?2 WHERE id = ?1", params![id, envelope])
+        .unwrap();
 }
 
 /// A pair in the middle of a conversation: session mailboxes named, ratchets turning.

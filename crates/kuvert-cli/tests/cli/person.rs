@@ -27,7 +27,8 @@ impl Person {
     /// Someone without an account.
     pub(crate) fn new(name: &'static str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("passphrase"), format!("correct horse {name}\nmore\n")).unwrap();
+        fs::write(folder.path().join("passphrase"), format!("correct horse {name}\nmore\n"))
+            .unwrap();
         Self { name, folder }
     }
 

@@ -27,10 +27,8 @@ fn disguises(text: &str) -> Vec<(&'static str, Vec<u8>)> {
 /// The characters of base64 that depend on `text` alone when `skip` bytes stand before it.
 fn base64_core(text: &[u8], skip: usize) -> Vec<u8> {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let bits: Vec<u8> = text
-        .iter()
-        .flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1))
-        .collect();
+    let bits: Vec<u8> =
+        text.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
     let first = (6 - skip * 8 % 6) % 6;
     bits[first..]
         .chunks_exact(6)

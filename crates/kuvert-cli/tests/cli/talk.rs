@@ -13,8 +13,19 @@ fn any_text_arrives_as_it_was_sent() {
     let long = "æ".repeat(30_000);
     let full = "x".repeat(65_501);
     let said = [
-        "Tea at four?", " ", "\n", "ends with a line end\n", "\r\n\ttab", "שלום עולם", "مرحبا بالعالم",
-        "👩\u{200d}👩\u{200d}👧", "\u{202e}backwards\u{1b}[2J", "\0", "\"quotes\" and \\", &long, &full,
+        "Tea at four?",
+        " ",
+        "\n",
+        "ends with a line end\n",
+        "\r\n\ttab",
+        "שלום עולם",
+        "مرحبا بالعالم",
+        "👩\u{200d}👩\u{200d}👧",
+        "\u{202e}backwards\u{1b}[2J",
+        "\0",
+        "\"quotes\" and \\",
+        &long,
+        &full,
     ];
     for words in said {
         assert_eq!(alice.says(&bob, words), "sent");
@@ -85,7 +96,8 @@ fn the_lines_of_recv_say_all_there_is() {
     assert_eq!(text(&line, "from"), "alice");
     assert_eq!(text(&line, "id"), id);
     assert_eq!(text(&line, "mode"), "off");
-    let (sent, received) = (line["sent_at"].as_u64().unwrap(), line["received_at"].as_u64().unwrap());
+    let (sent, received) =
+        (line["sent_at"].as_u64().unwrap(), line["received_at"].as_u64().unwrap());
     assert!(sent > 1_700_000_000_000 && received >= sent);
 }
 
@@ -98,7 +110,10 @@ fn others_can_wait() {
     bob.knows(&carol);
     alice.says(&bob, "from alice");
     carol.says(&bob, "from carol");
-    assert_eq!(texts(&bob.ok(&["recv", "--wait", "30", "--count", "1", "--from", "carol"])), ["from carol"]);
+    assert_eq!(
+        texts(&bob.ok(&["recv", "--wait", "30", "--count", "1", "--from", "carol"])),
+        ["from carol"]
+    );
     assert_eq!(bob.hears_now(), ["from alice"]);
 }
 

@@ -80,6 +80,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
             current: None,
             alarms: Default::default(),
             alarmed: Vec::new(),
+            untaken: None,
             unconfirmed: BTreeMap::new(),
             unconfirmed_count: 0,
             online: Default::default(),

@@ -44,10 +44,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
     }
 
     fn try_add_contact(&mut self, name: &Petname, address: &Address) -> Result<Contact, Error> {
-        let mut named = record::read_or_new::<NameRecord, _>(
-            &self.store,
-            record::name_key(name.as_str()),
-        )?;
+        let mut named =
+            record::read_or_new::<NameRecord, _>(&self.store, record::name_key(name.as_str()))?;
         let account = address.account;
         if named.value.0.is_some_and(|holder| holder != *account.as_bytes()) {
             return Err(Error::NameTaken);

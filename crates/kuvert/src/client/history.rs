@@ -61,8 +61,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
 
 /// The message in a log entry.
 pub(super) fn message_of(log: &Versioned<LogRecord>, sender: Sender) -> Result<Message, Error> {
-    let frame = Frame::decode(&log.value.frame)
-        .map_err(|_| record::damaged(&log.key))?;
+    let frame = Frame::decode(&log.value.frame).map_err(|_| record::damaged(&log.key))?;
     Ok(Message {
         sender,
         id: frame.message_id,

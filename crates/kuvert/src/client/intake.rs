@@ -44,7 +44,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         self.file_inbox()
     }
 
-    fn open_or_drop(&mut self, envelope: &[u8]) -> Result<(), Error> {
+    pub(super) fn open_or_drop(&mut self, envelope: &[u8]) -> Result<(), Error> {
         let now = self.now();
         let (seq, counter) = self.reserve(1)?;
         let key = record::inbox_key(seq);
@@ -121,8 +121,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
             return Ok(None); // sent again by its sender: each message is shown once
         }
         let (seq, counter) = self.reserve(1)?;
-        let log =
-            LogRecord { outgoing: false, at: opened.at.as_millis(), frame: frame.encode() };
+        let log = LogRecord { outgoing: false, at: opened.at.as_millis(), frame: frame.encode() };
         let message = MessageRecord { outgoing: false, seq, state: DeliveryState::Received };
         changes.push(counter);
         changes.push(record::insert(record::log_key(peer, seq), &log)?);
@@ -188,8 +187,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
 impl Opened {
     fn read(record: Record) -> Result<Self, Error> {
         let (context, kept) = record::unpack_kept::<InboxContext>(&record)?;
-        let received = Received::decode(kept)
-            .map_err(|_| record::damaged(&record.key))?;
+        let received = Received::decode(kept).map_err(|_| record::damaged(&record.key))?;
         Ok(Self { at: Timestamp::from_millis(context.at), received, record })
     }
 

@@ -24,6 +24,8 @@ mod route;
 mod send;
 mod sessions;
 mod status;
+#[cfg(test)]
+mod tests;
 
 pub use contacts::Contact;
 pub use send::MAX_TEXT_BYTES;
@@ -34,6 +36,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kuvert_core::{Change, Changes, Device};
 use kuvert_store::Store;
+use kuvert_transport::Delivered;
 use kuvert_wire::{AccountId, Address, DeviceId, MailboxId, RelayUrl, Timestamp};
 
 use crate::random::OsRandom;
@@ -65,6 +68,9 @@ pub struct Client<S, T> {
     alarms: VecDeque<AccountId>,
     /// Peers for whom another identity answered: told once for each client.
     alarmed: Vec<AccountId>,
+    /// An envelope that could not be stored. It goes before all others: confirming a later one would
+    /// delete it at the relay.
+    untaken: Option<Delivered>,
     /// Positions of envelopes that are safe here and may be deleted at the relay.
     unconfirmed: BTreeMap<MailboxId, u64>,
     /// How many envelopes that are.

@@ -78,6 +78,10 @@ impl<S: Store, T: Carrier> Client<S, T> {
                 tokio::time::sleep(left.min(PAUSE)).await;
                 Ok(false)
             }
+            Err(error) if error.is_not_found() && self.online.ready => {
+                self.online = Default::default(); // the relay has forgotten us: begin again
+                Ok(false)
+            }
             result => result,
         }
     }
@@ -100,10 +104,15 @@ impl<S: Store, T: Carrier> Client<S, T> {
     }
 
     async fn take_next(&mut self, wait: Duration) -> Result<bool, Error> {
-        match self.carrier.next(wait).await? {
-            Some(delivered) => self.take_in(&delivered).map(|()| true),
-            None => Ok(false),
+        if self.untaken.is_none() {
+            self.untaken = self.carrier.next(wait).await?;
         }
+        let Some(delivered) = self.untaken.take() else { return Ok(false) };
+        let taken = self.take_in(&delivered);
+        if taken.is_err() {
+            self.untaken = Some(delivered);
+        }
+        taken.map(|()| true)
     }
 
     /// How long to wait at the relay: not past what is due next.
@@ -120,7 +129,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
         {
             return Ok(Some(Event::IdentityChanged(self.sender(&peer)?)));
         }
-        let account = |unshown: &Versioned<UnshownRecord>| AccountId::from_bytes(unshown.value.account);
+        let account =
+            |unshown: &Versioned<UnshownRecord>| AccountId::from_bytes(unshown.value.account);
         while let Some(at) = self.unshown.iter().position(|event| wanted(&account(event))) {
             let Some(unshown) = self.unshown.remove(at) else { break };
             if self.store.get(&unshown.key)?.is_some() {
@@ -147,6 +157,13 @@ impl<S: Store, T: Carrier> Client<S, T> {
                 received: Timestamp::from_millis(*at),
             })),
         }
+    }
+
+    /// The number of the event given last, unique in this store; `None` for events that are not
+    /// stored. An app that notes elsewhere what it has shown tells events apart by it.
+    #[must_use]
+    pub fn event_number(&self) -> Option<u64> {
+        record::seq_of(&self.current.as_ref()?.key)
     }
 
     /// Whether the event given last still waits to be acknowledged: another process on the same store

@@ -78,10 +78,24 @@ impl<S: Store, T: Carrier> Client<S, T> {
                 self.carrier.open(&owner, &[token]).await?;
                 self.note_opened(&mailbox.key)?;
             }
-            self.carrier.attach(&[MailboxCursor { owner, after: 0 }]).await?;
+            match self.attach(&owner).await {
+                Err(error) if error.is_not_found() => self.attach_anew(&owner, &mailbox).await?,
+                result => result?,
+            }
             self.online.attached.insert(mailbox.key);
         }
         Ok(())
+    }
+
+    async fn attach(&self, owner: &MailboxOwner) -> Result<(), Error> {
+        let cursor = MailboxCursor { owner: owner.clone(), after: 0 };
+        Ok(self.carrier.attach(&[cursor]).await?)
+    }
+
+    /// The relay has lost a mailbox that it had: it was not visited for too long, or its data is gone.
+    async fn attach_anew(&self, owner: &MailboxOwner, mailbox: &Mailbox) -> Result<(), Error> {
+        self.carrier.open(owner, mailbox.token.as_slice()).await?;
+        self.attach(owner).await
     }
 
     fn note_opened(&mut self, key: &MailboxKey) -> Result<(), Error> {

@@ -1,0 +1,114 @@
+//! Lost answers, full disks, ends at the wrong moment.
+
+use core::time::Duration;
+
+use kuvert_transport::Transport;
+
+use super::support::{answers_lost, heard, hub, offline, pair, reopened};
+use crate::Error;
+use crate::event::{DeliveryState, Event};
+
+#[tokio::test]
+async fn a_post_whose_answer_is_lost_arrives_once() {
+    let hub = hub();
+    let (mut alice, mut bob) = pair(&hub).await;
+    let to_bob = bob.account();
+    alice.send(to_bob, "one").await.expect("sent");
+    answers_lost(&alice, true);
+    let sent = alice.send(to_bob, "two").await.expect("queued");
+    assert_eq!(sent.state, DeliveryState::Queued, "for all that is known");
+    answers_lost(&alice, false);
+    alice.send(to_bob, "three").await.expect("sent");
+    assert_eq!(heard(&mut bob).await, ["one", "two", "three"]);
+    assert_eq!(bob.status().await.expect("asked").dropped.len(), 0);
+}
+
+#[tokio::test]
+async fn what_is_queued_outlives_the_process() {
+    let hub = hub();
+    let (mut alice, mut bob) = pair(&hub).await;
+    let to_bob = bob.account();
+    offline(&alice, true);
+    alice.send(to_bob, "before any session").await.expect("queued");
+    let mut alice = reopened(&hub, &alice);
+    assert_eq!(alice.queued().expect("read"), 1);
+    alice.flush().await.expect("flushed");
+    offline(&alice, true);
+    alice.send(to_bob, "within it").await.expect("queued");
+    let mut alice = reopened(&hub, &alice);
+    alice.flush().await.expect("flushed");
+    assert_eq!(alice.queued().expect("read"), 0);
+    assert_eq!(heard(&mut bob).await, ["before any session", "within it"]);
+}
+
+#[tokio::test]
+async fn a_frame_that_was_opened_and_not_filed_is_filed_by_the_next() {
+    let hub = hub();
+    let (mut alice, mut bob) = pair(&hub).await;
+    alice.send(bob.account(), "one").await.expect("sent");
+    bob.go_online().await.expect("online");
+    while let Some(delivered) = bob.carrier.next(Duration::ZERO).await.expect("asked") {
+        bob.open_or_drop(delivered.envelope.as_bytes()).expect("opened");
+    }
+    // Bob's process ends here: neither filed nor confirmed.
+    let mut bob = reopened(&hub, &bob);
+    assert_eq!(heard(&mut bob).await, ["one"]);
+    let dropped = bob.status().await.expect("asked").dropped;
+    assert_eq!(dropped.keys().collect::<Vec<_>>(), ["Duplicate"], "the relay gave them again");
+}
+
+#[tokio::test]
+async fn an_event_is_given_again_until_acknowledged() {
+    let hub = hub();
+    let (mut alice, mut bob) = pair(&hub).await;
+    alice.send(bob.account(), "one").await.expect("sent");
+    let first = bob.poll_event(Duration::ZERO, None).await.expect("polled");
+    assert!(matches!(first, Some(Event::Message(_))));
+    let mut bob = reopened(&hub, &bob);
+    assert_eq!(bob.poll_event(Duration::ZERO, None).await.expect("polled"), first);
+    bob.acknowledge().expect("stored");
+    let mut bob = reopened(&hub, &bob);
+    assert_eq!(bob.poll_event(Duration::ZERO, None).await.expect("polled"), None);
+}
+
+#[tokio::test]
+async fn a_full_disk_keeps_messages_at_the_relay() {
+    let hub = hub();
+    let (mut alice, mut bob) = pair(&hub).await;
+    alice.send(bob.account(), "one").await.expect("sent");
+    alice.send(bob.account(), "two").await.expect("sent");
+    bob.go_online().await.expect("online");
+    bob.store.is_full = true;
+    let refused = bob.poll_event(Duration::ZERO, None).await;
+    assert!(matches!(refused, Err(Error::Store(_))), "{refused:?}");
+    let mut next_process = reopened(&hub, &bob);
+    next_process.store.is_full = false;
+    bob.store.is_full = false;
+    assert_eq!(heard(&mut bob).await, ["one", "two"], "no later one has pushed it out");
+    assert!(heard(&mut next_process).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_full_disk_sends_nothing() {
+    let hub = hub();
+    let (mut alice, mut bob) = pair(&hub).await;
+    let to_bob = bob.account();
+    alice.send(to_bob, "one").await.expect("sent");
+    alice.store.is_full = true;
+    assert!(matches!(alice.send(to_bob, "two").await, Err(Error::Store(_))));
+    alice.store.is_full = false;
+    alice.send(to_bob, "three").await.expect("sent");
+    assert_eq!(heard(&mut bob).await, ["one", "three"]);
+}
+
+#[tokio::test]
+async fn garbage_is_counted_and_dropped() {
+    let hub = hub();
+    let (mut alice, mut bob) = pair(&hub).await;
+    alice.send(bob.account(), "one").await.expect("sent");
+    bob.open_or_drop(b"not an envelope").expect("dropped");
+    bob.open_or_drop(&[2; 600]).expect("dropped");
+    assert_eq!(heard(&mut bob).await, ["one"]);
+    let dropped = bob.status().await.expect("asked").dropped;
+    assert_eq!(dropped.values().sum::<u64>(), 2, "{dropped:?}");
+}

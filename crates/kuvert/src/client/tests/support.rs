@@ -1,0 +1,181 @@
+//! Two people, a hub, a clock that stands still.
+
+use core::cell::Cell;
+use core::time::Duration;
+
+use kuvert_core::{Changes, Key, Record};
+use kuvert_store::{MemoryStore, Store, StoreError};
+use kuvert_transport::{
+    Delivered, Directory, Faults, Loopback, LoopbackHub, MailboxCursor, MailboxOwner, Profile,
+    Publication, Route, Transport, TransportError,
+};
+use kuvert_wire::{AccountId, DeliveryToken, MailboxId, PostId, PrekeyBundle, RelayUrl, Timestamp};
+
+use crate::client::Client;
+use crate::event::Event;
+use crate::record::AccountRecord;
+use crate::{Carrier, Petname};
+
+thread_local! {
+    static NOW: Cell<u64> = const { Cell::new(1_800_000_000_000) };
+}
+
+/// The time of this test.
+pub(super) fn now() -> Timestamp {
+    Timestamp::from_millis(NOW.get())
+}
+
+pub(super) fn pass(span: Duration) {
+    NOW.set(now().saturating_add(span).as_millis());
+}
+
+/// A store that fails when it is told to.
+#[derive(Clone, Default)]
+pub(super) struct Disk {
+    pub(super) records: MemoryStore,
+    pub(super) is_full: bool,
+}
+
+impl Store for Disk {
+    fn get(&self, key: &Key) -> Result<Option<Record>, StoreError> {
+        self.records.get(key)
+    }
+
+    fn snapshot(&self, prefixes: &[&str]) -> Result<Vec<Record>, StoreError> {
+        self.records.snapshot(prefixes)
+    }
+
+    fn apply(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        if self.is_full { Err(StoreError::Full) } else { self.records.apply(changes) }
+    }
+}
+
+/// An endpoint that knows its home.
+pub(super) struct Wire {
+    pub(super) end: Loopback,
+    home: RelayUrl,
+}
+
+impl Carrier for Wire {
+    fn home(&self) -> &RelayUrl {
+        &self.home
+    }
+}
+
+impl Transport for Wire {
+    fn profile(&self) -> Profile {
+        self.end.profile()
+    }
+
+    async fn open(
+        &self,
+        owner: &MailboxOwner,
+        tokens: &[DeliveryToken],
+    ) -> Result<(), TransportError> {
+        self.end.open(owner, tokens).await
+    }
+
+    async fn attach(&self, mailboxes: &[MailboxCursor]) -> Result<(), TransportError> {
+        self.end.attach(mailboxes).await
+    }
+
+    async fn post(&self, route: &Route, id: PostId, envelope: &[u8]) -> Result<(), TransportError> {
+        self.end.post(route, id, envelope).await
+    }
+
+    async fn next(&self, wait: Duration) -> Result<Option<Delivered>, TransportError> {
+        self.end.next(wait).await
+    }
+
+    async fn confirm(&self, mailbox: &MailboxId, position: u64) -> Result<(), TransportError> {
+        self.end.confirm(mailbox, position).await
+    }
+
+    async fn close(&self, mailbox: &MailboxId) -> Result<(), TransportError> {
+        self.end.close(mailbox).await
+    }
+}
+
+impl Directory for Wire {
+    async fn publish(
+        &self,
+        device: &MailboxOwner,
+        publication: &Publication,
+    ) -> Result<(), TransportError> {
+        self.end.publish(device, publication).await
+    }
+
+    async fn stock(&self, device: &MailboxOwner) -> Result<u16, TransportError> {
+        self.end.stock(device).await
+    }
+
+    async fn fetch_bundle(
+        &self,
+        relay: &RelayUrl,
+        account: &AccountId,
+    ) -> Result<PrekeyBundle, TransportError> {
+        self.end.fetch_bundle(relay, account).await
+    }
+}
+
+pub(super) type Person = Client<Disk, Wire>;
+
+pub(super) fn hub() -> LoopbackHub {
+    LoopbackHub::new("ws://127.0.0.1:7770".parse().expect("a relay"))
+}
+
+fn wire(hub: &LoopbackHub) -> Wire {
+    Wire { end: hub.endpoint(), home: hub.url().clone() }
+}
+
+/// Someone with an account and published prekeys.
+pub(super) async fn person(hub: &LoopbackHub, name: &str) -> Person {
+    let wire = wire(hub);
+    let account = AccountRecord { name: name.into(), relay: wire.home.to_string() };
+    let mut person = Client::create_with(Disk::default(), wire, &account, now).expect("made");
+    person.publish_prekeys().await.expect("published");
+    person
+}
+
+/// The same account in another process.
+pub(super) fn reopened(hub: &LoopbackHub, person: &Person) -> Person {
+    Client::open_with(person.store.clone(), |_| wire(hub), now).expect("opened")
+}
+
+/// Alice and Bob, who are each other's contacts.
+pub(super) async fn pair(hub: &LoopbackHub) -> (Person, Person) {
+    let (mut alice, mut bob) = (person(hub, "alice").await, person(hub, "bob").await);
+    alice.add_contact(&name("bob"), &bob.address()).expect("added");
+    bob.add_contact(&name("alice"), &alice.address()).expect("added");
+    (alice, bob)
+}
+
+pub(super) fn name(text: &str) -> Petname {
+    text.parse().expect("a name")
+}
+
+/// All events there are now.
+pub(super) async fn events(person: &mut Person) -> Vec<Event> {
+    let mut found = Vec::new();
+    while let Some(event) = person.poll_event(Duration::ZERO, None).await.expect("polled") {
+        found.push(event);
+    }
+    found
+}
+
+/// The texts that arrive now.
+pub(super) async fn heard(person: &mut Person) -> Vec<String> {
+    let text = |event| match event {
+        Event::Message(message) => Some(message.text().expect("text").to_owned()),
+        _ => None,
+    };
+    events(person).await.into_iter().filter_map(text).collect()
+}
+
+pub(super) fn offline(person: &Person, offline: bool) {
+    person.carrier.end.set_faults(Faults { offline, ..Default::default() });
+}
+
+pub(super) fn answers_lost(person: &Person, answers_lost: bool) {
+    person.carrier.end.set_faults(Faults { answers_lost, ..Default::default() });
+}
