@@ -32,6 +32,9 @@ pub const MAX_TAKEOVERS: usize = 5;
 pub const TAKEOVER_WINDOW: Duration = DAY;
 /// Sessions whose header keys are tried on an envelope without a hint.
 pub const MAX_SESSIONS: usize = 4096;
+/// Sessions begun by peers that we have never written to. Accounts cost nothing, so strangers could
+/// otherwise fill all places; the oldest one makes room.
+pub const MAX_UNANSWERED_SESSIONS: usize = 1000;
 /// A new medium-term prekey is made this often.
 pub const MEDIUM_ROTATION: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Initiators use a medium-term prekey for this long.

@@ -15,7 +15,7 @@ use super::{Device, Session};
 use crate::agreement::init_id;
 use crate::error::ProtocolError;
 use crate::ratchet::receive::Found;
-use crate::session::{Incoming, SessionStep, Status};
+use crate::session::{Begun, Incoming, SessionStep, Status};
 use crate::step::Step;
 
 impl Device {
@@ -37,7 +37,7 @@ impl Device {
     ///
     /// # Spec
     ///
-    /// `spec/05-messages.md`, "Receiving"; the checks of chapters 03 to 05.
+    /// `spec/05-messages.md`, "Opening"; the checks of chapters 03 to 05.
     pub fn decrypt<R: CryptoRng + ?Sized>(
         &mut self,
         envelope: &[u8],
@@ -107,10 +107,18 @@ impl Device {
         };
         let effects = match received.ended {
             Some(_) => self.end_effects(&id),
-            None if session.head.is_chosen_by_answer() => self.chosen(peer, incoming.step, now),
+            None if self.is_chosen(peer, session) => self.chosen(peer, incoming.step, now),
             None => vec![Effect::StepSession(Box::new(incoming.step))],
         };
         Ok((effects, received))
+    }
+
+    /// Whether a first answer has come on a session of ours that a tie had set aside for the peer's.
+    fn is_chosen(&self, peer: &Peer, session: &Session) -> bool {
+        let active = self.active_session(peer);
+        let is_theirs_active =
+            active.is_none_or(|active| matches!(active.head.begun, Begun::ByPeer { .. }));
+        session.head.is_set_aside_unanswered() && is_theirs_active
     }
 
     /// Makes a session of ours active again that a tie had set aside: the peer has answered on it, so

@@ -27,7 +27,7 @@ impl Device {
     ///
     /// # Spec
     ///
-    /// `spec/05-messages.md`, "Sending"; checks MSG-11, MSG-13 and MSG-14.
+    /// `spec/05-messages.md`, "Sealing"; checks MSG-11, MSG-13 and MSG-14.
     pub fn encrypt<R: CryptoRng + ?Sized>(
         &mut self,
         peer: &DeviceId,

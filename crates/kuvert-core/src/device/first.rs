@@ -4,7 +4,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use kuvert_wire::{Envelope, InitPrefix, Timestamp};
+use kuvert_wire::{DeviceId, Envelope, InitPrefix, Timestamp};
 use rand_core::CryptoRng;
 
 use super::Device;
@@ -15,7 +15,7 @@ use super::peer::Peer;
 use super::placement::{is_tie, place_theirs};
 use crate::agreement::{self, Responded, init_id};
 use crate::error::ProtocolError;
-use crate::limits::{MAX_REPLAY_CACHE, MAX_SESSIONS};
+use crate::limits::{MAX_REPLAY_CACHE, MAX_SESSIONS, MAX_UNANSWERED_SESSIONS};
 use crate::prekey::MediumPrekeyPair;
 use crate::session::Session;
 
@@ -51,6 +51,7 @@ impl Device {
         if received.ended.is_some() {
             return Ok((effects, received));
         }
+        effects.extend(self.make_room(&received.peer));
         effects.extend(self.place(&mut peer, &mut session, now)?);
         effects.push(Effect::PutPeer(Box::new(peer)));
         effects.push(Effect::BeginSession(Box::new(session)));
@@ -68,6 +69,19 @@ impl Device {
         let inactive = peer.inactive.iter().filter_map(|(id, _)| self.sessions.get(id));
         let is_tie = active.is_some_and(|active| is_tie(active, inactive.map(|s| &s.value)));
         place_theirs(peer, session, self.device_id(), is_tie, now)
+    }
+
+    /// Ends the oldest session that another peer began and we never wrote on, when there are too many.
+    fn make_room(&self, newcomer: &DeviceId) -> Vec<Effect> {
+        let is_unanswered =
+            |session: &&Session| !session.ratchet.has_sent() && session.head.peer != *newcomer;
+        let sessions = self.sessions.values().map(|stored| &stored.value);
+        let unanswered: Vec<_> = sessions.filter(is_unanswered).collect();
+        if unanswered.len() < MAX_UNANSWERED_SESSIONS {
+            return Vec::new();
+        }
+        let oldest = unanswered.iter().min_by_key(|session| session.head.created);
+        oldest.map(|session| self.end_effects(&session.head.id)).unwrap_or_default()
     }
 
     /// The handshake, with the prekeys that the prefix names.

@@ -14,7 +14,7 @@
 //!
 //! # Spec
 //!
-//! `spec/04-ratchet.md`, "Sessions"; `spec/05-messages.md`.
+//! `spec/05-messages.md`, "Sessions"; `spec/05-messages.md`.
 
 mod content;
 mod decrypt;

@@ -2,7 +2,7 @@
 //!
 //! # Spec
 //!
-//! `spec/04-ratchet.md`, "Several sessions with one peer".
+//! `spec/05-messages.md`, "Several sessions with one peer".
 
 use alloc::vec::Vec;
 

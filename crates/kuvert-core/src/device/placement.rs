@@ -9,7 +9,7 @@
 //!
 //! # Spec
 //!
-//! `spec/04-ratchet.md`, "Several sessions with one peer"; check MSG-12.
+//! `spec/05-messages.md`, "Several sessions with one peer"; check MSG-12.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -64,7 +64,7 @@ pub(super) fn place_theirs(
     if peer.active.is_none() {
         return Ok(become_active(peer, theirs.head.id, now));
     }
-    if !peer.note_takeover(now) {
+    if !is_tie && !peer.note_takeover(now) {
         return Err(ProtocolError::TooManySessions); // MSG-12
     }
     if is_tie && *our_id < theirs.head.peer {

@@ -250,6 +250,50 @@ fn an_answer_chooses_the_session_that_a_tie_had_set_aside() {
 }
 
 #[test]
+fn a_late_answer_to_a_session_we_replaced_does_not_bring_it_back() {
+    let (mut alice, mut bob) = (Party::new(1), Party::new(2));
+    alice.initiate(&bob.bundle(true)).expect("begins");
+    let first = alice.send(&bob.id(), "first");
+    bob.hears(&first, "first");
+    let late = bob.send(&alice.id(), "late answer");
+    alice.initiate(&bob.bundle(true)).expect("begins anew");
+    let second = alice.send(&bob.id(), "second");
+    bob.hears(&second, "second");
+    let answer = bob.send(&alice.id(), "answer");
+    alice.hears(&answer, "answer");
+    alice.hears(&late, "late answer");
+    assert_eq!(active(&alice, &bob.id()), active(&bob, &alice.id()));
+}
+
+#[test]
+fn strangers_cannot_fill_all_places() {
+    let (mut alice, mut bob) = begun(true);
+    let hello = alice.send(&bob.id(), "hello");
+    bob.hears(&hello, "hello");
+    let first = bob.device.sessions().next().expect("one").session;
+    // Sessions of strangers, as if each had come by a first message of its own.
+    let record = bob.store.0.get(&Key::new("session", first)).expect("stored").value.clone();
+    for n in 0..crate::limits::MAX_UNANSWERED_SESSIONS {
+        let mut id = [0xee; 16];
+        id[..8].copy_from_slice(&u64::try_from(n).expect("fits").to_be_bytes());
+        let mut session = Session::decode(&record).expect("its own bytes");
+        session.head.id = kuvert_wire::SessionId::from_bytes(id);
+        session.head.peer = DeviceId::from_bytes(id);
+        session.head.created = Timestamp::from_millis(u64::try_from(n).expect("fits"));
+        let effects = vec![Effect::BeginSession(alloc::boxed::Box::new(session))];
+        bob.device.step(effects, ()).commit(|c| bob.store.apply(c)).expect("stored");
+    }
+    let before = bob.device.sessions().count();
+    let mut carol = Party::new(3);
+    let bundle = bob.bundle(true);
+    carol.initiate(&bundle).expect("begins");
+    let envelope = carol.send(&bob.id(), "hello from carol");
+    bob.hears(&envelope, "hello from carol");
+    assert_eq!(bob.device.sessions().count(), before, "the oldest made room");
+    assert!(bob.device.sessions().any(|session| session.session == first));
+}
+
+#[test]
 fn a_second_beginning_of_the_peer_is_no_tie() {
     let (mut alice, mut bob) = (Party::new(1), Party::new(2));
     if bob.id() < alice.id() {

@@ -2,7 +2,7 @@
 //!
 //! # Spec
 //!
-//! `spec/04-ratchet.md`, "Limits"; `spec/02-prekeys.md`, "Rotation".
+//! `spec/00-conventions.md`, "Limits"; `spec/02-prekeys.md`, "Rotation".
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

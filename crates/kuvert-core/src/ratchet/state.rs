@@ -160,6 +160,11 @@ impl Ratchet {
         Self { state, skipped: SkippedMessageKeys::default() }
     }
 
+    /// Whether we have begun a chain in it.
+    pub(crate) const fn has_sent(&self) -> bool {
+        self.state.sending.is_some()
+    }
+
     /// What may be told about it.
     pub(crate) fn facts(&self) -> RatchetFacts {
         let sending = self.state.sending.as_ref();

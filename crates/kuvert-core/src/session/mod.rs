@@ -11,7 +11,7 @@
 //!
 //! # Spec
 //!
-//! `spec/04-ratchet.md`, "Sessions"; checks AGR-9, MSG-5 to MSG-7 and MSG-9.
+//! `spec/05-messages.md`, "Sessions"; checks AGR-9, MSG-5 to MSG-7 and MSG-9.
 
 mod mailbox;
 mod message;
@@ -178,8 +178,8 @@ impl Head {
         self.status == Status::AwaitingReply && now.since(self.created) > UNANSWERED_AGE
     }
 
-    /// Whether the first answer on it would make it the active one: ours, unanswered, and set aside.
-    pub(crate) const fn is_chosen_by_answer(&self) -> bool {
+    /// Whether it is ours, was never answered, and another has taken its place.
+    pub(crate) const fn is_set_aside_unanswered(&self) -> bool {
         let is_unanswered = matches!(self.begun, Begun::ByUs { prefix: Some(_) });
         is_unanswered && matches!(self.status, Status::Inactive)
     }
