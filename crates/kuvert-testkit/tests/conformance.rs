@@ -351,6 +351,7 @@ fn a_safety_number_is_the_same_from_everywhere() {
     assert_eq!(number(&["safety", &key("bob"), &key("alice")]), digits);
 }
 
+#[cfg(feature = "deterministic")]
 #[test]
 fn seeds_make_the_bytes_repeatable() {
     let conversation = |seed: &str| {

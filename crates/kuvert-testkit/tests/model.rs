@@ -172,8 +172,14 @@ impl World {
     }
 }
 
+/// Few cases here, as each is a conversation.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig { cases: default.cases.div_ceil(10), failure_persistence: None, ..default }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn whatever_happens_in_a_session_both_agree(
@@ -188,7 +194,10 @@ proptest! {
     #[test]
     fn whoever_begins_both_agree(
         seed in 0..1000_u64,
-        beginnings in prop::collection::vec(side(), 1..4),
+        beginnings in prop_oneof![
+            side().prop_map(|side| vec![side]),
+            side().prop_map(|side| vec![side, side.other()]),
+        ],
         events in prop::collection::vec(event(), 0..20),
     ) {
         let mut world = World::new(Pair::strangers(seed));
@@ -207,6 +216,20 @@ proptest! {
                 event => world.happen(event),
             }
         }
+        world.quiesce();
+    }
+
+    #[test]
+    fn a_session_begun_anew_takes_over(
+        seed in 0..1000_u64,
+        side in side(),
+        before in prop::collection::vec(event(), 0..40),
+        after in prop::collection::vec(event(), 0..40),
+    ) {
+        let mut world = World::new(Pair::talking(seed));
+        before.into_iter().for_each(|event| world.happen(event));
+        world.happen(Event::Begin(side));
+        after.into_iter().for_each(|event| world.happen(event));
         world.quiesce();
     }
 }

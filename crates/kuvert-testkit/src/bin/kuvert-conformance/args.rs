@@ -13,7 +13,8 @@ use clap::{Args, Parser, Subcommand};
     long_about = "The Kuvert protocol as a black box: a device is a directory, messages are files.\n\n\
         Results are one JSON object on stdout, except that `bundle` and `send` write the raw bundle or\n\
         envelope there, unless -o names a file for it. Exit code 0, or 1 with {\"error\": NAME} and a\n\
-        name of the protocol's list. An error leaves every byte of the directory as it was.",
+        name of the protocol's list, or 2 for wrong use. An error leaves every byte of the directory as\n\
+        it was, except PqFailed, which closes the session.",
     after_help = "Example:\n  \
         kuvert-conformance init alice && kuvert-conformance init bob\n  \
         kuvert-conformance bundle bob > bob.bundle\n  \
@@ -47,7 +48,8 @@ pub(crate) struct World {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Answer known-answer questions, one JSON object a line on stdin and stdout
+    /// Answer known-answer questions, one JSON object a line on stdin and stdout; an operation that
+    /// is not known is answered with {"error": "UnsupportedOp"}
     Kat,
     /// Make a device with an account of its own
     Init(Directory),
@@ -63,7 +65,7 @@ pub(crate) enum Command {
     State(Directory),
     /// Heal the session with a peer: its next fragments go ten at a time
     Heal(ToPeer),
-    /// Begin a new session with a peer in place of the one there is
+    /// Begin a new session with a peer in place of the one there is; without a bundle, end that one
     Reset(Reset),
     /// The safety number: of DIR and a peer of its, or of two account keys or devices
     Safety(Safety),
