@@ -47,7 +47,7 @@ pub struct RootStepOutput {
 /// `root_step`: from a root key to the next one, a chain key and a header key.
 #[must_use]
 pub fn root_step(rk: &[u8; 32], input: &RootStepInput<'_>) -> RootStepOutput {
-    let step = RootKey(Secret::copied_from(rk)).step(
+    let step = RootKey::new(Secret::copied_from(rk)).step(
         &Secret::copied_from(input.dh),
         input.mix.map(Secret::copied_from).as_ref(),
         &SessionId::from_bytes(input.session_id),
@@ -55,17 +55,17 @@ pub fn root_step(rk: &[u8; 32], input: &RootStepInput<'_>) -> RootStepOutput {
         input.pq_mixed,
     );
     RootStepOutput {
-        rk: *step.root.0.expose(),
-        ck: *step.chain.0.expose(),
-        nhk: *step.next_header.0.expose(),
+        rk: *step.root.secret().expose(),
+        ck: *step.chain.secret().expose(),
+        nhk: *step.next_header.secret().expose(),
     }
 }
 
 /// `chain_step`: the message key of number `n`, and the chain key after it.
 #[must_use]
 pub fn chain_step(ck: &[u8; 32], n: u32) -> ([u8; 32], [u8; 32]) {
-    let (message, chain) = ChainKey(Secret::copied_from(ck)).advance(n);
-    (*message.0.expose(), *chain.0.expose())
+    let (message, chain) = ChainKey::new(Secret::copied_from(ck)).advance(n);
+    (*message.0.expose(), *chain.secret().expose())
 }
 
 /// What [`pq_epoch`] gives.

@@ -7,6 +7,7 @@
 //!
 //! `spec/04-ratchet.md`, "Key schedule".
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use kuvert_wire::envelope::{Kind, VERSION};
@@ -19,7 +20,7 @@ use crate::secret::Secret;
 
 /// RK: takes in Diffie-Hellman results and post-quantum secrets.
 #[derive(Debug)]
-pub(crate) struct RootKey(pub(crate) Secret<32>);
+pub(crate) struct RootKey(Arc<Secret<32>>);
 
 /// What a root step gives.
 pub(crate) struct RootStep {
@@ -43,23 +44,23 @@ impl RootKey {
         let pq_mixed = pq_mixed.to_be_bytes();
         let context: &[&[u8]] = &[session.as_bytes(), new_key.as_bytes(), &pq_mixed];
         RootStep {
-            root: RootKey(prk.expand(Label::RATCHET_ROOT, context)),
-            chain: ChainKey(prk.expand(Label::RATCHET_CHAIN, context)),
-            next_header: HeaderKey(prk.expand(Label::RATCHET_HEADER, context)),
+            root: RootKey::new(prk.expand(Label::RATCHET_ROOT, context)),
+            chain: ChainKey::new(prk.expand(Label::RATCHET_CHAIN, context)),
+            next_header: HeaderKey::new(prk.expand(Label::RATCHET_HEADER, context)),
         }
     }
 }
 
 /// CKs, CKr: one message key after another.
 #[derive(Debug)]
-pub(crate) struct ChainKey(pub(crate) Secret<32>);
+pub(crate) struct ChainKey(Arc<Secret<32>>);
 
 impl ChainKey {
     /// `ChainStep`: the key of message `number` and the chain key after it.
     pub(crate) fn advance(&self, number: u32) -> (MessageKey, Self) {
         let key = Expander::new(&self.0);
         let message = key.expand(Label::CHAIN_MSG, &[&number.to_be_bytes()]);
-        (MessageKey(message), Self(key.expand(Label::CHAIN_NEXT, &[])))
+        (MessageKey(message), Self::new(key.expand(Label::CHAIN_NEXT, &[])))
     }
 }
 
@@ -76,7 +77,7 @@ impl MessageKey {
 
 /// HKs, HKr, NHKs, NHKr: hides counters and ratchet keys of one chain.
 #[derive(Debug)]
-pub(crate) struct HeaderKey(pub(crate) Secret<32>);
+pub(crate) struct HeaderKey(Arc<Secret<32>>);
 
 impl HeaderKey {
     /// Appends `EH` to `out`: the header, sealed under a random nonce.
@@ -106,14 +107,23 @@ impl HeaderKey {
     }
 }
 
-/// Keys that a received message is tried on a copy with: the other copy goes when it is accepted.
-macro_rules! duplicate {
+/// Keys of the state. A step works on a copy of the state that may yet be thrown away, so both copies
+/// share a key that the step does not change; it is wiped when the last one goes.
+macro_rules! shared {
     ($($key:ident),*) => {$(
         impl $key {
-            pub(super) fn duplicate(&self) -> Self {
-                Self(self.0.duplicate())
+            pub(crate) fn new(secret: Secret<32>) -> Self {
+                Self(Arc::new(secret))
+            }
+
+            pub(super) fn share(&self) -> Self {
+                Self(Arc::clone(&self.0))
+            }
+
+            pub(crate) fn secret(&self) -> &Secret<32> {
+                &self.0
             }
         }
     )*};
 }
-duplicate!(RootKey, ChainKey, HeaderKey);
+shared!(RootKey, ChainKey, HeaderKey);

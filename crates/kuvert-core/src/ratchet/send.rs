@@ -4,6 +4,7 @@
 //!
 //! `spec/04-ratchet.md`, "Sending".
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use kuvert_wire::envelope::{Kind, SEALED_BURST_HEADER_LEN, SEALED_HEADER_LEN, SessionMessage};
@@ -105,7 +106,7 @@ impl State {
         let step = self.root.step(&dh, mix.as_ref(), &self.session, &public, pq_mixed);
         self.root = step.root;
         self.sending = Some(SendingChain {
-            ratchet_key,
+            ratchet_key: Arc::new(ratchet_key),
             chain: step.chain,
             header_key: core::mem::replace(&mut self.next_sending_header, step.next_header),
             next_number: 0,

@@ -4,6 +4,7 @@
 //!
 //! `spec/04-ratchet.md`, "State".
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -54,7 +55,8 @@ pub(crate) struct State {
 
 /// DHs, CKs, HKs, Ns, PN.
 pub(super) struct SendingChain {
-    pub(super) ratchet_key: DhSecret,
+    /// Shared with the state that a step may yet fall back to.
+    pub(super) ratchet_key: Arc<DhSecret>,
     pub(super) chain: ChainKey,
     pub(super) header_key: HeaderKey,
     pub(super) next_number: u32,
@@ -84,7 +86,7 @@ pub(super) struct ReceivingChain {
 
 impl ReceivingChain {
     pub(super) fn duplicate(&self) -> Self {
-        Self { header_key: self.header_key.duplicate(), ..*self }
+        Self { header_key: self.header_key.share(), ..*self }
     }
 }
 
@@ -113,18 +115,18 @@ impl Ratchet {
         rng: &mut R,
     ) -> Self {
         let sending = SendingChain {
-            ratchet_key: DhSecret::generate(rng),
-            chain: ChainKey(seeds.chain_i),
-            header_key: HeaderKey(seeds.hdr_i),
+            ratchet_key: Arc::new(DhSecret::generate(rng)),
+            chain: ChainKey::new(seeds.chain_i),
+            header_key: HeaderKey::new(seeds.hdr_i),
             next_number: 0,
             previous_length: 0,
             pq_mixed: 0,
         };
         Self::from_state(State {
             session: seeds.session_id,
-            root: RootKey(seeds.root),
-            next_sending_header: HeaderKey(seeds.hdr_i_next),
-            next_receiving_header: HeaderKey(seeds.hdr_r),
+            root: RootKey::new(seeds.root),
+            next_sending_header: HeaderKey::new(seeds.hdr_i_next),
+            next_receiving_header: HeaderKey::new(seeds.hdr_r),
             sending: Some(sending),
             receiving: Receiving::Nothing,
             step_due: false,
@@ -141,13 +143,13 @@ impl Ratchet {
     ) -> Self {
         Self::from_state(State {
             session: seeds.session_id,
-            root: RootKey(seeds.root),
-            next_sending_header: HeaderKey(seeds.hdr_r),
-            next_receiving_header: HeaderKey(seeds.hdr_i_next),
+            root: RootKey::new(seeds.root),
+            next_sending_header: HeaderKey::new(seeds.hdr_r),
+            next_receiving_header: HeaderKey::new(seeds.hdr_i_next),
             sending: None,
             receiving: Receiving::Expected {
-                chain: ChainKey(seeds.chain_i),
-                header_key: HeaderKey(seeds.hdr_i),
+                chain: ChainKey::new(seeds.chain_i),
+                header_key: HeaderKey::new(seeds.hdr_i),
             },
             step_due: false,
             kept: Vec::new(),
@@ -188,9 +190,9 @@ impl State {
     pub(super) fn duplicate(&self) -> Self {
         Self {
             session: self.session,
-            root: self.root.duplicate(),
-            next_sending_header: self.next_sending_header.duplicate(),
-            next_receiving_header: self.next_receiving_header.duplicate(),
+            root: self.root.share(),
+            next_sending_header: self.next_sending_header.share(),
+            next_receiving_header: self.next_receiving_header.share(),
             sending: self.sending.as_ref().map(SendingChain::duplicate),
             receiving: self.receiving.duplicate(),
             step_due: self.step_due,
@@ -218,9 +220,9 @@ impl State {
 impl SendingChain {
     fn duplicate(&self) -> Self {
         Self {
-            ratchet_key: self.ratchet_key.duplicate(),
-            chain: self.chain.duplicate(),
-            header_key: self.header_key.duplicate(),
+            ratchet_key: Arc::clone(&self.ratchet_key),
+            chain: self.chain.share(),
+            header_key: self.header_key.share(),
             ..*self
         }
     }
@@ -231,10 +233,10 @@ impl Receiving {
         match self {
             Self::Nothing => Self::Nothing,
             Self::Expected { chain, header_key } => {
-                Self::Expected { chain: chain.duplicate(), header_key: header_key.duplicate() }
+                Self::Expected { chain: chain.share(), header_key: header_key.share() }
             }
             Self::Running { tip, chain } => {
-                Self::Running { tip: tip.duplicate(), chain: chain.duplicate() }
+                Self::Running { tip: tip.share(), chain: chain.duplicate() }
             }
         }
     }

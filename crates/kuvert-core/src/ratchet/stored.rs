@@ -12,6 +12,7 @@
 //!
 //! `spec/09-storage.md`, "Session records".
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use kuvert_wire::{Decode, DecodeError, Encode, RatchetPublicKey, Reader, SessionId};
@@ -27,9 +28,9 @@ impl State {
     /// Appends the state's record to `out`; what comes before and after is the caller's.
     pub(crate) fn encode_into(&self, out: &mut Vec<u8>) {
         self.session.encode_into(out);
-        put(out, &self.root.0);
-        put(out, &self.next_sending_header.0);
-        put(out, &self.next_receiving_header.0);
+        put(out, self.root.secret());
+        put(out, self.next_sending_header.secret());
+        put(out, self.next_receiving_header.secret());
         out.push(u8::from(self.step_due));
         encode_sending(self.sending.as_ref(), out);
         encode_receiving(&self.receiving, out);
@@ -46,9 +47,9 @@ impl State {
     pub(crate) fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
             session: SessionId::decode_from(reader)?,
-            root: RootKey(secret(reader)?),
-            next_sending_header: HeaderKey(secret(reader)?),
-            next_receiving_header: HeaderKey(secret(reader)?),
+            root: RootKey::new(secret(reader)?),
+            next_sending_header: HeaderKey::new(secret(reader)?),
+            next_receiving_header: HeaderKey::new(secret(reader)?),
             step_due: reader.flag("step_due")?,
             sending: decode_sending(reader)?,
             receiving: decode_receiving(reader)?,
@@ -71,8 +72,8 @@ fn encode_sending(sending: Option<&SendingChain>, out: &mut Vec<u8>) {
     let Some(chain) = sending else { return };
     put(out, chain.ratchet_key.secret());
     out.extend_from_slice(chain.ratchet_key.public());
-    put(out, &chain.chain.0);
-    put(out, &chain.header_key.0);
+    put(out, chain.chain.secret());
+    put(out, chain.header_key.secret());
     for number in [chain.next_number, chain.previous_length, chain.pq_mixed] {
         out.extend_from_slice(&number.to_be_bytes());
     }
@@ -84,9 +85,9 @@ fn decode_sending(reader: &mut Reader<'_>) -> Result<Option<SendingChain>, Decod
     }
     let (secret_half, public) = (secret(reader)?, reader.array()?);
     Ok(Some(SendingChain {
-        ratchet_key: DhSecret::from_stored(secret_half, public),
-        chain: ChainKey(secret(reader)?),
-        header_key: HeaderKey(secret(reader)?),
+        ratchet_key: Arc::new(DhSecret::from_stored(secret_half, public)),
+        chain: ChainKey::new(secret(reader)?),
+        header_key: HeaderKey::new(secret(reader)?),
         next_number: reader.u32()?,
         previous_length: reader.u32()?,
         pq_mixed: reader.u32()?,
@@ -98,12 +99,12 @@ fn encode_receiving(receiving: &Receiving, out: &mut Vec<u8>) {
         Receiving::Nothing => out.push(0),
         Receiving::Expected { chain, header_key } => {
             out.push(1);
-            put(out, &chain.0);
-            put(out, &header_key.0);
+            put(out, chain.secret());
+            put(out, header_key.secret());
         }
         Receiving::Running { tip, chain } => {
             out.push(2);
-            put(out, &tip.0);
+            put(out, tip.secret());
             encode_chain(chain, out);
         }
     }
@@ -113,11 +114,11 @@ fn decode_receiving(reader: &mut Reader<'_>) -> Result<Receiving, DecodeError> {
     match reader.u8()? {
         0 => Ok(Receiving::Nothing),
         1 => Ok(Receiving::Expected {
-            chain: ChainKey(secret(reader)?),
-            header_key: HeaderKey(secret(reader)?),
+            chain: ChainKey::new(secret(reader)?),
+            header_key: HeaderKey::new(secret(reader)?),
         }),
         2 => {
-            let tip = ChainKey(secret(reader)?);
+            let tip = ChainKey::new(secret(reader)?);
             Ok(Receiving::Running { tip, chain: decode_chain(reader)? })
         }
         _ => Err(DecodeError::Unknown { what: "receiving chain" }),
@@ -127,7 +128,7 @@ fn decode_receiving(reader: &mut Reader<'_>) -> Result<Receiving, DecodeError> {
 fn encode_chain(chain: &ReceivingChain, out: &mut Vec<u8>) {
     out.extend_from_slice(&chain.id.to_be_bytes());
     chain.ratchet_key.encode_into(out);
-    put(out, &chain.header_key.0);
+    put(out, chain.header_key.secret());
     out.extend_from_slice(&chain.next_number.to_be_bytes());
     out.extend_from_slice(&chain.pq_mixed.to_be_bytes());
 }
@@ -136,7 +137,7 @@ fn decode_chain(reader: &mut Reader<'_>) -> Result<ReceivingChain, DecodeError> 
     Ok(ReceivingChain {
         id: reader.u32()?,
         ratchet_key: RatchetPublicKey::decode_from(reader)?,
-        header_key: HeaderKey(secret(reader)?),
+        header_key: HeaderKey::new(secret(reader)?),
         next_number: reader.u32()?,
         pq_mixed: reader.u32()?,
     })

@@ -12,6 +12,7 @@ use super::keys::HeaderKey;
 use super::receive::Opened;
 use super::send::Sending;
 use super::state::{Ratchet, Receiving, Seeds, State};
+use crate::crypto::dh::DhSecret;
 use crate::error::ProtocolError;
 use crate::limits::{MAX_CHAIN, MAX_OLD_CHAINS, MAX_SKIP};
 use crate::secret::Secret;
@@ -186,7 +187,7 @@ fn a_chain_keeps_its_ratchet_key() {
     let first = alice.send(b"begins a chain");
     bob.receive(&first).expect("opens");
     let chain = alice.state().sending.as_mut().expect("has one");
-    chain.ratchet_key = crate::crypto::dh::DhSecret::from_secret(Secret::copied_from(&[9; 32]));
+    chain.ratchet_key = DhSecret::from_secret(Secret::copied_from(&[9; 32])).into();
     let envelope = alice.send(b"tea");
     assert_eq!(bob.receive(&envelope), Err(ProtocolError::Undecryptable));
 }
@@ -195,12 +196,12 @@ fn a_chain_keeps_its_ratchet_key() {
 #[test]
 fn a_new_chain_has_a_new_ratchet_key() {
     let (mut alice, mut bob) = running();
-    let old = alice.state().sending.as_ref().expect("has one").ratchet_key.duplicate();
+    let old = alice.state().sending.as_ref().expect("has one").ratchet_key.clone();
     let first = alice.send(b"begins a chain");
     bob.receive(&first).expect("opens");
     let turn = bob.send(b"turn");
     alice.receive(&turn).expect("opens");
-    let current = alice.state().sending.as_ref().expect("has one").ratchet_key.duplicate();
+    let current = alice.state().sending.as_ref().expect("has one").ratchet_key.clone();
     for reused in [old, current] {
         let mut cheat = alice.state().duplicate();
         begin_chain_with(&mut cheat, reused, &mut alice.rng);
@@ -212,13 +213,13 @@ fn a_new_chain_has_a_new_ratchet_key() {
 }
 
 /// Begins a chain under a ratchet key that a correct sender would not take.
-fn begin_chain_with(state: &mut State, key: crate::crypto::dh::DhSecret, rng: &mut ChaCha20Rng) {
+fn begin_chain_with(state: &mut State, key: alloc::sync::Arc<DhSecret>, rng: &mut ChaCha20Rng) {
     let sending = Sending { kind: Kind::Session, burst: false, now: NOW };
     *state = state.seal(sending, b"", &mut vec![], rng).expect("can send");
     let header_key = {
         // The header key by which the peer knows the next chain is the one just put to use.
         let chain = state.sending.as_ref().expect("has one");
-        chain.header_key.duplicate()
+        chain.header_key.share()
     };
     let chain = state.sending.as_mut().expect("has one");
     chain.ratchet_key = key;
@@ -232,12 +233,12 @@ fn a_key_that_does_not_exist_yet_opens_nothing() {
     let (_, mut bob) = parties();
     bob.state().receiving = Receiving::Nothing;
     let (mut forger, _) = parties();
-    let zeros = HeaderKey(Secret::copied_from(&[0; 32]));
+    let zeros = HeaderKey::new(Secret::copied_from(&[0; 32]));
     forger.state().sending.as_mut().expect("has one").header_key = zeros;
     let envelope = forger.send(b"under a key of zeros");
     assert_eq!(bob.receive(&envelope), Err(ProtocolError::Undecryptable));
     forger.state().sending.as_mut().expect("has one").header_key =
-        bob.state().next_receiving_header.duplicate();
+        bob.state().next_receiving_header.share();
     let envelope = forger.send(b"under a next key, before we have spoken");
     assert_eq!(bob.receive(&envelope), Err(ProtocolError::Undecryptable));
 }
@@ -312,7 +313,7 @@ fn a_ratchet_key_of_small_order_is_refused() {
     let small = |party: &mut Party| {
         let sending = party.state().sending.as_mut().expect("has one");
         let secret = Secret::copied_from(&[9; 32]);
-        sending.ratchet_key = crate::crypto::dh::DhSecret::from_stored(secret, [0; 32]);
+        sending.ratchet_key = DhSecret::from_stored(secret, [0; 32]).into();
     };
     let (mut alice, mut bob) = parties();
     small(&mut alice);
