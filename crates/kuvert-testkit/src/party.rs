@@ -1,7 +1,9 @@
 //! One side of a conversation: a device, its store and its chance.
 
 use kuvert_core::prekey::VerifiedBundle;
-use kuvert_core::{Content, Device, Outgoing, ProtocolError, Received, Record, Step};
+use kuvert_core::{
+    Change, Changes, Content, Device, Outgoing, ProtocolError, Received, Record, Step,
+};
 use kuvert_store::{MemoryStore, Store};
 use kuvert_wire::{DeviceId, PrekeyBundle, Timestamp};
 use rand_chacha::ChaCha20Rng;
@@ -103,6 +105,21 @@ impl Party {
     #[must_use]
     pub fn stored(&self) -> Vec<Record> {
         self.store.snapshot(Device::COLLECTIONS).expect("memory can be read")
+    }
+
+    /// Changes the first stored record under `prefix` and starts again from that: a device that does
+    /// not keep to the protocol.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such record, or the device cannot be loaded with the change.
+    pub fn alter(&mut self, prefix: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        let records = self.store.scan(prefix).expect("memory can be read");
+        let Record { key, version, mut value } = records.into_iter().next().expect("a record");
+        change(&mut value);
+        let changes = Changes::of([Change::Put { key, expected: version, value }]);
+        self.store.apply(&changes).expect("nobody else writes");
+        self.restart();
     }
 
     /// Ends the process and starts it again: what is not stored is lost.

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use kuvert_core::{ProtocolError, SessionEnd};
 use kuvert_testkit::{Pair, Side};
 
 fn mixed(pair: &Pair) -> (u32, u32) {
@@ -81,6 +82,30 @@ fn after_a_day_of_silence_fragments_come_in_bursts() {
     pair.pass(Side::Alice, "sleep well?");
     assert_eq!(mixed(&pair), (1, 1));
     assert_eq!(pair.send(Side::Bob, "yes").len(), 563, "the next epoch is young");
+}
+
+/// Alice goes on with another secret than the one that both derived: her key's MAC is wrong.
+#[test]
+fn a_peer_that_cheats_ends_the_session() {
+    let mut pair = Pair::talking(8);
+    let begins = [&[1, 0, 0, 0, 1][..], &pair.now.as_millis().to_be_bytes()].concat();
+    pair.alice.alter("session/", |record| {
+        let send_ek = record.windows(begins.len()).position(|window| window == begins);
+        record[send_ek.unwrap() + begins.len() + 64] ^= 1;
+    });
+    for _ in 0..8 {
+        pair.pass(Side::Alice, "one of the fragments");
+    }
+    let (last, late) = (pair.send(Side::Alice, "the tenth"), pair.send(Side::Alice, "late"));
+    let received = pair.bob.receive(&last, pair.now).unwrap();
+    assert_eq!(received.ended, Some(SessionEnd::PqFailed));
+    pair.bob.restart();
+    assert_eq!(pair.bob.device().sessions().count(), 0, "the keys are erased");
+    let refused = pair.bob.receive(&late, pair.now);
+    assert_eq!(refused.err(), Some(ProtocolError::Undecryptable));
+    let (alice, now) = (pair.id(Side::Alice), pair.now);
+    let refused = pair.bob.send(&alice, "tea?", now);
+    assert_eq!(refused.err(), Some(ProtocolError::Closed));
 }
 
 #[test]

@@ -22,18 +22,13 @@ fn answers(questions: &'static str) -> Vec<Value> {
     asking.join().unwrap();
     assert!(output.status.success());
     let lines = String::from_utf8(output.stdout).unwrap();
-    lines
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[test]
 fn every_known_answer_is_given() {
-    let questions: Vec<Value> = QUESTIONS
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let questions: Vec<Value> =
+        QUESTIONS.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let answers = answers(QUESTIONS);
     assert_eq!(answers.len(), questions.len());
     for (question, answer) in questions.iter().zip(&answers) {
@@ -57,10 +52,7 @@ fn nonsense_is_answered_with_an_error() {
         "{\"op\": \"chain_step\", \"ck\": \"00\", \"n\": 1}\n",
         "{\"op\": \"rs_decode\", \"len\": 128, \"fragments\": [[300, \"\"]]}\n",
     ));
-    let errors: Vec<_> = answers
-        .iter()
-        .map(|answer| answer["error"].as_str().unwrap())
-        .collect();
+    let errors: Vec<_> = answers.iter().map(|answer| answer["error"].as_str().unwrap()).collect();
     assert_eq!(errors[0], "UnsupportedOp");
     assert_eq!(errors[1..], ["Malformed"; 5]);
 }

@@ -96,15 +96,9 @@ pub(crate) fn safety(options: &Safety, world: &World) -> Answered {
     let (a, b) = (&options.a, options.b.as_deref());
     let (ours, theirs) = if Path::new(a).is_dir() {
         let home = Home::open(Path::new(a), world)?;
-        (
-            *home.device.account_key(),
-            key_of_peer(&home, PathBuf::from(a), b, world)?,
-        )
+        (*home.device.account_key(), key_of_peer(&home, PathBuf::from(a), b, world)?)
     } else {
-        (
-            key_of(a, world)?,
-            key_of(b.ok_or(ProtocolError::Malformed)?, world)?,
-        )
+        (key_of(a, world)?, key_of(b.ok_or(ProtocolError::Malformed)?, world)?)
     };
     let digits = SafetyNumber::between(&ours, &theirs).to_string();
     Ok(Answer::Object(json!({ "digits": digits })))
@@ -120,10 +114,7 @@ fn key_of_peer(
     if let Some(key) = name.and_then(|name| key_of(name, world).ok()) {
         return Ok(key);
     }
-    let options = ToPeer {
-        device: Directory { dir },
-        peer: name.map(String::from),
-    };
+    let options = ToPeer { device: Directory { dir }, peer: name.map(String::from) };
     let peer = find(home, &options)?;
     let view = home.device.peer(&peer).ok_or(ProtocolError::NoSession)?;
     Ok(*view.account_key())

@@ -33,13 +33,7 @@ impl Home {
         let device = Device::create(now, &mut rng).commit(|changes| collect(&mut unsaved, changes));
         let rows = FileRows::create(directory).map_err(|_| ProtocolError::Storage)?;
         let store = Sealed::create_over(rows, Unlock::Key(&key()))?;
-        Ok(Self {
-            device: device?,
-            now,
-            rng,
-            store,
-            unsaved,
-        })
+        Ok(Self { device: device?, now, rng, store, unsaved })
     }
 
     /// Loads the device of a directory, without what has become too old by now.
@@ -49,17 +43,9 @@ impl Home {
         let records = store.snapshot(Device::COLLECTIONS)?;
         let device = Device::load(records).map_err(|_| ProtocolError::Storage)?;
         let (now, rng) = (time(world), generator(world, store.generation()?)?);
-        let mut home = Self {
-            device,
-            now,
-            rng,
-            store,
-            unsaved: Vec::new(),
-        };
+        let mut home = Self { device, now, rng, store, unsaved: Vec::new() };
         let changes = &mut home.unsaved;
-        home.device
-            .tidy(now)
-            .commit(|tidied| collect(changes, tidied))?;
+        home.device.tidy(now).commit(|tidied| collect(changes, tidied))?;
         Ok(home)
     }
 
@@ -90,9 +76,7 @@ fn collect(unsaved: &mut Vec<Change>, changes: &Changes) -> Result<(), ProtocolE
 
 fn time(world: &World) -> Timestamp {
     Timestamp::from_millis(world.now.unwrap_or_else(|| {
-        let elapsed = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
     }))
 }

@@ -75,10 +75,7 @@ fn bytes(value: &Value) -> Result<Vec<u8>, BadField> {
 }
 
 fn number<T: TryFrom<u64>>(value: &Value) -> Result<T, BadField> {
-    value
-        .as_u64()
-        .and_then(|number| number.try_into().ok())
-        .ok_or(BadField)
+    value.as_u64().and_then(|number| number.try_into().ok()).ok_or(BadField)
 }
 
 fn fixed<const N: usize>(bytes: Vec<u8>) -> Result<[u8; N], BadField> {

@@ -55,11 +55,7 @@ pub(crate) fn verified_bundle(
 ) -> Result<VerifiedBundle, ProtocolError> {
     let bundle = read_bundle(argument)?;
     let named = kuvert_core::identity::account_id(&bundle.cert.account_key);
-    Ok(VerifiedBundle::verify(
-        bundle,
-        &account.unwrap_or(named),
-        now,
-    )?)
+    Ok(VerifiedBundle::verify(bundle, &account.unwrap_or(named), now)?)
 }
 
 fn read_bundle(argument: &str) -> Result<PrekeyBundle, ProtocolError> {
@@ -76,9 +72,7 @@ fn read_bundle(argument: &str) -> Result<PrekeyBundle, ProtocolError> {
 /// All of `input`.
 pub(crate) fn read(input: &mut impl Read) -> Result<Vec<u8>, ProtocolError> {
     let mut bytes = Vec::new();
-    input
-        .read_to_end(&mut bytes)
-        .map_err(|_| ProtocolError::Storage)?;
+    input.read_to_end(&mut bytes).map_err(|_| ProtocolError::Storage)?;
     Ok(bytes)
 }
 

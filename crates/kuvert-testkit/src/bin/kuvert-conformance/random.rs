@@ -14,9 +14,7 @@ pub(crate) fn generator(world: &World, moment: u64) -> Result<ChaCha20Rng, Proto
     let mut seed = [0; 32];
     if let Some(given) = given_seed(world) {
         let bytes = hex::decode(given).map_err(|_| ProtocolError::Rng)?;
-        seed.get_mut(..bytes.len())
-            .ok_or(ProtocolError::Rng)?
-            .copy_from_slice(&bytes);
+        seed.get_mut(..bytes.len()).ok_or(ProtocolError::Rng)?.copy_from_slice(&bytes);
     } else {
         getrandom::fill(&mut seed).map_err(|_| ProtocolError::Rng)?;
     }

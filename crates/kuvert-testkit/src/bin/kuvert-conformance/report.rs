@@ -28,11 +28,7 @@ pub(crate) fn sessions(device: &Device) -> Value {
     let closed = device.peers().filter(PeerView::is_closed);
     let closed =
         closed.map(|peer| json!({ "peer": peer.device_id().to_string(), "state": "Closed" }));
-    device
-        .sessions()
-        .map(|facts| session(&facts))
-        .chain(closed)
-        .collect()
+    device.sessions().map(|facts| session(&facts)).chain(closed).collect()
 }
 
 /// One session.

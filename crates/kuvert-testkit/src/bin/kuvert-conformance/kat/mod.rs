@@ -28,10 +28,8 @@ pub(crate) fn run(questions: impl BufRead, mut answers: impl Write) -> io::Resul
 fn answer(line: &str) -> Value {
     let answered = Input::parse(line).map_err(Refusal::from).and_then(|input| {
         let op = input.text("op")?;
-        let (_, operation) = OPERATIONS
-            .iter()
-            .find(|(name, _)| *name == op)
-            .ok_or(Refusal::UnsupportedOp)?;
+        let (_, operation) =
+            OPERATIONS.iter().find(|(name, _)| *name == op).ok_or(Refusal::UnsupportedOp)?;
         operation(&input)
     });
     answered.unwrap_or_else(|refusal| json!({ "error": refusal.name() }))

@@ -53,11 +53,7 @@ pub(super) fn rs_decode(input: &Input) -> Result<Value, Refusal> {
 
 pub(super) fn seal(input: &Input) -> Result<Value, Refusal> {
     let sealed = with_context(input, |context| {
-        Ok(hazmat::seal(
-            &input.array("mk")?,
-            context,
-            &input.bytes("frame")?,
-        )?)
+        Ok(hazmat::seal(&input.array("mk")?, context, &input.bytes("frame")?)?)
     })?;
     Ok(json!({
         "fc": hex::encode(sealed.fc),
@@ -67,11 +63,8 @@ pub(super) fn seal(input: &Input) -> Result<Value, Refusal> {
 }
 
 pub(super) fn open(input: &Input) -> Result<Value, Refusal> {
-    let sealed = SealedFrame {
-        fc: input.array("fc")?,
-        com: input.array("com")?,
-        ct: input.bytes("ct")?,
-    };
+    let sealed =
+        SealedFrame { fc: input.array("fc")?, com: input.array("com")?, ct: input.bytes("ct")? };
     let frame = with_context(input, |context| {
         let opened = hazmat::open(&input.array("mk")?, context, &sealed);
         opened.map_err(|_| Refusal::Protocol(ProtocolError::Undecryptable))
