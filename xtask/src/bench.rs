@@ -36,16 +36,11 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<bool> {
     };
     if !arguments.last {
         let filter = &arguments.filter;
-        let command = cargo("bench")
-            .args(["--bench", "speed", "--", "--quiet"])
-            .args(filter);
+        let command = cargo("bench").args(["--bench", "speed", "--", "--quiet"]).args(filter);
         command.env("CRITERION_HOME", &results).run()?;
     }
     println!("{}\n", machine(context)?);
-    cargo("run")
-        .args(["--release", "--quiet", "--bin", "table", "--"])
-        .arg(results)
-        .run()?;
+    cargo("run").args(["--release", "--quiet", "--bin", "table", "--"]).arg(results).run()?;
     Ok(true)
 }
 
@@ -54,14 +49,10 @@ fn machine(context: &Context) -> Result<String> {
     let shell = &context.shell;
     let compiler = cmd!(shell, "rustc --version").quiet().read()?;
     let facts = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = facts
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let model = facts.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let processor = model.map_or(std::env::consts::ARCH, |(_, model)| model);
     let cores = std::thread::available_parallelism()?;
     let flags = std::env::var("RUSTFLAGS");
     let flags = flags.map_or("no RUSTFLAGS".into(), |flags| format!("RUSTFLAGS {flags}"));
-    Ok(format!(
-        "{processor}, {cores} cores; {compiler}; release build, {flags}"
-    ))
+    Ok(format!("{processor}, {cores} cores; {compiler}; release build, {flags}"))
 }

@@ -23,10 +23,7 @@ impl Context {
     /// The workspace that this program was built in.
     pub(crate) fn of_workspace() -> Result<Self> {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = manifest
-            .parent()
-            .context("xtask has no folder above it")?
-            .to_path_buf();
+        let root = manifest.parent().context("xtask has no folder above it")?.to_path_buf();
         let shell = Shell::new()?;
         shell.change_dir(&root);
         // A colour code in a log would hide the counts from their parser.
@@ -60,15 +57,8 @@ impl Context {
             .status()
             .with_context(|| format!("starting `{line}`"))?;
         let text = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
-        let complaint = format!(
-            "`{line}` failed ({status}); all it printed: {}",
-            path.display()
-        );
-        Ok(Finished {
-            success: status.success(),
-            text,
-            complaint,
-        })
+        let complaint = format!("`{line}` failed ({status}); all it printed: {}", path.display());
+        Ok(Finished { success: status.success(), text, complaint })
     }
 
     /// Like [`Context::finish`], for a command that must succeed; returns what it printed.
@@ -78,11 +68,7 @@ impl Context {
     /// When the command cannot be started or fails; the error carries the end of the log.
     pub(crate) fn logged(&self, name: &str, command: Cmd<'_>) -> Result<String> {
         let finished = self.finish(name, command)?;
-        if finished.success {
-            Ok(finished.text)
-        } else {
-            bail!(finished.failure())
-        }
+        if finished.success { Ok(finished.text) } else { bail!(finished.failure()) }
     }
 }
 
@@ -118,10 +104,8 @@ mod tests {
     fn a_failed_command_shows_what_it_printed() {
         let context = Context::of_workspace().unwrap();
         let shell = &context.shell;
-        let error = context.logged(
-            "self-test",
-            cmd!(shell, "sh -c 'echo out; echo err >&2; exit 3'"),
-        );
+        let error =
+            context.logged("self-test", cmd!(shell, "sh -c 'echo out; echo err >&2; exit 3'"));
         let text = error.unwrap_err().to_string();
         assert!(text.contains("out\nerr\n"), "{text}");
     }

@@ -17,21 +17,14 @@ impl Counts {
     ///
     /// What ran and did not pass has failed, whatever word the runner has for it.
     pub(crate) fn of_nextest(log: &str) -> Option<Self> {
-        let line = log
-            .lines()
-            .rev()
-            .find(|line| line.trim_start().starts_with("Summary ["))?;
+        let line = log.lines().rev().find(|line| line.trim_start().starts_with("Summary ["))?;
         let (_, rest) = line.split_once(']')?;
         let (run, parts) = rest.split_once(" run: ")?;
         // Interrupted runs say `3/9 tests run`.
         let run = run.trim().split([' ', '/']).next()?.parse::<usize>().ok()?;
         let passed = number_before(parts, "passed").unwrap_or(0);
         let skipped = number_before(parts, "skipped").unwrap_or(0);
-        Some(Self {
-            passed,
-            failed: run.checked_sub(passed)?,
-            skipped,
-        })
+        Some(Self { passed, failed: run.checked_sub(passed)?, skipped })
     }
 
     /// Adds up the `test result:` lines of libtest and of documentation tests.
@@ -57,24 +50,15 @@ impl AddAssign for Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} passed, {} failed, {} skipped",
-            self.passed, self.failed, self.skipped
-        )
+        write!(f, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
     }
 }
 
 /// The number in front of `word`, as in `7 passed`.
 fn number_before(text: &str, word: &str) -> Option<usize> {
-    let words: Vec<&str> = text
-        .split([' ', ',', ';', '.', '(', ')'])
-        .filter(|w| !w.is_empty())
-        .collect();
-    words
-        .windows(2)
-        .find(|pair| pair[1] == word)
-        .and_then(|pair| pair[0].parse().ok())
+    let words: Vec<&str> =
+        text.split([' ', ',', ';', '.', '(', ')']).filter(|w| !w.is_empty()).collect();
+    words.windows(2).find(|pair| pair[1] == word).and_then(|pair| pair[0].parse().ok())
 }
 
 #[cfg(test)]
@@ -84,32 +68,11 @@ mod tests {
     #[test]
     fn nextest_summaries() {
         let all = "noise\n     Summary [   0.008s] 4 tests run: 4 passed, 0 skipped\n";
-        assert_eq!(
-            Counts::of_nextest(all),
-            Some(Counts {
-                passed: 4,
-                failed: 0,
-                skipped: 0
-            })
-        );
+        assert_eq!(Counts::of_nextest(all), Some(Counts { passed: 4, failed: 0, skipped: 0 }));
         let mixed = "  Summary [  61.0s] 9 tests run: 6 passed (1 slow, 2 leaky), 2 failed, 1 timed out, 5 skipped";
-        assert_eq!(
-            Counts::of_nextest(mixed),
-            Some(Counts {
-                passed: 6,
-                failed: 3,
-                skipped: 5
-            })
-        );
+        assert_eq!(Counts::of_nextest(mixed), Some(Counts { passed: 6, failed: 3, skipped: 5 }));
         let one = "  Summary [ 1.0s] 1 test run: 0 passed, 1 exec failed, 0 skipped";
-        assert_eq!(
-            Counts::of_nextest(one),
-            Some(Counts {
-                passed: 0,
-                failed: 1,
-                skipped: 0
-            })
-        );
+        assert_eq!(Counts::of_nextest(one), Some(Counts { passed: 0, failed: 1, skipped: 0 }));
         assert_eq!(Counts::of_nextest("error: could not compile"), None);
     }
 
@@ -117,24 +80,13 @@ mod tests {
     fn libtest_results_add_up() {
         let log = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out\n\
                    test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out\n";
-        assert_eq!(
-            Counts::of_libtest(log),
-            Some(Counts {
-                passed: 5,
-                failed: 1,
-                skipped: 1
-            })
-        );
+        assert_eq!(Counts::of_libtest(log), Some(Counts { passed: 5, failed: 1, skipped: 1 }));
         assert_eq!(Counts::of_libtest("nothing ran"), None);
     }
 
     #[test]
     fn the_closing_line() {
-        let counts = Counts {
-            passed: 12,
-            failed: 0,
-            skipped: 3,
-        };
+        let counts = Counts { passed: 12, failed: 0, skipped: 3 };
         assert_eq!(counts.to_string(), "12 passed, 0 failed, 3 skipped");
     }
 }

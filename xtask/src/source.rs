@@ -67,34 +67,23 @@ pub(crate) fn inline_tests(code: &str) -> Vec<Range<usize>> {
 
 /// The names in `#[cfg(test)] mod NAME;`: files that hold tests only.
 fn test_files(code: &str) -> Vec<String> {
-    let declared = code
-        .match_indices("#[cfg(test)]")
-        .filter_map(|(start, attribute)| {
-            let (head, _) = code[start + attribute.len()..].split_once(';')?;
-            let name = head.trim().strip_prefix("mod ")?.trim();
-            let plain = name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-            plain.then(|| name.to_owned())
-        });
+    let declared = code.match_indices("#[cfg(test)]").filter_map(|(start, attribute)| {
+        let (head, _) = code[start + attribute.len()..].split_once(';')?;
+        let name = head.trim().strip_prefix("mod ")?.trim();
+        let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        plain.then(|| name.to_owned())
+    });
     declared.collect()
 }
 
 /// Files and folders that a `#[cfg(test)] mod name;` brings in.
 pub(crate) fn paths_of_tests(all: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    for path in all
-        .iter()
-        .filter(|path| path.extension().is_some_and(|end| end == "rs"))
-    {
+    for path in all.iter().filter(|path| path.extension().is_some_and(|end| end == "rs")) {
         let stem = path.file_stem().unwrap_or_default();
         let beside = path.parent().unwrap_or(path);
         let is_root = stem == "mod" || stem == "lib" || stem == "main";
-        let folder = if is_root {
-            beside.to_path_buf()
-        } else {
-            beside.join(stem)
-        };
+        let folder = if is_root { beside.to_path_buf() } else { beside.join(stem) };
         for name in test_files(&code_of(&fs::read_to_string(path)?)) {
             found.push(folder.join(format!("{name}.rs")));
             found.push(folder.join(name));
@@ -145,11 +134,7 @@ fn before(bytes: &[u8], at: usize) -> u8 {
 
 fn comment_len(rest: &[u8]) -> Option<usize> {
     if rest.starts_with(b"//") {
-        return Some(
-            rest.iter()
-                .position(|byte| *byte == b'\n')
-                .unwrap_or(rest.len()),
-        );
+        return Some(rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len()));
     }
     if !rest.starts_with(b"/*") {
         return None;
@@ -185,9 +170,7 @@ fn raw_string_len(rest: &[u8], previous: u8) -> Option<usize> {
     }
     let end: Vec<u8> = [b"\"".as_slice(), &vec![b'#'; hashes]].concat();
     let body = 2 + hashes;
-    let close = rest[body..]
-        .windows(end.len())
-        .position(|window| window == end);
+    let close = rest[body..].windows(end.len()).position(|window| window == end);
     Some(close.map_or(rest.len(), |close| body + close + end.len()))
 }
 
@@ -206,9 +189,7 @@ fn quoted_len(rest: &[u8]) -> Option<usize> {
 
 /// `'a` without a closing quote right after its first character.
 fn is_lifetime(rest: &[u8]) -> bool {
-    let named = rest
-        .get(1)
-        .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
+    let named = rest.get(1).is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_');
     named && rest.get(2) != Some(&b'\'')
 }
 
@@ -234,10 +215,7 @@ mod tests {
             code_of("fn f<'a>(x: &'a str) { g('\\'', \"\\\"\") }"),
             "fn f<'a>(x: &'a str) { g(    ,     ) }"
         );
-        assert_eq!(
-            code_of("r#\"a\"b\"# + br\"c\" + var"),
-            "         + b     + var"
-        );
+        assert_eq!(code_of("r#\"a\"b\"# + br\"c\" + var"), "         + b     + var");
     }
 
     #[test]

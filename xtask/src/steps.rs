@@ -123,10 +123,7 @@ fn seconds(time: Duration) -> String {
 }
 
 fn indented(text: &str) -> String {
-    text.lines()
-        .map(|line| format!("    {line}"))
-        .collect::<Vec<_>>()
-        .join("\n")
+    text.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -137,33 +134,15 @@ mod tests {
     const GOOD: Step = Step {
         name: "good",
         about: "",
-        run: |_| {
-            Ok(Outcome::Tested(Counts {
-                passed: 2,
-                failed: 0,
-                skipped: 1,
-            }))
-        },
+        run: |_| Ok(Outcome::Tested(Counts { passed: 2, failed: 0, skipped: 1 })),
     };
-    const BAD: Step = Step {
-        name: "bad",
-        about: "",
-        run: |_| bail!("no"),
-    };
+    const BAD: Step = Step { name: "bad", about: "", run: |_| bail!("no") };
     const RED: Step = Step {
         name: "red",
         about: "",
         run: |_| {
-            let counts = Counts {
-                passed: 1,
-                failed: 3,
-                skipped: 0,
-            };
-            Err(TestsFailed {
-                counts,
-                text: "three".into(),
-            }
-            .into())
+            let counts = Counts { passed: 1, failed: 3, skipped: 0 };
+            Err(TestsFailed { counts, text: "three".into() }.into())
         },
     };
 
@@ -172,14 +151,7 @@ mod tests {
         let context = Context::of_workspace().unwrap();
         let report = Report::of(&context, &[BAD, GOOD]);
         assert!(!report.is_good());
-        assert_eq!(
-            report.tests,
-            Counts {
-                passed: 2,
-                failed: 0,
-                skipped: 1
-            }
-        );
+        assert_eq!(report.tests, Counts { passed: 2, failed: 0, skipped: 1 });
         assert_eq!(report.summary(), "1 steps ok, FAILED: bad");
     }
 
@@ -187,14 +159,7 @@ mod tests {
     fn failed_tests_are_counted() {
         let context = Context::of_workspace().unwrap();
         let report = Report::of(&context, &[GOOD, RED]);
-        assert_eq!(
-            report.tests,
-            Counts {
-                passed: 3,
-                failed: 3,
-                skipped: 1
-            }
-        );
+        assert_eq!(report.tests, Counts { passed: 3, failed: 3, skipped: 1 });
         assert!(!report.is_good());
     }
 }

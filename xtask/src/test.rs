@@ -12,31 +12,11 @@ use crate::tools::{DENY, NEXTEST};
 /// The quick ones first, so that a slip shows within seconds.
 const STEPS: &[Step] = &[
     step("fmt", "the code is formatted", fmt),
-    step(
-        "text",
-        "files are tidy and links in pages lead somewhere",
-        check::text::step,
-    ),
-    step(
-        "ids",
-        "spec, code and tests have the same check ids",
-        check::ids::step,
-    ),
-    step(
-        "layers",
-        "crates import only from lower layers",
-        check::crates::step,
-    ),
-    step(
-        "modules",
-        "the core's modules import only from their left",
-        check::modules::step,
-    ),
-    step(
-        "relay",
-        "relay and transports are built without the core",
-        check::relay::step,
-    ),
+    step("text", "files are tidy and links in pages lead somewhere", check::text::step),
+    step("ids", "spec, code and tests have the same check ids", check::ids::step),
+    step("layers", "crates import only from lower layers", check::crates::step),
+    step("modules", "the core's modules import only from their left", check::modules::step),
+    step("relay", "relay and transports are built without the core", check::relay::step),
     step("clippy", "no warning in any target", clippy),
     step("doc", "the documentation builds without a warning", doc),
     step("nextest", "the tests", nextest),
@@ -68,9 +48,7 @@ pub(crate) struct Arguments {
 /// When a step is asked for that does not exist.
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<bool> {
     if arguments.list {
-        STEPS
-            .iter()
-            .for_each(|step| println!("{:<11} {}", step.name, step.about));
+        STEPS.iter().for_each(|step| println!("{:<11} {}", step.name, step.about));
         return Ok(true);
     }
     let report = Report::of(context, chosen(&arguments.steps)?);
@@ -82,10 +60,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<bool> {
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Step>> {
-    if let Some(unknown) = names
-        .iter()
-        .find(|name| STEPS.iter().all(|step| step.name != *name))
-    {
+    if let Some(unknown) = names.iter().find(|name| STEPS.iter().all(|step| step.name != *name)) {
         bail!("no step is called {unknown}; `cargo xtask test --list` has them all");
     }
     let wanted = |step: &&Step| names.is_empty() || names.iter().any(|name| name == step.name);
@@ -94,10 +69,7 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Step>> {
 
 fn fmt(context: &Context) -> Result<Outcome> {
     let shell = &context.shell;
-    context.logged(
-        "fmt",
-        cmd!(shell, "cargo fmt --all -- --check --files-with-diff"),
-    )?;
+    context.logged("fmt", cmd!(shell, "cargo fmt --all -- --check --files-with-diff"))?;
     Ok(Outcome::Passed(String::new()))
 }
 
@@ -113,10 +85,7 @@ fn clippy(context: &Context) -> Result<Outcome> {
 
 fn doc(context: &Context) -> Result<Outcome> {
     let shell = &context.shell;
-    let command = cmd!(
-        shell,
-        "cargo doc --locked --workspace --no-deps --all-features"
-    );
+    let command = cmd!(shell, "cargo doc --locked --workspace --no-deps --all-features");
     context.logged("doc", command.env("RUSTDOCFLAGS", "-D warnings"))?;
     Ok(Outcome::Passed(String::new()))
 }
@@ -126,10 +95,8 @@ fn nextest(context: &Context) -> Result<Outcome> {
     let Ok(nextest) = NEXTEST.path(context) else {
         return plain_tests(context);
     };
-    let command = cmd!(
-        shell,
-        "{nextest} nextest run --locked --workspace --all-features --profile ci"
-    );
+    let command =
+        cmd!(shell, "{nextest} nextest run --locked --workspace --all-features --profile ci");
     tested(&context.finish("nextest", command)?, Counts::of_nextest)
 }
 
@@ -146,10 +113,8 @@ fn plain_tests(context: &Context) -> Result<Outcome> {
 
 fn doctest(context: &Context) -> Result<Outcome> {
     let shell = &context.shell;
-    let command = cmd!(
-        shell,
-        "cargo test --locked --workspace --all-features --doc --no-fail-fast"
-    );
+    let command =
+        cmd!(shell, "cargo test --locked --workspace --all-features --doc --no-fail-fast");
     tested(&context.finish("doctest", command)?, Counts::of_libtest)
 }
 
@@ -158,11 +123,7 @@ fn tested(run: &Finished, read: fn(&str) -> Option<Counts>) -> Result<Outcome> {
     match (run.success, read(&run.text)) {
         (true, Some(counts)) => Ok(Outcome::Tested(counts)),
         (true, None) => bail!("the test runner ended well but printed no summary"),
-        (false, Some(counts)) => Err(TestsFailed {
-            counts,
-            text: run.failure(),
-        }
-        .into()),
+        (false, Some(counts)) => Err(TestsFailed { counts, text: run.failure() }.into()),
         (false, None) => bail!(run.failure()),
     }
 }
@@ -172,31 +133,20 @@ const WASM: &str = "wasm32-unknown-unknown";
 fn wasm32(context: &Context) -> Result<Outcome> {
     let shell = &context.shell;
     if let Err(error) = have_wasm(context) {
-        return Ok(Outcome::Skipped(format!(
-            "the target {WASM} is not to be had: {error}"
-        )));
+        return Ok(Outcome::Skipped(format!("the target {WASM} is not to be had: {error}")));
     }
-    let command = cmd!(
-        shell,
-        "cargo build --locked -p kuvert-wire -p kuvert-core --target {WASM}"
-    );
+    let command = cmd!(shell, "cargo build --locked -p kuvert-wire -p kuvert-core --target {WASM}");
     context.logged("wasm32", command)?;
     Ok(Outcome::Passed(String::new()))
 }
 
 fn have_wasm(context: &Context) -> Result<()> {
     let shell = &context.shell;
-    let libdir = cmd!(shell, "rustc --print target-libdir --target {WASM}")
-        .quiet()
-        .read()?;
+    let libdir = cmd!(shell, "rustc --print target-libdir --target {WASM}").quiet().read()?;
     if std::fs::read_dir(libdir).is_ok() {
         return Ok(());
     }
-    cmd!(shell, "rustup target add {WASM}")
-        .quiet()
-        .ignore_stdout()
-        .ignore_stderr()
-        .run()?;
+    cmd!(shell, "rustup target add {WASM}").quiet().ignore_stdout().ignore_stderr().run()?;
     Ok(())
 }
 
@@ -215,10 +165,7 @@ fn benches(context: &Context) -> Result<Outcome> {
 fn deny(context: &Context) -> Result<Outcome> {
     let shell = &context.shell;
     let deny = DENY.path(context)?;
-    let command = cmd!(
-        shell,
-        "{deny} --locked --all-features check bans licenses sources"
-    );
+    let command = cmd!(shell, "{deny} --locked --all-features check bans licenses sources");
     context.logged("deny", command)?;
     Ok(Outcome::Passed(String::new()))
 }
@@ -236,22 +183,15 @@ mod tests {
 
     #[test]
     fn steps_are_chosen_by_name_in_their_order() {
-        let names: Vec<_> = chosen(&["ids".into(), "fmt".into()])
-            .unwrap()
-            .iter()
-            .map(|s| s.name)
-            .collect();
+        let names: Vec<_> =
+            chosen(&["ids".into(), "fmt".into()]).unwrap().iter().map(|s| s.name).collect();
         assert_eq!(names, ["fmt", "ids"]);
         assert_eq!(chosen(&[]).unwrap().len(), STEPS.len());
         assert!(chosen(&["nonsense".into()]).is_err());
     }
 
     fn ended(success: bool, text: &str) -> Finished {
-        Finished {
-            success,
-            text: text.into(),
-            complaint: String::new(),
-        }
+        Finished { success, text: text.into(), complaint: String::new() }
     }
 
     #[test]
@@ -259,14 +199,7 @@ mod tests {
         let log = "Summary [ 1.0s] 3 tests run: 1 passed, 2 failed, 0 skipped";
         let error = tested(&ended(false, log), Counts::of_nextest).unwrap_err();
         let counts = error.downcast_ref::<TestsFailed>().unwrap().counts;
-        assert_eq!(
-            counts,
-            Counts {
-                passed: 1,
-                failed: 2,
-                skipped: 0
-            }
-        );
+        assert_eq!(counts, Counts { passed: 1, failed: 2, skipped: 0 });
     }
 
     #[test]

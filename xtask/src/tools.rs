@@ -15,15 +15,9 @@ pub(crate) struct Tool {
 }
 
 /// Runs tests, each in a process of its own.
-pub(crate) const NEXTEST: Tool = Tool {
-    name: "cargo-nextest",
-    version: "0.9.151",
-};
+pub(crate) const NEXTEST: Tool = Tool { name: "cargo-nextest", version: "0.9.151" };
 /// Checks licences, sources and banned crates.
-pub(crate) const DENY: Tool = Tool {
-    name: "cargo-deny",
-    version: "0.20.2",
-};
+pub(crate) const DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2" };
 
 impl Tool {
     /// The tool's path: from `PATH`, from `target/tools`, or built from source into the latter.
@@ -46,11 +40,7 @@ impl Tool {
         let shell = &context.shell;
         // Both are cargo subcommands and take their own name first.
         let subcommand = self.name.trim_start_matches("cargo-");
-        cmd!(shell, "{program} {subcommand} --version")
-            .quiet()
-            .ignore_stderr()
-            .read()
-            .is_ok()
+        cmd!(shell, "{program} {subcommand} --version").quiet().ignore_stderr().read().is_ok()
     }
 
     /// Builds for a short build, not for speed: the tools run for seconds.
@@ -58,14 +48,12 @@ impl Tool {
         let shell = &context.shell;
         let Self { name, version } = self;
         let root = context.target().join("tools");
-        let command = cmd!(
-            shell,
-            "cargo install --locked {name} --version {version} --root {root}"
-        )
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
-        .env("CARGO_PROFILE_RELEASE_LTO", "off")
-        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
-        .env("CARGO_PROFILE_RELEASE_DEBUG", "0");
+        let command =
+            cmd!(shell, "cargo install --locked {name} --version {version} --root {root}")
+                .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+                .env("CARGO_PROFILE_RELEASE_LTO", "off")
+                .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+                .env("CARGO_PROFILE_RELEASE_DEBUG", "0");
         context.logged(&format!("install-{name}"), command)?;
         Ok(())
     }

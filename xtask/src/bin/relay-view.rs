@@ -4,30 +4,40 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::{env, fs, io};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
+use tempfile::TempDir;
 
 /// Columns with values at least this long are worth their sizes.
 const LONG_BYTES: i64 = 256;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = env::args_os().nth(1).ok_or("usage: relay-view DIR")?;
-    for path in databases(Path::new(&folder))? {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let database = Connection::open_with_flags(path, flags)?;
+    let copy = copied(Path::new(&folder))?;
+    for path in databases(copy.path())? {
+        let database = Connection::open(path)?;
         for table in tables(&database)? {
-            let rows: i64 =
-                database.query_row(&format!("SELECT count(*) FROM \"{table}\""), [], |row| {
-                    row.get(0)
-                })?;
-            println!(
-                "{}",
-                format!("{table:<20} {rows:>5} rows   {}", sizes(&database, &table)?).trim_end()
-            );
+            let count = format!("SELECT count(*) FROM \"{table}\"");
+            let rows: i64 = database.query_row(&count, [], |row| row.get(0))?;
+            let unit = if rows == 1 { "row " } else { "rows" };
+            let line = format!("{table:<18} {rows:>5} {unit}   {}", sizes(&database, &table)?);
+            println!("{}", line.trim_end());
         }
     }
     Ok(())
+}
+
+/// The relay keeps its database locked while it runs, so a copy is read: database and journal.
+fn copied(folder: &Path) -> io::Result<TempDir> {
+    let copy = tempfile::tempdir()?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            fs::copy(entry.path(), copy.path().join(entry.file_name()))?;
+        }
+    }
+    Ok(copy)
 }
 
 fn databases(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
@@ -51,9 +61,8 @@ fn tables(database: &Connection) -> rusqlite::Result<Vec<String>> {
 /// The sizes of the long values of a table: `envelope: 2 of 2368 bytes`.
 fn sizes(database: &Connection, table: &str) -> rusqlite::Result<String> {
     let mut columns = database.prepare("SELECT name FROM pragma_table_info(?1)")?;
-    let names: Vec<String> = columns
-        .query_map([table], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
+    let names: Vec<String> =
+        columns.query_map([table], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let mut parts = Vec::new();
     for name in names {
         let mut statement = database.prepare(&format!(
@@ -62,11 +71,7 @@ fn sizes(database: &Connection, table: &str) -> rusqlite::Result<String> {
         ))?;
         let groups: Vec<String> = statement
             .query_map([], |row| {
-                Ok(format!(
-                    "{} of {} bytes",
-                    row.get::<_, i64>(1)?,
-                    row.get::<_, i64>(0)?
-                ))
+                Ok(format!("{} of {} bytes", row.get::<_, i64>(1)?, row.get::<_, i64>(0)?))
             })?
             .collect::<Result<_, _>>()?;
         if !groups.is_empty() {

@@ -19,21 +19,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("kuvert-core", &["kuvert-wire"]),
     ("kuvert-store", &["kuvert-core", "kuvert-wire"]),
     ("kuvert-transport", &["kuvert-wire"]),
-    (
-        "kuvert",
-        &[
-            "kuvert-core",
-            "kuvert-store",
-            "kuvert-transport",
-            "kuvert-wire",
-        ],
-    ),
+    ("kuvert", &["kuvert-core", "kuvert-store", "kuvert-transport", "kuvert-wire"]),
     ("kuvert-relay", &["kuvert-wire"]),
     ("kuvert-cli", &["kuvert", "kuvert-relay"]),
-    (
-        "kuvert-testkit",
-        &["kuvert-core", "kuvert-store", "kuvert-wire"],
-    ),
+    ("kuvert-testkit", &["kuvert-core", "kuvert-store", "kuvert-wire"]),
     ("xtask", &[]),
 ];
 
@@ -42,10 +31,7 @@ type Edges = BTreeMap<String, Vec<String>>;
 /// Compares the manifests with the table.
 pub(crate) fn step(context: &Context) -> Result<Outcome> {
     let shell = &context.shell;
-    let command = cmd!(
-        shell,
-        "cargo metadata --locked --no-deps --format-version 1"
-    );
+    let command = cmd!(shell, "cargo metadata --locked --no-deps --format-version 1");
     let metadata = serde_json::from_str(&command.quiet().read()?)?;
     let edges = edges_of(&metadata)?;
     let mut findings = differences(&edges);
@@ -57,9 +43,7 @@ pub(crate) fn step(context: &Context) -> Result<Outcome> {
 fn own_lints(metadata: &Value) -> Result<Vec<String>> {
     let mut findings = Vec::new();
     for package in metadata["packages"].as_array().into_iter().flatten() {
-        let path = package["manifest_path"]
-            .as_str()
-            .context("a package without a manifest")?;
+        let path = package["manifest_path"].as_str().context("a package without a manifest")?;
         if !shares_lints(&fs::read_to_string(path)?) {
             findings.push(format!("{path} does not share the workspace's lints"));
         }
@@ -68,18 +52,13 @@ fn own_lints(metadata: &Value) -> Result<Vec<String>> {
 }
 
 fn shares_lints(manifest: &str) -> bool {
-    let mut lines = manifest
-        .lines()
-        .map(str::trim)
-        .skip_while(|line| *line != "[lints]");
+    let mut lines = manifest.lines().map(str::trim).skip_while(|line| *line != "[lints]");
     lines.nth(1) == Some("workspace = true")
 }
 
 /// Normal and build dependencies between crates of the workspace; tests may look anywhere.
 fn edges_of(metadata: &Value) -> Result<Edges> {
-    let packages = metadata["packages"]
-        .as_array()
-        .context("cargo metadata lists no packages")?;
+    let packages = metadata["packages"].as_array().context("cargo metadata lists no packages")?;
     let name = |value: &Value| value["name"].as_str().unwrap_or_default().to_owned();
     let edges = packages.iter().map(|package| {
         let dependencies = package["dependencies"].as_array().into_iter().flatten();
@@ -98,24 +77,14 @@ fn differences(edges: &Edges) -> Vec<String> {
             findings.push(format!("{name} has no place among the layers"));
             continue;
         };
-        for extra in found
-            .iter()
-            .filter(|found| !allowed.contains(&found.as_str()))
-        {
+        for extra in found.iter().filter(|found| !allowed.contains(&found.as_str())) {
             findings.push(format!("{name} must not depend on {extra}"));
         }
-        for gone in allowed
-            .iter()
-            .filter(|allowed| !found.iter().any(|found| found == *allowed))
-        {
-            findings.push(format!(
-                "{name} does not depend on {gone}, though the table says so"
-            ));
+        for gone in allowed.iter().filter(|allowed| !found.iter().any(|found| found == *allowed)) {
+            findings.push(format!("{name} does not depend on {gone}, though the table says so"));
         }
     }
-    let absent = ALLOWED
-        .iter()
-        .filter(|(name, _)| !edges.contains_key(*name));
+    let absent = ALLOWED.iter().filter(|(name, _)| !edges.contains_key(*name));
     findings
         .extend(absent.map(|(name, _)| format!("{name} is in the table but not in the workspace")));
     findings
@@ -127,10 +96,7 @@ mod tests {
 
     fn table() -> Edges {
         let owned = |names: &&[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        ALLOWED
-            .iter()
-            .map(|(name, allowed)| ((*name).to_owned(), owned(allowed)))
-            .collect()
+        ALLOWED.iter().map(|(name, allowed)| ((*name).to_owned(), owned(allowed))).collect()
     }
 
     #[test]
@@ -144,14 +110,8 @@ mod tests {
         edges.insert("kuvert-relay".into(), vec!["kuvert-core".into()]);
         edges.insert("kuvert-new".into(), Vec::new());
         let findings = differences(&edges).join("\n");
-        assert!(
-            findings.contains("kuvert-relay must not depend on kuvert-core"),
-            "{findings}"
-        );
-        assert!(
-            findings.contains("kuvert-relay does not depend on kuvert-wire"),
-            "{findings}"
-        );
+        assert!(findings.contains("kuvert-relay must not depend on kuvert-core"), "{findings}");
+        assert!(findings.contains("kuvert-relay does not depend on kuvert-wire"), "{findings}");
         assert!(findings.contains("kuvert-new has no place"), "{findings}");
     }
 

@@ -46,9 +46,7 @@ fn differences(spec: &Ids, code: &Ids, tests: &Ids) -> Vec<String> {
 fn ids_of_spec(folder: &Path) -> Result<(Ids, Vec<String>)> {
     let mut rows: BTreeMap<String, usize> = BTreeMap::new();
     let mut named = Ids::new();
-    for path in files(folder)?
-        .iter()
-        .filter(|path| path.extension().is_some_and(|end| end == "md"))
+    for path in files(folder)?.iter().filter(|path| path.extension().is_some_and(|end| end == "md"))
     {
         let text = fs::read_to_string(path)?;
         named.extend(ids_in(&text));
@@ -57,9 +55,7 @@ fn ids_of_spec(folder: &Path) -> Result<(Ids, Vec<String>)> {
         }
     }
     let twice = rows.iter().filter(|(_, count)| **count > 1);
-    let mut findings: Vec<String> = twice
-        .map(|(id, _)| format!("{id} is defined twice"))
-        .collect();
+    let mut findings: Vec<String> = twice.map(|(id, _)| format!("{id} is defined twice")).collect();
     let undefined = named.iter().filter(|id| !rows.contains_key(*id));
     findings.extend(undefined.map(|id| format!("spec/ speaks of {id}, but no row defines it")));
     Ok((rows.into_keys().collect(), findings))
@@ -80,10 +76,7 @@ struct Sources {
 
 impl Sources {
     fn read(crates: &Path) -> Result<Self> {
-        let mut sources = Self {
-            code: Ids::new(),
-            tests: Ids::new(),
-        };
+        let mut sources = Self { code: Ids::new(), tests: Ids::new() };
         let all = files(crates)?;
         let tests = paths_of_tests(&all)?;
         for path in &all {
@@ -107,8 +100,7 @@ impl Sources {
             code.replace_range(range, "");
         }
         for line in code.lines() {
-            self.code
-                .extend(plain_comment(line).map(ids_in).unwrap_or_default());
+            self.code.extend(plain_comment(line).map(ids_in).unwrap_or_default());
         }
     }
 }
@@ -122,19 +114,13 @@ fn plain_comment(line: &str) -> Option<&str> {
 /// Integration tests, conformance kits, and the crate that is for tests only.
 fn is_test(path: &Path) -> bool {
     let part = |name: &str| path.iter().any(|part| part == name);
-    let file = path
-        .file_stem()
-        .is_some_and(|stem| stem == "tests" || stem == "suite");
+    let file = path.file_stem().is_some_and(|stem| stem == "tests" || stem == "suite");
     file || part("tests") || part("suite") || part("kuvert-testkit")
 }
 
 /// `RAT-7` anywhere in `text`.
 fn ids_in(text: &str) -> Ids {
-    found_with(
-        text,
-        |prefix| format!("{prefix}-"),
-        |c| c.is_ascii_alphanumeric() || c == '-',
-    )
+    found_with(text, |prefix| format!("{prefix}-"), |c| c.is_ascii_alphanumeric() || c == '-')
 }
 
 /// As [`ids_in`], and `rat_7` inside names.
@@ -175,10 +161,7 @@ mod tests {
 
     #[test]
     fn ids_are_whole_words() {
-        assert_eq!(
-            ids_in("RAT-7, (COD-12) XRAT-3 RAT-x MSG-4a"),
-            set(&["RAT-7", "COD-12"])
-        );
+        assert_eq!(ids_in("RAT-7, (COD-12) XRAT-3 RAT-x MSG-4a"), set(&["RAT-7", "COD-12"]));
         assert_eq!(
             ids_in_tests("fn a_wrong_tag_rat_7() {} fn rat_8_late() {} generate_9"),
             set(&["RAT-7", "RAT-8"])
@@ -187,10 +170,7 @@ mod tests {
 
     #[test]
     fn rows_define() {
-        assert_eq!(
-            defined("| RAT-7 | no key opens it | why |"),
-            Some("RAT-7".into())
-        );
+        assert_eq!(defined("| RAT-7 | no key opens it | why |"), Some("RAT-7".into()));
         assert_eq!(defined("| **MSG-1** | x |"), Some("MSG-1".into()));
         assert_eq!(defined("| see RAT-7 | x |"), None);
         assert_eq!(defined("RAT-7 is a check"), None);
@@ -198,10 +178,7 @@ mod tests {
 
     #[test]
     fn code_counts_by_plain_comments_and_tests_by_any_mention() {
-        let mut sources = Sources {
-            code: Ids::new(),
-            tests: Ids::new(),
-        };
+        let mut sources = Sources { code: Ids::new(), tests: Ids::new() };
         sources.add("/// checks RAT-1\nif bad { return Err(E) } // RAT-2\n#[cfg(test)]\nmod tests {\n /// RAT-3\n fn f() {} }\n");
         assert_eq!(sources.code, set(&["RAT-2"]));
         assert_eq!(sources.tests, set(&["RAT-3"]));
@@ -209,11 +186,8 @@ mod tests {
 
     #[test]
     fn each_missing_id_is_named() {
-        let findings = differences(
-            &set(&["RAT-1", "RAT-2"]),
-            &set(&["RAT-1"]),
-            &set(&["RAT-2", "RAT-3"]),
-        );
+        let findings =
+            differences(&set(&["RAT-1", "RAT-2"]), &set(&["RAT-1"]), &set(&["RAT-2", "RAT-3"]));
         assert_eq!(
             findings,
             [

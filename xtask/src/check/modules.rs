@@ -56,10 +56,7 @@ pub(crate) fn step(context: &Context) -> Result<Outcome> {
     let tests = paths_of_tests(&paths)?;
     let mut findings = not_no_std(context)?;
     let mut count = 0_usize;
-    for path in paths
-        .iter()
-        .filter(|path| path.extension().is_some_and(|end| end == "rs"))
-    {
+    for path in paths.iter().filter(|path| path.extension().is_some_and(|end| end == "rs")) {
         let module = module_of(path.strip_prefix(&source)?);
         if module.is_empty() || tests.iter().any(|test| path.starts_with(test)) {
             continue;
@@ -67,26 +64,16 @@ pub(crate) fn step(context: &Context) -> Result<Outcome> {
         count += 1;
         let text = fs::read_to_string(path)?;
         let shown = path.strip_prefix(&context.root)?.display().to_string();
-        findings.extend(
-            wrong_imports(&module, &text)
-                .into_iter()
-                .map(|f| format!("{shown}: {f}")),
-        );
+        findings.extend(wrong_imports(&module, &text).into_iter().map(|f| format!("{shown}: {f}")));
     }
     verdict(&findings, format!("{count} files of the core"))
 }
 
 /// `a.rs` and `a/mod.rs` are `[a]`, `a/b.rs` is `[a, b]`, `lib.rs` is the root.
 fn module_of(path: &Path) -> Vec<String> {
-    let mut names: Vec<String> = path
-        .with_extension("")
-        .iter()
-        .map(|part| part.to_string_lossy().into_owned())
-        .collect();
-    if names
-        .last()
-        .is_some_and(|last| last == "mod" || last == "lib")
-    {
+    let mut names: Vec<String> =
+        path.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    if names.last().is_some_and(|last| last == "mod" || last == "lib") {
         names.pop();
     }
     names
@@ -107,15 +94,12 @@ fn wrong_imports(module: &[String], source: &str) -> Vec<String> {
             _ if name == own => {}
             Some(rank) if rank < own_rank => {}
             Some(_) => findings.push(format!("{own} must not import {name}")),
-            None => findings.push(format!(
-                "{name} is not a module in the order; name the module it is in"
-            )),
+            None => findings
+                .push(format!("{name} is not a module in the order; name the module it is in")),
         }
     }
     if !NAMES_PRIMITIVES.contains(&own) {
-        let named = PRIMITIVES
-            .iter()
-            .filter(|primitive| has_path(&code, primitive));
+        let named = PRIMITIVES.iter().filter(|primitive| has_path(&code, primitive));
         findings.extend(named.map(|primitive| format!("{primitive} is named outside of crypto")));
     }
     findings.sort();
@@ -173,16 +157,11 @@ fn first_names(rest: &str) -> Vec<String> {
             last.push(character);
         }
     }
-    parts
-        .iter()
-        .filter_map(|part| identifier(part.trim()))
-        .collect()
+    parts.iter().filter_map(|part| identifier(part.trim())).collect()
 }
 
 fn identifier(text: &str) -> Option<String> {
-    let end = text
-        .find(|c: char| !c.is_alphanumeric() && c != '_')
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
     (end > 0).then(|| text[..end].to_owned())
 }
 
@@ -210,11 +189,8 @@ mod tests {
     #[test]
     fn the_left_is_free_and_the_right_is_not() {
         assert!(
-            wrong(
-                "session/mod.rs",
-                "use crate::ratchet::X; use crate::crypto::{a, b::c};"
-            )
-            .is_empty()
+            wrong("session/mod.rs", "use crate::ratchet::X; use crate::crypto::{a, b::c};")
+                .is_empty()
         );
         assert_eq!(
             wrong("ratchet/pq.rs", "use crate::session::X;"),
@@ -229,10 +205,7 @@ mod tests {
     #[test]
     fn groups_inline_paths_and_climbing_count() {
         let grouped = "use crate::{secret::{Secret, Other}, device::Device};";
-        assert_eq!(
-            wrong("crypto/mod.rs", grouped),
-            ["crypto must not import device"]
-        );
+        assert_eq!(wrong("crypto/mod.rs", grouped), ["crypto must not import device"]);
         assert_eq!(
             wrong("crypto/kdf.rs", "fn f() { crate::device::g() }"),
             ["crypto must not import device"]
@@ -242,10 +215,7 @@ mod tests {
             ["crypto must not import device"]
         );
         assert!(wrong("crypto/kdf.rs", "use super::device;").is_empty());
-        assert_eq!(
-            wrong("crypto.rs", "use super::device;"),
-            ["crypto must not import device"]
-        );
+        assert_eq!(wrong("crypto.rs", "use super::device;"), ["crypto must not import device"]);
     }
 
     #[test]
@@ -256,19 +226,13 @@ mod tests {
 
     #[test]
     fn unknown_modules_and_names_of_the_root_are_refused() {
-        assert_eq!(
-            wrong("misc.rs", ""),
-            ["module misc has no place in the order of modules"]
-        );
+        assert_eq!(wrong("misc.rs", ""), ["module misc has no place in the order of modules"]);
         assert!(wrong("session.rs", "use crate::Secret;")[0].starts_with("Secret is not a module"));
     }
 
     #[test]
     fn primitives_stay_in_crypto() {
         assert!(wrong("crypto/aead.rs", "use chacha20poly1305::Key;").is_empty());
-        assert_eq!(
-            wrong("prekey.rs", "use sha2::Sha256;"),
-            ["sha2 is named outside of crypto"]
-        );
+        assert_eq!(wrong("prekey.rs", "use sha2::Sha256;"), ["sha2 is named outside of crypto"]);
     }
 }

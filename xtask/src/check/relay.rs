@@ -26,19 +26,12 @@ pub(crate) fn step(context: &Context) -> Result<Outcome> {
 }
 
 fn strangers(carrier: &str, tree: &str) -> Vec<String> {
-    let names = tree
-        .lines()
-        .filter_map(|line| line.split_whitespace().next());
+    let names = tree.lines().filter_map(|line| line.split_whitespace().next());
     let ours = names.filter(|name| *name == "kuvert" || name.starts_with("kuvert-"));
-    let mut strangers: Vec<&str> = ours
-        .filter(|name| ![carrier, ALONE].contains(name))
-        .collect();
+    let mut strangers: Vec<&str> = ours.filter(|name| ![carrier, ALONE].contains(name)).collect();
     strangers.sort_unstable();
     strangers.dedup();
-    strangers
-        .iter()
-        .map(|name| format!("{carrier} is built with {name}"))
-        .collect()
+    strangers.iter().map(|name| format!("{carrier} is built with {name}")).collect()
 }
 
 #[cfg(test)]
@@ -48,10 +41,7 @@ mod tests {
     #[test]
     fn a_core_anywhere_in_the_tree_is_found() {
         let tree = "kuvert-relay v0.1.0 (…)\nkuvert-wire v0.1.0 (…)\nsha2 v0.11.0\nkuvert-core v0.1.0 (…)\nkuvert-core v0.1.0 (…) (*)";
-        assert_eq!(
-            strangers("kuvert-relay", tree),
-            ["kuvert-relay is built with kuvert-core"]
-        );
+        assert_eq!(strangers("kuvert-relay", tree), ["kuvert-relay is built with kuvert-core"]);
         assert!(strangers("kuvert-relay", "kuvert-relay v0.1.0\nkuvert-wire v0.1.0").is_empty());
     }
 }

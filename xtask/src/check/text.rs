@@ -22,26 +22,16 @@ pub(crate) fn step(context: &Context) -> Result<Outcome> {
     let mut findings = Vec::new();
     let mut long = Vec::new();
     for path in files(&context.root)? {
-        let ending = path
-            .extension()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let ending = path.extension().unwrap_or_default().to_string_lossy().into_owned();
         if !WRITTEN.contains(&ending.as_str()) && !path.ends_with(".ci/run") {
             continue;
         }
         let text = fs::read_to_string(&path)?;
         let shown = path.strip_prefix(&context.root)?.display().to_string();
-        findings.extend(
-            untidy(&text)
-                .into_iter()
-                .map(|finding| format!("{shown}: {finding}")),
-        );
+        findings.extend(untidy(&text).into_iter().map(|finding| format!("{shown}: {finding}")));
         if ending == "md" {
             findings.extend(
-                dead_links(&path, &text)
-                    .into_iter()
-                    .map(|link| format!("{shown}: {link}")),
+                dead_links(&path, &text).into_iter().map(|link| format!("{shown}: {link}")),
             );
         }
         let lines = text.lines().count();
@@ -56,9 +46,7 @@ fn untidy(text: &str) -> Vec<String> {
     let mut findings = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
         if let Some(path) = machine_path(line) {
-            findings.push(format!(
-                "line {number} names a path of one machine, {path}…"
-            ));
+            findings.push(format!("line {number} names a path of one machine, {path}…"));
         }
         if line.ends_with([' ', '\t', '\r']) {
             findings.push(format!("line {number} ends in whitespace"));
@@ -93,16 +81,13 @@ fn machine_path(line: &str) -> Option<&'static str> {
 /// Links `](target)` to files that are not there.
 fn dead_links(page: &Path, text: &str) -> Vec<String> {
     let folder = page.parent().unwrap_or(page);
-    let targets = text
-        .match_indices("](")
-        .filter_map(|(at, _)| text[at + 2..].split(')').next());
+    let targets = text.match_indices("](").filter_map(|(at, _)| text[at + 2..].split(')').next());
     let files = targets.filter(|target| !target.contains("://") && !target.starts_with(['#', '<']));
     let dead = files.filter(|target| {
         let file = target.split('#').next().unwrap_or(target);
         !target.contains(char::is_whitespace) && !folder.join(file).exists()
     });
-    dead.map(|target| format!("a link leads to {target}, which is not there"))
-        .collect()
+    dead.map(|target| format!("a link leads to {target}, which is not there")).collect()
 }
 
 #[cfg(test)]
@@ -114,10 +99,7 @@ mod tests {
         let home = concat!("/ho", "me/");
         assert_eq!(untidy(&format!("see {home}alice/x\n")).len(), 1);
         assert!(untidy(&format!("see $X{home}alice and example.org{home}\n")).is_empty());
-        assert_eq!(
-            untidy("a \nb"),
-            ["line 1 ends in whitespace", "no line feed at the end"]
-        );
+        assert_eq!(untidy("a \nb"), ["line 1 ends in whitespace", "no line feed at the end"]);
         assert!(untidy("fine\n").is_empty());
     }
 
@@ -126,9 +108,6 @@ mod tests {
         let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("page.md");
         let text =
             "[a](Cargo.toml) [b](src/main.rs#top) [c](https://example.org) [d](gone.md) [e](#here)";
-        assert_eq!(
-            dead_links(&page, text),
-            ["a link leads to gone.md, which is not there"]
-        );
+        assert_eq!(dead_links(&page, text), ["a link leads to gone.md, which is not there"]);
     }
 }

@@ -12,7 +12,8 @@ mod trace;
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
@@ -22,6 +23,9 @@ use crate::context::Context;
 use person::Person;
 use relay::Relay;
 use stage::{note, scene};
+
+/// Receipts are at most one each ten seconds, give or take five.
+const RECEIPTS: Duration = Duration::from_secs(30);
 
 /// How the demonstration ends.
 #[derive(Debug, clap::Args)]
@@ -48,6 +52,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<bool> {
     play.talk_without_a_relay()?;
     play.compare_safety_numbers()?;
     play.search_the_relay()?;
+    play.look_back()?;
     let stay = arguments.stay || (io::stdin().is_terminal() && !arguments.leave);
     if stay {
         play.invite()?
@@ -104,7 +109,8 @@ impl Play {
         let folder = folder.path();
         let relay = Relay::start(&programs.relay, &folder.join("relay"))?;
         note(&format!("relay   {}", relay.url));
-        let person = |name: &str| Person::new(name, folder, &programs.client);
+        let client = as_typed(&programs.client);
+        let person = |name: &str| Person::new(name, folder, &client);
         let (alice, bob) = (person("alice")?, person("bob")?);
         let addresses = [alice.init(&relay.url)?, bob.init(&relay.url)?];
         note(&format!("alice   {}", addresses[0]));
@@ -113,22 +119,13 @@ impl Play {
         alice.add("bob", &addresses[1])?;
         bob.add("alice", &addresses[0])?;
         let canary = format!("heron-{}", unique()?);
-        Ok(Self {
-            relay,
-            alice,
-            bob,
-            view: programs.view.clone(),
-            canary,
-        })
+        Ok(Self { relay, alice, bob, view: programs.view.clone(), canary })
     }
 
     fn talk_while_one_is_away(&self) -> Result<()> {
         scene("Alice writes while Bob is away");
         self.alice.says("bob", "Tea at four?")?;
-        self.alice.says(
-            "bob",
-            &format!("The good cups are behind the {}.", self.canary),
-        )?;
+        self.alice.says("bob", &format!("The good cups are behind the {}.", self.canary))?;
         scene("What the relay holds for Bob meanwhile");
         for line in view(&self.view, &self.relay.data)?.lines() {
             note(line);
@@ -136,8 +133,7 @@ impl Play {
         scene("Bob comes back");
         self.bob.reads("alice", 2)?;
         self.bob.says("alice", "Four is perfect.")?;
-        self.bob
-            .says("alice", "שלום to the cups, and I bring the scones 🫖")?;
+        self.bob.says("alice", "שלום to the cups, and I bring the scones 🫖")?;
         self.alice.reads("bob", 2)
     }
 
@@ -165,12 +161,22 @@ impl Play {
         self.bob.reads("alice", 1)
     }
 
+    fn look_back(&self) -> Result<()> {
+        scene("What Alice's machine remembers, once receipts have come");
+        note("They leave in batches, some ten seconds apart.");
+        println!();
+        let deadline = Instant::now() + RECEIPTS;
+        while !self.alice.knows_all_delivered("bob")? && Instant::now() < deadline {
+            thread::sleep(Duration::from_secs(1));
+            self.bob.looks()?;
+            self.alice.looks()?;
+        }
+        self.alice.remembers("bob")
+    }
+
     fn compare_safety_numbers(&self) -> Result<()> {
         scene("They compare safety numbers, by telephone say");
-        let numbers = [
-            self.alice.safety_number("bob")?,
-            self.bob.safety_number("alice")?,
-        ];
+        let numbers = [self.alice.safety_number("bob")?, self.bob.safety_number("alice")?];
         stage::digits("alice", &numbers[0]);
         stage::digits("bob", &numbers[1]);
         ensure!(numbers[0] == numbers[1], "the safety numbers differ");
@@ -183,10 +189,7 @@ impl Play {
     fn search_the_relay(&self) -> Result<()> {
         scene("What the relay saw");
         let found = trace::search(&self.canary, &[&self.relay.data, &self.relay.log])?;
-        note(&format!(
-            "{} of its files were searched for \"{}\",",
-            found.files, self.canary
-        ));
+        note(&format!("{} of its files were searched for \"{}\",", found.files, self.canary));
         note("as UTF-8, UTF-16, hex and base64, file names and log included.");
         note(&format!("Found {} times.", found.hits));
         ensure!(found.hits == 0, "the relay has seen what was said");
@@ -208,16 +211,11 @@ impl Play {
         scene("To talk by hand");
         let programs = self.alice.program.parent().unwrap_or(Path::new(""));
         let relay = programs.join("kuvert-relay");
-        note(&format!(
-            "{} --listen 127.0.0.1:7443 --data relay-data",
-            relay.display()
-        ));
+        note(&format!("{} --listen 127.0.0.1:7443 --data relay-data", relay.display()));
         let kuvert = self.alice.program.display();
         for (name, other) in [("alice", "bob"), ("bob", "alice")] {
             println!();
-            note(&format!(
-                "{kuvert} --home {name} init --relay ws://127.0.0.1:7443 --name {name}"
-            ));
+            note(&format!("{kuvert} --home {name} init --relay ws://127.0.0.1:7443 --name {name}"));
             note(&format!(
                 "{kuvert} --home {name} contact add {other} ADDRESS-OF-{}",
                 other.to_uppercase()
@@ -236,11 +234,15 @@ fn view(program: &Path, data: &Path) -> Result<String> {
     Ok(cmd!(shell, "{program} {data}").quiet().read()?)
 }
 
+/// The shortest way to type a path here.
+fn as_typed(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).into()
+}
+
 /// A word that was never written before on this machine.
 fn unique() -> Result<String> {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .context("the clock is before 1970")?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
     Ok(format!("{:x}", now.as_nanos() % (1 << 52)))
 }
 

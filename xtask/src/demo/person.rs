@@ -27,12 +27,7 @@ impl Person {
         let passphrase = folder.join(format!("{name}.passphrase"));
         write(&passphrase, &format!("the passphrase of {name}\n"))?;
         let home = folder.join(name);
-        Ok(Self {
-            name: name.into(),
-            program: program.into(),
-            home,
-            passphrase,
-        })
+        Ok(Self { name: name.into(), program: program.into(), home, passphrase })
     }
 
     /// Makes the account; returns its address.
@@ -58,25 +53,15 @@ impl Person {
     }
 
     pub(super) fn starts_reading(&self, count: usize) -> Result<Waiting> {
-        let arguments = [
-            "recv",
-            "--wait",
-            PATIENCE_SECONDS,
-            "--count",
-            &count.to_string(),
-        ];
+        let arguments = ["recv", "--wait", PATIENCE_SECONDS, "--count", &count.to_string()];
         let child = self.command(&arguments).spawn();
-        Ok(Waiting(child.with_context(|| {
-            format!("starting {}", self.program.display())
-        })?))
+        Ok(Waiting(child.with_context(|| format!("starting {}", self.program.display()))?))
     }
 
     pub(super) fn ends_reading(&self, waiting: Waiting, from: &str, count: usize) -> Result<()> {
         let lines = self.understood("recv", &waiting.0.wait_with_output()?)?;
-        let messages: Vec<&Value> = lines
-            .iter()
-            .filter(|line| line["event"] == "message")
-            .collect();
+        let messages: Vec<&Value> =
+            lines.iter().filter(|line| line["event"] == "message").collect();
         for message in &messages {
             ensure!(
                 message["from"] == from,
@@ -87,12 +72,33 @@ impl Person {
             stage::reads(&self.name, &text_of(Some(message), "text")?);
         }
         let got = messages.len();
-        ensure!(
-            got == count,
-            "{} should have read {count} messages, but read {got}",
-            self.name
-        );
+        ensure!(got == count, "{} should have read {count} messages, but read {got}", self.name);
         Ok(())
+    }
+
+    /// Whether the other side has acknowledged all messages.
+    pub(super) fn knows_all_delivered(&self, with: &str) -> Result<bool> {
+        let lines = self.kuvert(&["history", with])?;
+        let mut own = lines.iter().filter(|line| line["direction"] == "out");
+        Ok(own.all(|line| line["state"] == "delivered"))
+    }
+
+    /// Prints the conversation as it is stored, with what became of each own message.
+    pub(super) fn remembers(&self, with: &str) -> Result<()> {
+        for line in self.kuvert(&["history", with])? {
+            let own = line["direction"] == "out";
+            let (who, state) = match line["state"].as_str() {
+                Some(state) if own => (self.name.as_str(), state),
+                _ => (with, ""),
+            };
+            stage::remembers(who, &text_of(Some(&line), "text")?, state);
+        }
+        Ok(())
+    }
+
+    /// Takes in whatever is there.
+    pub(super) fn looks(&self) -> Result<()> {
+        self.kuvert(&["recv"]).map(drop)
     }
 
     /// Any command sends what is queued; this one does nothing else.
@@ -114,11 +120,8 @@ impl Person {
 
     /// What to type to talk as this person.
     pub(super) fn chat_command(&self, with: &str) -> String {
-        let (program, home, passphrase) = (
-            self.program.display(),
-            self.home.display(),
-            self.passphrase.display(),
-        );
+        let (program, home, passphrase) =
+            (self.program.display(), self.home.display(), self.passphrase.display());
         format!("{program} --home {home} --passphrase-file {passphrase} chat {with}")
     }
 
@@ -130,16 +133,9 @@ impl Person {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
-        command
-            .arg("--home")
-            .arg(&self.home)
-            .arg("--passphrase-file")
-            .arg(&self.passphrase);
+        command.arg("--home").arg(&self.home).arg("--passphrase-file").arg(&self.passphrase);
         command.args(["--json", "--no-input"]).args(arguments);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
@@ -147,12 +143,7 @@ impl Person {
     fn understood(&self, what: &str, output: &Output) -> Result<Vec<Value>> {
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
-            bail!(
-                "`kuvert {what}` of {} failed ({}): {}",
-                self.name,
-                output.status,
-                said.trim()
-            );
+            bail!("`kuvert {what}` of {} failed ({}): {}", self.name, output.status, said.trim());
         }
         let lines = str::from_utf8(&output.stdout)?.lines();
         let parse = |line| {
@@ -164,7 +155,5 @@ impl Person {
 
 fn text_of(object: Option<&Value>, field: &str) -> Result<String> {
     let text = object.and_then(|object| object[field].as_str());
-    Ok(text
-        .with_context(|| format!("the answer has no field \"{field}\""))?
-        .to_owned())
+    Ok(text.with_context(|| format!("the answer has no field \"{field}\""))?.to_owned())
 }

@@ -40,21 +40,11 @@ impl Relay {
 
     /// Starts it where it was.
     pub(super) fn restart(&mut self) -> Result<()> {
-        let listen = self
-            .url
-            .trim_start_matches("ws://")
-            .trim_end_matches('/')
-            .to_owned();
+        let listen = self.url.trim_start_matches("ws://").trim_end_matches('/').to_owned();
         let log = File::options().create(true).append(true).open(&self.log)?;
         let mut command = Command::new(&self.program);
-        command
-            .args(["--listen", &listen, "--data"])
-            .arg(&self.data);
-        let started = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn();
+        command.args(["--listen", &listen, "--data"]).arg(&self.data);
+        let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn();
         let child = self
             .child
             .insert(started.with_context(|| format!("starting {}", self.program.display()))?);
@@ -63,10 +53,7 @@ impl Relay {
         BufReader::new(output).read_line(&mut line)?;
         match line.trim().strip_prefix("listening on ") {
             Some(url) => self.url = url.to_owned(),
-            None => bail!(
-                "the relay did not start:\n{}",
-                fs::read_to_string(&self.log)?
-            ),
+            None => bail!("the relay did not start:\n{}", fs::read_to_string(&self.log)?),
         }
         Ok(())
     }
@@ -76,9 +63,7 @@ impl Relay {
         let Some(mut child) = self.child.take() else {
             return Ok(());
         };
-        Command::new("kill")
-            .args(["-TERM", &child.id().to_string()])
-            .status()?;
+        Command::new("kill").args(["-TERM", &child.id().to_string()]).status()?;
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             if let Some(status) = child.try_wait()? {

@@ -23,16 +23,18 @@ pub(super) fn reads(name: &str, text: &str) {
     println!("  {name:<6} reads  {text}");
 }
 
+/// Someone's line in a history; `state` is empty for what others wrote.
+pub(super) fn remembers(name: &str, text: &str, state: &str) {
+    println!("  {state:<10} {name:<6} {text}");
+}
+
 /// A safety number, in two lines of six groups of five digits.
 pub(super) fn digits(name: &str, number: &str) {
     let groups: Vec<&str> = (0..number.len())
         .step_by(GROUP)
         .map(|at| number.get(at..at + GROUP).unwrap_or_default())
         .collect();
-    for (line, head) in groups
-        .chunks(6)
-        .zip([format!("{name:<6} has"), String::new()])
-    {
+    for (line, head) in groups.chunks(6).zip([format!("{name:<6} has"), String::new()]) {
         println!("  {head:<14}{}", line.join(" "));
     }
 }

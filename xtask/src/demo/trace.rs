@@ -21,11 +21,7 @@ pub(super) fn search(canary: &str, places: &[&Path]) -> Result<Found> {
     let mut found = Found { files: 0, hits: 0 };
     for path in all(places)? {
         let bytes = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         found.files += 1;
         found.hits += hits(&bytes, &needles) + hits(name.as_bytes(), &needles);
     }
@@ -35,11 +31,7 @@ pub(super) fn search(canary: &str, places: &[&Path]) -> Result<Found> {
 fn all(places: &[&Path]) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for place in places {
-        if place.is_dir() {
-            paths.extend(files(place)?)
-        } else {
-            paths.push(place.to_path_buf())
-        }
+        if place.is_dir() { paths.extend(files(place)?) } else { paths.push(place.to_path_buf()) }
     }
     Ok(paths)
 }
@@ -60,12 +52,7 @@ fn spellings(text: &str) -> Vec<Vec<u8>> {
 fn hits(bytes: &[u8], needles: &[Vec<u8>]) -> usize {
     needles
         .iter()
-        .map(|needle| {
-            bytes
-                .windows(needle.len())
-                .filter(|part| part == needle)
-                .count()
-        })
+        .map(|needle| bytes.windows(needle.len()).filter(|part| part == needle).count())
         .sum()
 }
 
@@ -83,9 +70,6 @@ mod tests {
         write("base64", b"eHhoZXJvbg==");
         write("a-heron-in-a-name", b"");
         write("clean", b"her on");
-        assert_eq!(
-            search("heron", &[folder.path()]).unwrap(),
-            Found { files: 6, hits: 6 }
-        );
+        assert_eq!(search("heron", &[folder.path()]).unwrap(), Found { files: 6, hits: 6 });
     }
 }
