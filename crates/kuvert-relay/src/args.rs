@@ -106,9 +106,7 @@ mod tests {
 
     fn options(args: &[&str]) -> Result<RelayOptions, UsageError> {
         let args = ["kuvert-relay"].iter().chain(args);
-        Args::try_parse_from(args)
-            .expect("flags that exist")
-            .into_options()
+        Args::try_parse_from(args).expect("flags that exist").into_options()
     }
 
     #[test]
@@ -130,25 +128,15 @@ mod tests {
 
     #[test]
     fn an_address_and_a_folder_are_needed() {
-        assert!(matches!(
-            options(&["--data", "d"]),
-            Err(UsageError::NoListen)
-        ));
-        assert!(matches!(
-            options(&["--listen", "127.0.0.1:0"]),
-            Err(UsageError::NoData)
-        ));
+        assert!(matches!(options(&["--data", "d"]), Err(UsageError::NoListen)));
+        assert!(matches!(options(&["--listen", "127.0.0.1:0"]), Err(UsageError::NoData)));
     }
 
     #[test]
     fn flags_win_over_the_file() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("relay.conf");
-        std::fs::write(
-            &file,
-            "listen = 127.0.0.1:1\ndata = from-file\nconnections = 7\n",
-        )
-        .unwrap();
+        std::fs::write(&file, "listen = 127.0.0.1:1\ndata = from-file\nconnections = 7\n").unwrap();
         let options =
             options(&["--config", file.to_str().unwrap(), "--data", "from-flag"]).unwrap();
         assert_eq!(options.listen.port(), 1);

@@ -24,24 +24,15 @@ pub(crate) struct Config {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
     #[error("cannot read {}: {source}", path.display())]
-    Unreadable {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{}, line {line}: {reason}", path.display())]
-    Line {
-        path: PathBuf,
-        line: usize,
-        reason: String,
-    },
+    Line { path: PathBuf, line: usize, reason: String },
 }
 
 impl Config {
     pub(crate) fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
-            path: path.to_owned(),
-            source,
-        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         let mut config = Self::default();
         for (line, setting) in (1..).zip(text.lines()) {
             let setting = setting.split('#').next().unwrap_or_default().trim();
@@ -80,9 +71,7 @@ impl Config {
 }
 
 fn parsed<T: FromStr>(value: &str) -> Result<T, String> {
-    value
-        .parse()
-        .map_err(|_| format!("`{value}` is not a valid value"))
+    value.parse().map_err(|_| format!("`{value}` is not a valid value"))
 }
 
 fn days(value: &str) -> Result<Duration, String> {
@@ -107,10 +96,7 @@ mod tests {
             "# a relay\nlisten = 127.0.0.1:7420\n\nmessage_days = 7 # a week\nbehind_proxy = true";
         let config = read(text).unwrap();
         assert_eq!(config.listen, Some("127.0.0.1:7420".parse().unwrap()));
-        assert_eq!(
-            config.limits.message_lifetime,
-            Duration::from_secs(7 * 86_400)
-        );
+        assert_eq!(config.limits.message_lifetime, Duration::from_secs(7 * 86_400));
         assert!(config.behind_proxy);
     }
 
@@ -122,10 +108,7 @@ mod tests {
             ("connections = many", "line 1: `many` is not a valid value"),
             ("message_days = -1", "line 1: `-1` is not a valid value"),
         ] {
-            assert!(
-                read(text).unwrap_err().to_string().ends_with(named),
-                "{text}"
-            );
+            assert!(read(text).unwrap_err().to_string().ends_with(named), "{text}");
         }
     }
 

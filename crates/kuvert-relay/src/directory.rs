@@ -35,12 +35,7 @@ pub fn publish<E: Engine + ?Sized>(
     now: Timestamp,
     limits: &Limits,
 ) -> Result<()> {
-    let Publish {
-        cert,
-        medium,
-        one_time,
-        ..
-    } = proven.contents();
+    let Publish { cert, medium, one_time, .. } = proven.contents();
     let current = rows.account(proven.account())?;
     let device_holder = rows.account_of_device(&cert.device_key)?;
     if device_holder.is_some_and(|row| Some(row) != current.as_ref().map(|account| account.row)) {
@@ -101,11 +96,7 @@ pub fn bundle<R: DirectoryRows + ?Sized>(
 ) -> Result<PrekeyBundle> {
     let Account { row, cert, medium } = rows.account(account)?.ok_or(Refusal::NotFound)?;
     let one_time = take(rows, row, may_take, now)?;
-    Ok(PrekeyBundle {
-        cert,
-        medium,
-        one_time,
-    })
+    Ok(PrekeyBundle { cert, medium, one_time })
 }
 
 fn take<R: DirectoryRows + ?Sized>(

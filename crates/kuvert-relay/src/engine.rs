@@ -128,6 +128,12 @@ pub trait Batch {
     ///
     /// [`EngineError`]; nothing of the batch has happened then.
     fn commit(&mut self) -> Result<()>;
+    /// Gives some of the space that is no longer used back to the system.
+    ///
+    /// # Errors
+    ///
+    /// As [`Batch::mark`].
+    fn shrink(&mut self) -> Result<()>;
     /// Takes the whole batch back.
     fn abort(&mut self);
 }

@@ -68,14 +68,8 @@ impl Default for Limits {
             idle: Duration::from_secs(90),
             attached_mailboxes: 1024,
             opened_mailboxes_per_hour: 512,
-            posts: Rate {
-                burst: 2000,
-                per_second: 100,
-            },
-            requests: Rate {
-                burst: 500,
-                per_second: 50,
-            },
+            posts: Rate { burst: 2000, per_second: 100 },
+            requests: Rate { burst: 500, per_second: 50 },
             queued_messages: 10_000,
             queued_bytes: 64 * 1024 * 1024,
             message_lifetime: 30 * DAY,
@@ -120,11 +114,7 @@ impl Meter {
     /// A full bucket.
     #[must_use]
     pub fn new(rate: Rate, now: Timestamp) -> Self {
-        Self {
-            rate,
-            tokens: u64::from(rate.burst) * 1000,
-            refilled: now,
-        }
+        Self { rate, tokens: u64::from(rate.burst) * 1000, refilled: now }
     }
 
     /// Takes `cost` requests out of the bucket.
@@ -143,9 +133,7 @@ impl Meter {
             }
             None => {
                 let per_milli = u64::from(self.rate.per_second.max(1));
-                Err(Duration::from_millis(
-                    (cost - self.tokens).div_ceil(per_milli),
-                ))
+                Err(Duration::from_millis((cost - self.tokens).div_ceil(per_milli)))
             }
         }
     }
@@ -153,10 +141,7 @@ impl Meter {
     fn refill(&mut self, now: Timestamp) {
         let elapsed = now.as_millis().saturating_sub(self.refilled.as_millis());
         let gained = elapsed.saturating_mul(u64::from(self.rate.per_second));
-        self.tokens = self
-            .tokens
-            .saturating_add(gained)
-            .min(u64::from(self.rate.burst) * 1000);
+        self.tokens = self.tokens.saturating_add(gained).min(u64::from(self.rate.burst) * 1000);
         self.refilled = now;
     }
 }
@@ -175,10 +160,7 @@ impl<K: Eq + Hash> PerHour<K> {
     /// Allows `limit` events an hour for each name.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            events: HashMap::new(),
-        }
+        Self { limit, events: HashMap::new() }
     }
 
     /// Whether one more event of `name` is allowed now.
@@ -222,10 +204,7 @@ impl<K: Eq + Hash> PerHour<K> {
 fn forget_old(events: &mut VecDeque<Timestamp>, now: Timestamp) {
     let hour_ago = now.saturating_sub(HOUR);
     // An event in the future was counted before the clock was set back; waiting for it could take years.
-    while events
-        .front()
-        .is_some_and(|at| *at <= hour_ago || *at > now)
-    {
+    while events.front().is_some_and(|at| *at <= hour_ago || *at > now) {
         events.pop_front();
     }
 }
@@ -275,13 +254,7 @@ mod tests {
 
     #[test]
     fn a_meter_lets_the_burst_through_and_then_the_rate() {
-        let mut meter = Meter::new(
-            Rate {
-                burst: 3,
-                per_second: 2,
-            },
-            at(0),
-        );
+        let mut meter = Meter::new(Rate { burst: 3, per_second: 2 }, at(0));
         assert!((0..3).all(|_| meter.take(1, at(0)).is_ok()));
         assert_eq!(meter.take(1, at(0)), Err(Duration::from_millis(500)));
         assert_eq!(meter.take(1, at(499)), Err(Duration::from_millis(1)));
@@ -291,13 +264,7 @@ mod tests {
 
     #[test]
     fn a_meter_never_holds_more_than_its_burst() {
-        let mut meter = Meter::new(
-            Rate {
-                burst: 3,
-                per_second: 2,
-            },
-            at(0),
-        );
+        let mut meter = Meter::new(Rate { burst: 3, per_second: 2 }, at(0));
         let later = at(3_600_000);
         assert!((0..3).all(|_| meter.take(1, later).is_ok()));
         assert!(meter.take(1, later).is_err());
@@ -305,26 +272,14 @@ mod tests {
 
     #[test]
     fn a_request_dearer_than_the_bucket_passes_when_it_is_full() {
-        let mut meter = Meter::new(
-            Rate {
-                burst: 3,
-                per_second: 2,
-            },
-            at(0),
-        );
+        let mut meter = Meter::new(Rate { burst: 3, per_second: 2 }, at(0));
         assert_eq!(meter.take(10, at(0)), Ok(()));
         assert_eq!(meter.take(10, at(0)), Err(Duration::from_millis(1500)));
     }
 
     #[test]
     fn a_meter_survives_a_clock_set_back() {
-        let mut meter = Meter::new(
-            Rate {
-                burst: 1,
-                per_second: 1,
-            },
-            at(10_000),
-        );
+        let mut meter = Meter::new(Rate { burst: 1, per_second: 1 }, at(10_000));
         assert!(meter.take(1, at(10_000)).is_ok());
         assert_eq!(meter.take(1, at(0)), Err(Duration::from_secs(1)));
         assert_eq!(meter.take(1, at(1000)), Ok(()));
@@ -341,10 +296,7 @@ mod tests {
             allowed
         };
         assert!(allowed(1, 0) && allowed(1, 30));
-        assert!(
-            !allowed(1, 59) && allowed(2, 59),
-            "names do not disturb each other"
-        );
+        assert!(!allowed(1, 59) && allowed(2, 59), "names do not disturb each other");
         assert!(allowed(1, 60) && !allowed(1, 61));
         assert!(allowed(1, 90));
     }
@@ -364,17 +316,9 @@ mod tests {
     #[test]
     fn hand_outs_are_limited_for_each_requester_and_each_target() {
         let mut hand_outs = HandOuts::new(&Limits::default());
-        assert_eq!(
-            (0..20)
-                .filter(|_| hand_outs.admit("carol", "alice", at(0)))
-                .count(),
-            10
-        );
+        assert_eq!((0..20).filter(|_| hand_outs.admit("carol", "alice", at(0))).count(), 10);
         let crowd = (0..100).map(|n| format!("crowd {n}")).collect::<Vec<_>>();
-        let served = crowd
-            .iter()
-            .filter(|name| hand_outs.admit(name, "alice", at(1)))
-            .count();
+        let served = crowd.iter().filter(|name| hand_outs.admit(name, "alice", at(1))).count();
         assert_eq!(served, 50);
         assert!(hand_outs.admit("dave", "bob", at(2)));
         assert!(!hand_outs.admit("dave", "alice", at(2)));
@@ -392,10 +336,7 @@ mod tests {
 
     #[test]
     fn a_day_begins_at_midnight() {
-        assert_eq!(
-            day_of(Timestamp::from_millis(86_400_000)).as_millis(),
-            86_400_000
-        );
+        assert_eq!(day_of(Timestamp::from_millis(86_400_000)).as_millis(), 86_400_000);
         assert_eq!(day_of(Timestamp::from_millis(86_399_999)).as_millis(), 0);
     }
 }

@@ -87,18 +87,10 @@ pub fn post<R: MailboxRows + ?Sized>(
     }
     let envelope = post.envelope.as_bytes();
     if !has_room(&mailbox, envelope.len(), limits) {
-        return Err(Failure::Refused(refused_for(
-            Refusal::MailboxFull,
-            FULL_RETRY,
-        ))); // REL-13
+        return Err(Failure::Refused(refused_for(Refusal::MailboxFull, FULL_RETRY))); // REL-13
     }
     let position = mailbox.last_position + 1;
-    let message = NewMessage {
-        position,
-        post_id: &post.post_id,
-        received: now,
-        envelope,
-    };
+    let message = NewMessage { position, post_id: &post.post_id, received: now, envelope };
     rows.append(mailbox.row, message)?;
     Ok(Posted::New)
 }
@@ -179,9 +171,7 @@ pub fn fetch<R: MailboxRows + ?Sized>(
     let mut more: Vec<MailboxId> = rest.into_iter().map(|(_, mailbox)| mailbox).collect();
     more.sort_unstable();
     more.dedup();
-    let items = waiting
-        .iter()
-        .map(|(heading, mailbox)| rows.delivered(mailbox, *heading));
+    let items = waiting.iter().map(|(heading, mailbox)| rows.delivered(mailbox, *heading));
     let items = items.collect::<std::result::Result<_, _>>()?;
     Ok(Fetched { items, more })
 }
@@ -198,11 +188,7 @@ fn waiting<R: MailboxRows + ?Sized>(
             continue;
         };
         let headings = rows.headings(mailbox.row, cursor.position, limit)?;
-        waiting.extend(
-            headings
-                .into_iter()
-                .map(|heading| (heading, cursor.mailbox)),
-        );
+        waiting.extend(headings.into_iter().map(|heading| (heading, cursor.mailbox)));
     }
     waiting.sort_unstable();
     Ok(waiting)

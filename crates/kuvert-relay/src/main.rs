@@ -34,11 +34,7 @@ fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
 fn start_log(level: LevelFilter) {
     let ours = tracing_subscriber::EnvFilter::default()
         .add_directive(LevelFilter::OFF.into())
-        .add_directive(
-            format!("kuvert_relay={level}")
-                .parse()
-                .expect("a target and a level"),
-        );
+        .add_directive(format!("kuvert_relay={level}").parse().expect("a target and a level"));
     tracing_subscriber::fmt()
         .with_env_filter(ours)
         .with_writer(std::io::stderr)

@@ -27,18 +27,12 @@ impl From<Refusal> for Failure {
 /// A refusal that waiting does not change.
 #[must_use]
 pub const fn refused(reason: Refusal) -> Refused {
-    Refused {
-        reason,
-        retry_after_ms: 0,
-    }
+    Refused { reason, retry_after_ms: 0 }
 }
 
 /// A refusal that may be gone after `wait`.
 #[must_use]
 pub fn refused_for(reason: Refusal, wait: Duration) -> Refused {
     let millis = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
-    Refused {
-        reason,
-        retry_after_ms: millis.max(1),
-    }
+    Refused { reason, retry_after_ms: millis.max(1) }
 }

@@ -93,12 +93,7 @@ impl ProvenPublish {
     ///
     /// [`Refusal::Malformed`] for a prekey id that occurs twice, [`Refusal::BadSignature`].
     pub fn check(publish: Publish, nonce: &Nonce) -> Result<Self, Refusal> {
-        let Publish {
-            cert,
-            medium,
-            one_time,
-            signature,
-        } = &publish;
+        let Publish { cert, medium, one_time, signature } = &publish;
         let mut ids = HashSet::from([medium.id]);
         if !one_time.iter().all(|prekey| ids.insert(prekey.id)) {
             return Err(Refusal::Malformed); // REL-17
@@ -158,8 +153,7 @@ fn one_time_message(device: &DeviceId, prekey: &OneTimePrekey) -> Vec<u8> {
 fn verify(key: &[u8; 32], message: &[u8], signature: &Signature) -> Result<(), Refusal> {
     let signature = ed25519_dalek::Signature::from_bytes(signature.as_bytes());
     let key = VerifyingKey::from_bytes(key).map_err(|_| Refusal::BadSignature)?;
-    key.verify_strict(message, &signature)
-        .map_err(|_| Refusal::BadSignature)
+    key.verify_strict(message, &signature).map_err(|_| Refusal::BadSignature)
 }
 
 /// `HL("account-id", account_pk)`.

@@ -57,12 +57,7 @@ impl RelayOptions {
     #[must_use]
     pub fn new(listen: SocketAddr, data_dir: impl Into<PathBuf>) -> Self {
         let (data_dir, limits) = (data_dir.into(), Limits::default());
-        Self {
-            listen,
-            data_dir,
-            is_proxied: false,
-            limits,
-        }
+        Self { listen, data_dir, is_proxied: false, limits }
     }
 }
 
@@ -122,19 +117,10 @@ impl Relay {
             Storage::start(engine, Arc::clone(&clock)).map_err(StartError::Thread)?;
         let shared = Arc::new(Shared::new(options.limits.clone(), storage, clock));
         let (stop, life) = Life::begin();
-        let running = Running {
-            shared,
-            thread,
-            life,
-            stop: stop.clone(),
-        };
+        let running = Running { shared, thread, life, stop: stop.clone() };
         let task = tokio::spawn(running.run(listener, options.is_proxied));
         info!(version = env!("CARGO_PKG_VERSION"), "the relay has started");
-        Ok(RunningRelay {
-            local_addr,
-            stop,
-            task,
-        })
+        Ok(RunningRelay { local_addr, stop, task })
     }
 }
 
@@ -192,18 +178,11 @@ struct Running {
 
 impl Running {
     async fn run(self, listener: TcpListener, is_proxied: bool) {
-        let Self {
-            shared,
-            thread,
-            life,
-            stop,
-        } = self;
+        let Self { shared, thread, life, stop } = self;
         let sweeper = tokio::spawn(keep_sweeping(Arc::clone(&shared), life.clone()));
         let (alive, mut ended) = mpsc::channel(1);
         let slots = Slots::new(&shared.limits, is_proxied, alive);
-        Acceptor::new(shared, slots, life, is_proxied)
-            .run(listener)
-            .await;
+        Acceptor::new(shared, slots, life, is_proxied).run(listener).await;
 
         info!("the relay is stopping");
         if timeout(DRAIN, ended.recv()).await.is_err() {
@@ -233,22 +212,11 @@ async fn keep_sweeping(shared: Arc<Shared>, mut life: Life) {
 async fn sweep_once(shared: &Shared) {
     loop {
         let limits = Arc::clone(&shared.limits);
-        let swept = shared
-            .storage
-            .run(move |rows, now| sweep::sweep(rows, now, &limits))
-            .await;
+        let swept = shared.storage.run(move |rows, now| sweep::sweep(rows, now, &limits)).await;
         let Ok(swept) = swept else { return };
         if swept != sweep::Swept::default() {
-            let sweep::Swept {
-                messages,
-                mailboxes,
-                accounts,
-                notes,
-            } = swept;
-            info!(
-                messages,
-                mailboxes, accounts, notes, "what was too old has been erased"
-            );
+            let sweep::Swept { messages, mailboxes, accounts, notes } = swept;
+            info!(messages, mailboxes, accounts, notes, "what was too old has been erased");
         }
         if swept.is_complete() {
             return;

@@ -62,14 +62,8 @@ impl Storage {
         clock: Clock,
     ) -> std::io::Result<(Self, StorageThread)> {
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let worker = Worker {
-            engine: Box::new(engine),
-            clock,
-            queue,
-        };
-        let thread = thread::Builder::new()
-            .name("storage".into())
-            .spawn(|| worker.run())?;
+        let worker = Worker { engine: Box::new(engine), clock, queue };
+        let thread = thread::Builder::new().name("storage".into()).spawn(|| worker.run())?;
         Ok((Self { jobs }, StorageThread(thread)))
     }
 
@@ -82,12 +76,7 @@ impl Storage {
         committed: impl FnOnce(&T) + Send + 'static,
     ) -> Answer<T> {
         let (answer, receiver) = oneshot::channel();
-        let job = Pending {
-            work: Some(work),
-            committed,
-            outcome: None,
-            answer,
-        };
+        let job = Pending { work: Some(work), committed, outcome: None, answer };
         // If the thread is gone, the job and its answer are dropped here and `receive` reports it.
         drop(self.jobs.send(Box::new(job)).await);
         receiver

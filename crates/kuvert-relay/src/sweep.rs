@@ -42,7 +42,7 @@ impl Swept {
     }
 }
 
-/// Erases what is older than its limit at `now`; call again until [`Swept::is_complete`].
+/// Erases what is older than its limit at `now`, and gives back some of the space; call again until [`Swept::is_complete`].
 ///
 /// # Errors
 ///
@@ -59,12 +59,14 @@ pub fn sweep<E: Engine + ?Sized>(
     }
     let posts = rows.forget_posts(before(limits.confirmed_post_memory), ROWS)?;
     let hand_outs = rows.forget_handed_out(before(limits.handed_out_memory), ROWS)?;
-    Ok(Swept {
+    let swept = Swept {
         messages: rows.expire_messages(before(limits.message_lifetime), ROWS)?, // REL-16
         mailboxes: idle.len(),
         accounts: rows.expire_accounts(before(limits.account_lifetime), ROWS)?,
         notes: posts.max(hand_outs),
-    })
+    };
+    rows.shrink()?;
+    Ok(swept)
 }
 
 #[cfg(test)]

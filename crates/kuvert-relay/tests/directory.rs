@@ -11,9 +11,7 @@ use support::{Client, TestRelay, refusal};
 
 async fn publish(client: &mut Client, person: &Person, ids: std::ops::RangeInclusive<u32>) {
     let publish = person.publish(&client.nonce, ids);
-    let reply = client
-        .request(RelayRequest::Publish(Box::new(publish)))
-        .await;
+    let reply = client.request(RelayRequest::Publish(Box::new(publish))).await;
     assert_eq!(reply, RelayReply::Done);
 }
 
@@ -34,10 +32,7 @@ async fn fifty_at_once_each_get_another_one_time_prekey() {
     let alice = Person::new(1);
     let mut owner = relay.client().await;
     publish(&mut owner, &alice, 1..=50).await;
-    assert_eq!(
-        stock(&mut owner, &alice).await,
-        RelayReply::Stock { one_time: 50 }
-    );
+    assert_eq!(stock(&mut owner, &alice).await, RelayReply::Stock { one_time: 50 });
 
     let mut racers = tokio::task::JoinSet::new();
     for _ in 0..50 {
@@ -50,14 +45,8 @@ async fn fifty_at_once_each_get_another_one_time_prekey() {
     assert_eq!(ids, (1..=50).collect());
 
     let last_resort = owner.bundle(alice.account_id()).await;
-    assert_eq!(
-        (last_resort.one_time, last_resort.medium),
-        (None, alice.medium(u32::MAX))
-    );
-    assert_eq!(
-        stock(&mut owner, &alice).await,
-        RelayReply::Stock { one_time: 0 }
-    );
+    assert_eq!((last_resort.one_time, last_resort.medium), (None, alice.medium(u32::MAX)));
+    assert_eq!(stock(&mut owner, &alice).await, RelayReply::Stock { one_time: 0 });
 }
 
 /// REL-19
@@ -72,14 +61,8 @@ async fn past_its_share_a_client_gets_bundles_without_one_time_prekeys() {
         let mut carol = relay.client().await;
         handed_out += usize::from(carol.bundle(alice.account_id()).await.one_time.is_some());
     }
-    assert_eq!(
-        handed_out, 10,
-        "another connection is still the same client"
-    );
-    assert_eq!(
-        stock(&mut client, &alice).await,
-        RelayReply::Stock { one_time: 10 }
-    );
+    assert_eq!(handed_out, 10, "another connection is still the same client");
+    assert_eq!(stock(&mut client, &alice).await, RelayReply::Stock { one_time: 10 });
 }
 
 #[tokio::test]
@@ -88,9 +71,7 @@ async fn asking_for_nobody_costs_no_share() {
     let (alice, nobody) = (Person::new(1), Person::new(2));
     let mut client = relay.client().await;
     for _ in 0..20 {
-        let reply = client
-            .request(RelayRequest::FetchBundle(nobody.account_id()))
-            .await;
+        let reply = client.request(RelayRequest::FetchBundle(nobody.account_id())).await;
         assert_eq!(refusal(&reply), Some(Refusal::NotFound));
     }
     publish(&mut client, &alice, 1..=1).await;
@@ -106,10 +87,7 @@ async fn a_published_device_has_a_front_door_that_is_its_own() {
     let early = bob.post(post(door.mailbox(), 1, b"hello")).await;
     assert_eq!(refusal(&early), Some(Refusal::NotFound));
     publish(&mut owner, &alice, 1..=1).await;
-    assert_eq!(
-        bob.post(post(door.mailbox(), 1, b"hello")).await,
-        RelayReply::Done
-    );
+    assert_eq!(bob.post(post(door.mailbox(), 1, b"hello")).await, RelayReply::Done);
     assert_eq!(owner.attach(&door, 0).await, RelayReply::Done);
     assert_eq!(owner.fetch().await.len(), 1);
 }
@@ -121,18 +99,10 @@ async fn a_publication_from_another_connection_is_worth_nothing() {
     let alice = Person::new(1);
     let (owner, mut mallory) = (relay.client().await, relay.client().await);
     let overheard = alice.publish(&owner.nonce, 1..=1);
-    let reply = mallory
-        .request(RelayRequest::Publish(Box::new(overheard)))
-        .await;
+    let reply = mallory.request(RelayRequest::Publish(Box::new(overheard))).await;
     assert_eq!(refusal(&reply), Some(Refusal::BadSignature));
-    let bundle = mallory
-        .request(RelayRequest::FetchBundle(alice.account_id()))
-        .await;
-    assert_eq!(
-        refusal(&bundle),
-        Some(Refusal::NotFound),
-        "nothing has changed"
-    );
+    let bundle = mallory.request(RelayRequest::FetchBundle(alice.account_id())).await;
+    assert_eq!(refusal(&bundle), Some(Refusal::NotFound), "nothing has changed");
 }
 
 #[tokio::test]
@@ -141,8 +111,5 @@ async fn a_whole_stock_fits_one_request() {
     let alice = Person::new(1);
     let mut client = relay.client().await;
     publish(&mut client, &alice, 1..=100).await;
-    assert_eq!(
-        stock(&mut client, &alice).await,
-        RelayReply::Stock { one_time: 100 }
-    );
+    assert_eq!(stock(&mut client, &alice).await, RelayReply::Stock { one_time: 100 });
 }

@@ -29,12 +29,8 @@ impl Program {
     }
 
     fn start_with(data: &Path, more: &[&str]) -> Self {
-        let mut child = command(data)
-            .args(more)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child =
+            command(data).args(more).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut first_line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut first_line).unwrap();
@@ -55,24 +51,13 @@ impl Program {
 
     fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([name, &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
     }
 
     /// Waits for the end; gives the exit code and what was logged.
     fn end(mut self) -> (Option<i32>, String) {
         let mut log = String::new();
-        self.child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut log)
-            .unwrap();
+        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
         (self.child.wait().unwrap().code(), log)
     }
 }
@@ -87,17 +72,12 @@ impl Drop for Program {
 
 fn command(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kuvert-relay"));
-    command
-        .args(["--listen", "127.0.0.1:0", "--data"])
-        .arg(data);
+    command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data);
     command
 }
 
 fn run(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_kuvert-relay"))
-        .args(args)
-        .output()
-        .unwrap()
+    Command::new(env!("CARGO_BIN_EXE_kuvert-relay")).args(args).output().unwrap()
 }
 
 #[tokio::test]
@@ -142,10 +122,7 @@ async fn kill_9_between_post_and_fetch_loses_nothing_that_was_acknowledged() {
     let mut bob = program.client().await;
     bob.attach(&owner, 0).await;
     let items = bob.fetch_all().await;
-    let found: Vec<Vec<u8>> = items
-        .into_iter()
-        .map(|item| item.envelope.into_bytes())
-        .collect();
+    let found: Vec<Vec<u8>> = items.into_iter().map(|item| item.envelope.into_bytes()).collect();
     let unique: HashSet<_> = found.iter().cloned().collect();
     assert_eq!(unique.len(), found.len(), "nothing is there twice");
     assert!(acknowledged.is_subset(&unique), "acknowledged, and lost");
@@ -172,18 +149,11 @@ async fn post_until_cut_off(
             sent += 1;
         }
         match client.receive().await {
-            Ok(ServerMessage::Reply {
-                id,
-                reply: RelayReply::Done,
-            }) => {
+            Ok(ServerMessage::Reply { id, reply: RelayReply::Done }) => {
                 let number = u16::try_from(id.number() - 1).unwrap();
                 acknowledged.insert(envelope(number));
             }
-            Ok(ServerMessage::Reply {
-                reply: RelayReply::Refused(_),
-                ..
-            })
-            | Err(_) => break,
+            Ok(ServerMessage::Reply { reply: RelayReply::Refused(_), .. }) | Err(_) => break,
             Ok(other) => panic!("unexpected: {other:?}"),
         }
         if acknowledged.len() >= usize::from(enough) {
@@ -198,11 +168,7 @@ async fn post_until_cut_off(
 async fn kill_9_while_prekeys_are_handed_out_never_hands_one_out_twice() {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("relay.conf");
-    std::fs::write(
-        &config,
-        "hand_outs_per_requester = 1000\nhand_outs_per_target = 1000",
-    )
-    .unwrap();
+    std::fs::write(&config, "hand_outs_per_requester = 1000\nhand_outs_per_target = 1000").unwrap();
     let config = ["--config", config.to_str().unwrap()];
     let alice = Person::new(1);
     let mut handed_out: Vec<u32> = Vec::new();
@@ -211,9 +177,7 @@ async fn kill_9_while_prekeys_are_handed_out_never_hands_one_out_twice() {
         if round == 0 {
             let mut client = program.client().await;
             let publish = alice.publish(&client.nonce, 1..=100);
-            let reply = client
-                .request(RelayRequest::Publish(Box::new(publish)))
-                .await;
+            let reply = client.request(RelayRequest::Publish(Box::new(publish))).await;
             assert_eq!(reply, RelayReply::Done);
         }
         let is_warm = Arc::new(AtomicBool::new(false));
@@ -224,18 +188,11 @@ async fn kill_9_while_prekeys_are_handed_out_never_hands_one_out_twice() {
         }
         let deadline = tokio::time::Instant::now() + DEADLINE;
         while !is_warm.load(Ordering::Relaxed) {
-            assert!(
-                tokio::time::Instant::now() < deadline,
-                "nobody got anywhere"
-            );
+            assert!(tokio::time::Instant::now() < deadline, "nobody got anywhere");
             tokio::task::yield_now().await;
         }
         program.kill();
-        racers
-            .join_all()
-            .await
-            .into_iter()
-            .for_each(|ids| handed_out.extend(ids));
+        racers.join_all().await.into_iter().for_each(|ids| handed_out.extend(ids));
     }
     let unique: HashSet<u32> = handed_out.iter().copied().collect();
     assert_eq!(unique.len(), handed_out.len(), "one was handed out twice");
@@ -252,10 +209,7 @@ async fn fetch_until_cut_off(
     loop {
         client.send(RelayRequest::FetchBundle(account)).await;
         match client.receive().await {
-            Ok(ServerMessage::Reply {
-                reply: RelayReply::Bundle(bundle),
-                ..
-            }) => {
+            Ok(ServerMessage::Reply { reply: RelayReply::Bundle(bundle), .. }) => {
                 ids.extend(bundle.one_time.map(|prekey| prekey.id.number()));
             }
             Ok(other) => panic!("unexpected: {other:?}"),
@@ -275,10 +229,7 @@ async fn sigterm_and_sigint_say_goodbye_and_end_with_0() {
         let program = Program::start(dir.path());
         let mut client = program.client().await;
         client.open(&owner).await;
-        assert_eq!(
-            client.post(post(owner.mailbox(), 1, b"sealed")).await,
-            RelayReply::Done
-        );
+        assert_eq!(client.post(post(owner.mailbox(), 1, b"sealed")).await, RelayReply::Done);
         program.signal(signal);
         assert_eq!(client.closed().await, Some(CloseCode::Away));
         let (code, log) = program.end();
@@ -299,9 +250,7 @@ async fn what_has_been_begun_is_answered_before_the_end() {
     let mut client = program.client().await;
     client.open(&owner).await;
     for number in 1..=50 {
-        client
-            .send(RelayRequest::Post(post(owner.mailbox(), number, &[number])))
-            .await;
+        client.send(RelayRequest::Post(post(owner.mailbox(), number, &[number]))).await;
     }
     let (_, first) = client.reply().await;
     assert_eq!(first, RelayReply::Done);
@@ -316,11 +265,7 @@ async fn what_has_been_begun_is_answered_before_the_end() {
     let program = Program::start(dir.path());
     let mut client = program.client().await;
     client.attach(&owner, 0).await;
-    assert_eq!(
-        client.fetch_all().await.len(),
-        answered,
-        "stored if and only if answered"
-    );
+    assert_eq!(client.fetch_all().await.len(), answered, "stored if and only if answered");
 }
 
 #[test]
@@ -332,28 +277,8 @@ fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
         (&["--listen", "nowhere", "--data", data], "nowhere"),
         (&["--listen", "127.0.0.1:0"], "--data"),
         (&["--data", data], "--listen"),
-        (
-            &[
-                "--listen",
-                "127.0.0.1:0",
-                "--data",
-                data,
-                "--engine",
-                "nats",
-            ],
-            "NATS",
-        ),
-        (
-            &[
-                "--listen",
-                "127.0.0.1:0",
-                "--data",
-                data,
-                "--metrics",
-                "127.0.0.1:0",
-            ],
-            "--metrics",
-        ),
+        (&["--listen", "127.0.0.1:0", "--data", data, "--engine", "nats"], "NATS"),
+        (&["--listen", "127.0.0.1:0", "--data", data, "--metrics", "127.0.0.1:0"], "--metrics"),
         (&["--config", "no/such/file"], "no/such/file"),
     ] {
         let output = run(args);
@@ -362,10 +287,7 @@ fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
         assert!(stderr.contains(says), "{args:?}: {stderr}");
         assert!(output.stdout.is_empty());
     }
-    assert!(
-        !dir.path().join("relay.sqlite").exists(),
-        "nothing was made"
-    );
+    assert!(!dir.path().join("relay.sqlite").exists(), "nothing was made");
 }
 
 #[tokio::test]
@@ -380,29 +302,19 @@ async fn what_cannot_start_ends_with_1_and_says_why() {
     for (listen, data, says) in [
         ("127.0.0.1:0", data, "another process is using it"),
         (address, other.path().to_str().unwrap(), "cannot listen on"),
-        (
-            "127.0.0.1:0",
-            file.to_str().unwrap(),
-            "cannot make the data folder",
-        ),
+        ("127.0.0.1:0", file.to_str().unwrap(), "cannot make the data folder"),
     ] {
         let output = run(&["--listen", listen, "--data", data]);
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{stderr}");
-        assert!(
-            stderr.contains(says) && stderr.contains("error: "),
-            "{stderr}"
-        );
+        assert!(stderr.contains(says) && stderr.contains("error: "), "{stderr}");
     }
 }
 
 #[test]
 fn help_and_version_are_there() {
     let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
-    assert!(
-        help.contains("Examples:") && help.contains("--listen <ADDR:PORT>"),
-        "{help}"
-    );
+    assert!(help.contains("Examples:") && help.contains("--listen <ADDR:PORT>"), "{help}");
     assert!(!help.contains("--nats"));
     let version = String::from_utf8(run(&["--version"]).stdout).unwrap();
     assert!(version.starts_with("kuvert-relay "));
@@ -416,16 +328,10 @@ async fn the_log_holds_no_names_contents_or_addresses() {
     let (owner, alice) = (Owner::new(1), Person::new(2));
     let mut client = program.client().await;
     client.open(&owner).await;
-    client
-        .post(post(owner.mailbox(), 1, b"CANARY-IN-AN-ENVELOPE"))
-        .await;
-    client
-        .post(post(Owner::new(9).mailbox(), 1, b"CANARY-IN-AN-ENVELOPE"))
-        .await;
+    client.post(post(owner.mailbox(), 1, b"CANARY-IN-AN-ENVELOPE")).await;
+    client.post(post(Owner::new(9).mailbox(), 1, b"CANARY-IN-AN-ENVELOPE")).await;
     let publish = alice.publish(&client.nonce, 1..=2);
-    client
-        .request(RelayRequest::Publish(Box::new(publish)))
-        .await;
+    client.request(RelayRequest::Publish(Box::new(publish))).await;
     client.bundle(alice.account_id()).await;
     client.attach(&owner, 0).await;
     client.fetch().await;
@@ -436,12 +342,7 @@ async fn the_log_holds_no_names_contents_or_addresses() {
     let (_, log) = program.end();
 
     assert!(log.contains("a request was refused") && log.contains("a connection has ended"));
-    let hex = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     for secret in [
         "CANARY".to_owned(),
         hex(b"CANARY"),

@@ -21,18 +21,11 @@ fn published() -> String {
 /// The rows of the table under a heading, each as its cells.
 fn rows(heading: &str) -> Vec<Vec<String>> {
     let text = published();
-    let (_, section) = text
-        .split_once(&format!("\n## {heading}\n"))
-        .expect("the heading");
+    let (_, section) = text.split_once(&format!("\n## {heading}\n")).expect("the heading");
     let section = section.split("\n## ").next().unwrap_or_default();
     let rows = section.lines().filter(|line| line.starts_with('|')).skip(2);
-    rows.map(|row| {
-        row.trim_matches('|')
-            .split('|')
-            .map(|cell| cell.trim().into())
-            .collect()
-    })
-    .collect()
+    rows.map(|row| row.trim_matches('|').split('|').map(|cell| cell.trim().into()).collect())
+        .collect()
 }
 
 /// The words in backticks.
@@ -41,19 +34,14 @@ fn quoted(cell: &str) -> BTreeSet<String> {
 }
 
 fn published_lines() -> Lines {
-    rows("What is logged")
-        .into_iter()
-        .map(|row| (row[0].clone(), quoted(&row[1])))
-        .collect()
+    rows("What is logged").into_iter().map(|row| (row[0].clone(), quoted(&row[1]))).collect()
 }
 
 #[test]
 fn the_database_has_exactly_the_published_columns() {
     let stored = SqliteEngine::in_memory().unwrap().columns().unwrap();
-    let listed: BTreeSet<String> = rows("What is stored")
-        .iter()
-        .flat_map(|row| quoted(&row[0]))
-        .collect();
+    let listed: BTreeSet<String> =
+        rows("What is stored").iter().flat_map(|row| quoted(&row[0])).collect();
     assert_eq!(stored.into_iter().collect::<BTreeSet<_>>(), listed);
 }
 
@@ -81,19 +69,11 @@ async fn a_running_relay_logs_only_published_lines_and_fields() {
     std::io::BufRead::read_line(&mut stdout, &mut first_line).unwrap();
     let url = first_line.trim().strip_prefix("listening on ").unwrap();
     let mut client = Client::connect(url).await;
-    client
-        .post(post(Owner::new(1).mailbox(), 1, b"to nobody"))
-        .await;
+    client.post(post(Owner::new(1).mailbox(), 1, b"to nobody")).await;
     client.send_bytes(vec![1, 2, 3]).await;
     client.closed().await;
     let pid = program.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-TERM", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     let log = String::from_utf8(program.wait_with_output().unwrap().stderr).unwrap();
 
     let published = published_lines();
@@ -101,35 +81,20 @@ async fn a_running_relay_logs_only_published_lines_and_fields() {
     for line in log.lines() {
         let (_, said) = line.trim_start().split_once(' ').expect("a time first");
         let (_, said) = said.trim_start().split_once(' ').expect("then a level");
-        let told = published
-            .iter()
-            .find(|(text, _)| said.starts_with(text.as_str()));
+        let told = published.iter().find(|(text, _)| said.starts_with(text.as_str()));
         let (text, fields) = told.unwrap_or_else(|| panic!("not published: {line}"));
         let rest = &said[text.len()..];
-        let named = rest
-            .split(' ')
-            .filter_map(|word| word.split_once('='))
-            .map(|(name, _)| name);
-        assert!(
-            named.clone().all(|name| fields.contains(name)),
-            "not published: {line}"
-        );
+        let named = rest.split(' ').filter_map(|word| word.split_once('=')).map(|(name, _)| name);
+        assert!(named.clone().all(|name| fields.contains(name)), "not published: {line}");
         assert_eq!(rest.trim().is_empty(), named.count() == 0, "{line}");
     }
 }
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
     let is_code = |path: &PathBuf| path.extension().is_some_and(|end| end == "rs");
-    folders
-        .iter()
-        .flat_map(|folder| sources(folder))
-        .chain(files)
-        .filter(is_code)
-        .collect()
+    folders.iter().flat_map(|folder| sources(folder)).chain(files).filter(is_code).collect()
 }
 
 /// The text and the fields of each log macro in `source`.
@@ -138,13 +103,8 @@ fn log_lines(source: &str) -> Lines {
     for level in ["error!(", "warn!(", "info!(", "debug!(", "trace!("] {
         for (at, _) in source.match_indices(level) {
             let arguments = arguments(&source[at + level.len()..]);
-            let (before, text) = arguments
-                .rsplit_once(", \"")
-                .unwrap_or(("", &arguments[1..]));
-            let fields = before
-                .split(',')
-                .map(field_name)
-                .filter(|name| !name.is_empty());
+            let (before, text) = arguments.rsplit_once(", \"").unwrap_or(("", &arguments[1..]));
+            let fields = before.split(',').map(field_name).filter(|name| !name.is_empty());
             let text = text.trim_end_matches([',', '"', '\n', ' ']);
             lines.insert(text.to_owned(), fields.collect());
         }
@@ -174,9 +134,6 @@ fn log_macros_are_read_as_they_are_written() {
     let source =
         "info!(\n  version = env!(\"X\"),\n  %error, \"it (has) begun\"\n);  warn!(\"plain\")";
     let lines = log_lines(source);
-    assert_eq!(
-        lines["it (has) begun"],
-        ["error", "version"].map(String::from).into()
-    );
+    assert_eq!(lines["it (has) begun"], ["error", "version"].map(String::from).into());
     assert_eq!(lines["plain"], BTreeSet::new());
 }

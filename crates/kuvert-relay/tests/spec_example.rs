@@ -29,11 +29,7 @@ impl Example {
         let nonce: [u8; 32] = std::array::from_fn(|at| u8::try_from(at).unwrap());
         let token = DeliveryToken::from_bytes([0x32; 16]);
         let signing = SigningKey::from_bytes(&[0x31; 32]);
-        Self {
-            signing,
-            nonce: Nonce::from_bytes(nonce),
-            token,
-        }
+        Self { signing, nonce: Nonce::from_bytes(nonce), token }
     }
 
     fn key(&self) -> MailboxKey {
@@ -47,29 +43,18 @@ impl Example {
     fn open(&self) -> OpenMailbox {
         let tokens = vec![token_id(&self.token)];
         let signature = self.sign(&proof::open_mailbox(&self.nonce, &self.key(), &tokens));
-        OpenMailbox {
-            key: self.key(),
-            signature,
-            tokens: List::new(tokens).unwrap(),
-        }
+        OpenMailbox { key: self.key(), signature, tokens: List::new(tokens).unwrap() }
     }
 
     fn attachment(&self) -> Attachment {
         let signature = self.sign(&proof::attach(&self.nonce, &self.key()));
-        Attachment {
-            key: self.key(),
-            signature,
-            after: 0,
-        }
+        Attachment { key: self.key(), signature, after: 0 }
     }
 
     fn stock(&self) -> StockQuery {
         let device_key = DeviceKey::from_bytes(*self.key().as_bytes());
         let signature = self.sign(&proof::stock(&self.nonce, &device_key));
-        StockQuery {
-            device_key,
-            signature,
-        }
+        StockQuery { device_key, signature }
     }
 
     fn post(&self) -> Post {
@@ -88,44 +73,24 @@ impl Example {
             received: TIME,
             envelope: SealedEnvelope::new(ENVELOPE.to_vec()).unwrap(),
         };
-        RelayReply::Messages(Messages {
-            more: false,
-            items: List::new(vec![delivered]).unwrap(),
-        })
+        RelayReply::Messages(Messages { more: false, items: List::new(vec![delivered]).unwrap() })
     }
 }
 
 fn request(id: u32, request: RelayRequest) -> Vec<u8> {
-    ClientMessage {
-        id: RequestId::new(id).unwrap(),
-        request,
-    }
-    .encode()
+    ClientMessage { id: RequestId::new(id).unwrap(), request }.encode()
 }
 
 fn reply(id: u32, reply: RelayReply) -> Vec<u8> {
-    ServerMessage::Reply {
-        id: RequestId::new(id).unwrap(),
-        reply,
-    }
-    .encode()
+    ServerMessage::Reply { id: RequestId::new(id).unwrap(), reply }.encode()
 }
 
 fn computed() -> BTreeMap<&'static str, Vec<u8>> {
     let it = Example::new();
     let mailbox = mailbox_id(&it.key());
-    let confirm = Confirm {
-        mailbox,
-        position: 1,
-    };
-    let refused = Refused {
-        reason: Refusal::RateLimited,
-        retry_after_ms: 1000,
-    };
-    let hello = RelayEvent::Hello(Hello {
-        nonce: it.nonce,
-        time: TIME,
-    });
+    let confirm = Confirm { mailbox, position: 1 };
+    let refused = Refused { reason: Refusal::RateLimited, retry_after_ms: 1000 };
+    let hello = RelayEvent::Hello(Hello { nonce: it.nonce, time: TIME });
     let attach = List::new(vec![it.attachment()]).unwrap();
     BTreeMap::from([
         ("mailbox_key", it.key().encode()),
@@ -139,14 +104,8 @@ fn computed() -> BTreeMap<&'static str, Vec<u8>> {
         ("done", reply(1, RelayReply::Done)),
         ("post", request(2, RelayRequest::Post(it.post()))),
         ("attach", request(3, RelayRequest::Attach(attach))),
-        (
-            "arrived",
-            ServerMessage::Event(RelayEvent::Arrived).encode(),
-        ),
-        (
-            "fetch",
-            request(4, RelayRequest::Fetch(Fetch { limit: 64 })),
-        ),
+        ("arrived", ServerMessage::Event(RelayEvent::Arrived).encode()),
+        ("fetch", request(4, RelayRequest::Fetch(Fetch { limit: 64 }))),
         ("messages", reply(4, it.messages())),
         ("confirm", request(5, RelayRequest::Confirm(confirm))),
         ("refused", reply(6, RelayReply::Refused(refused))),
@@ -168,10 +127,7 @@ fn written() -> BTreeMap<String, Vec<u8>> {
             name = head.trim().to_owned();
         }
         let bytes = bytes.split("  ").next().unwrap_or_default();
-        values
-            .entry(name.clone())
-            .or_default()
-            .extend(bytes.split(' ').flat_map(hex));
+        values.entry(name.clone()).or_default().extend(bytes.split(' ').flat_map(hex));
     }
     values
 }

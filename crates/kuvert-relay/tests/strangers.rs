@@ -43,11 +43,7 @@ async fn bytes_that_are_no_request_end_their_connection_and_no_other() {
 async fn a_request_with_one_byte_too_many_or_too_few_is_no_request() {
     let relay = TestRelay::start().await;
     let ping = [0, 0, 0, 1, 10];
-    for bytes in [
-        &[&ping[..], &[0]].concat()[..],
-        &ping[..4],
-        &[0, 0, 0, 0, 10],
-    ] {
+    for bytes in [&[&ping[..], &[0]].concat()[..], &ping[..4], &[0, 0, 0, 0, 10]] {
         let mut stranger = relay.client().await;
         stranger.send_bytes(bytes.to_vec()).await;
         assert_eq!(stranger.closed().await, Some(CloseCode::Protocol));
@@ -71,10 +67,7 @@ async fn a_message_longer_than_any_request_ends_the_connection() {
     let mut stranger = relay.client().await;
     stranger.send_bytes(vec![1; MAX_CLIENT_MESSAGE + 1]).await;
     // The relay stops reading at the length, so the goodbye may be lost with the rest.
-    assert!(matches!(
-        stranger.closed().await,
-        Some(CloseCode::Size) | None
-    ));
+    assert!(matches!(stranger.closed().await, Some(CloseCode::Size) | None));
     assert_alive(&mut bystander).await;
 }
 
@@ -108,9 +101,7 @@ async fn broken_framing_and_other_protocols_harm_nobody() {
         // The relay may hang up in the middle of it.
         let _ = stream.write_all(&bytes).await;
         let _ = stream.shutdown().await;
-        let _ = timeout(DEADLINE, stream.read_to_end(&mut Vec::new()))
-            .await
-            .expect("an end");
+        let _ = timeout(DEADLINE, stream.read_to_end(&mut Vec::new())).await.expect("an end");
     }
     assert_alive(&mut bystander).await;
 }
@@ -124,19 +115,13 @@ async fn a_client_that_answers_no_ping_is_closed() {
                    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
     silent.write_all(upgrade.as_bytes()).await.unwrap();
     let mut heard = Vec::new();
-    timeout(DEADLINE, silent.read_to_end(&mut heard))
-        .await
-        .expect("an end")
-        .unwrap();
+    timeout(DEADLINE, silent.read_to_end(&mut heard)).await.expect("an end").unwrap();
     assert!(heard.starts_with(b"HTTP/1.1 101"));
 
     let mut attentive = relay.client().await;
     let patience = tokio::time::Instant::now() + Duration::from_millis(900);
     // Receiving answers pings; nothing else is said.
-    while tokio::time::timeout_at(patience, attentive.receive())
-        .await
-        .is_ok()
-    {}
+    while tokio::time::timeout_at(patience, attentive.receive()).await.is_ok() {}
     assert_alive(&mut attentive).await;
 }
 
@@ -150,10 +135,7 @@ async fn connections_over_the_limit_are_not_served_until_one_leaves() {
     drop(second);
     let deadline = tokio::time::Instant::now() + DEADLINE;
     while Client::try_connect(&url).await.is_none() {
-        assert!(
-            tokio::time::Instant::now() < deadline,
-            "the place never became free"
-        );
+        assert!(tokio::time::Instant::now() < deadline, "the place never became free");
     }
     assert_alive(&mut first).await;
 }
@@ -173,9 +155,7 @@ async fn a_client_that_reads_nothing_holds_up_nobody() {
         let attach = vec![owner.attachment(&glutton.nonce, 0)];
         let attach = RelayRequest::Attach(kuvert_wire::relay::List::new(attach).unwrap());
         glutton.send(attach).await;
-        glutton
-            .send(RelayRequest::Fetch(kuvert_wire::relay::Fetch { limit: 64 }))
-            .await;
+        glutton.send(RelayRequest::Fetch(kuvert_wire::relay::Fetch { limit: 64 })).await;
     }
     for number in 31..=60 {
         let posted = timeout(DEADLINE, sender.post(post(owner.mailbox(), number, b"x"))).await;

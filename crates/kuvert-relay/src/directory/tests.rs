@@ -40,9 +40,7 @@ impl Book {
     }
 
     fn one_time(&mut self, person: &Person) -> Option<u32> {
-        self.bundle(person)
-            .one_time
-            .map(|prekey| prekey.id.number())
+        self.bundle(person).one_time.map(|prekey| prekey.id.number())
     }
 }
 
@@ -52,11 +50,7 @@ fn a_bundle_is_what_was_published() {
     book.publish(&alice, [5]).unwrap();
     let bundle = book.bundle(&alice);
     let one_time = Some(alice.one_time(5));
-    let published = PrekeyBundle {
-        cert: alice.cert(),
-        medium: alice.medium(u32::MAX),
-        one_time,
-    };
+    let published = PrekeyBundle { cert: alice.cert(), medium: alice.medium(u32::MAX), one_time };
     assert_eq!(bundle.encode(), published.encode());
 }
 
@@ -73,10 +67,7 @@ fn publishing_opens_the_front_door() {
 fn an_account_that_has_not_published_is_not_found() {
     let mut book = Book::new();
     let nobody = Person::new(1).account_id();
-    assert_eq!(
-        refusal(bundle(&mut book.0, &nobody, true, NOW)),
-        Some(Refusal::NotFound)
-    );
+    assert_eq!(refusal(bundle(&mut book.0, &nobody, true, NOW)), Some(Refusal::NotFound));
     assert_eq!(book.stock(&Person::new(1)), 0);
 }
 
@@ -116,12 +107,7 @@ fn who_may_not_take_one_leaves_the_stock_as_it_is() {
 fn publishing_again_adds_to_the_stock_and_replaces_the_medium_prekey() {
     let (mut book, alice) = (Book::new(), Person::new(1));
     book.publish(&alice, 1..=2).unwrap();
-    let next = alice.publish_parts(
-        &NONCE,
-        alice.cert(),
-        alice.medium(77),
-        vec![alice.one_time(3)],
-    );
+    let next = alice.publish_parts(&NONCE, alice.cert(), alice.medium(77), vec![alice.one_time(3)]);
     let proven = ProvenPublish::check(next, &NONCE).unwrap();
     publish(&mut book.0, &proven, NOW, &Limits::default()).unwrap();
     assert_eq!(book.stock(&alice), 3);
@@ -145,17 +131,10 @@ fn a_newer_device_takes_the_account_and_the_older_one_cannot_take_it_back() {
     book.publish(&old, 1..=3).unwrap();
     book.publish(&new, [1]).unwrap();
     assert_eq!(book.bundle(&old).cert, new.cert());
-    assert_eq!(
-        (book.stock(&old), book.stock(&new)),
-        (0, 0),
-        "its stock was its own: one prekey"
-    );
+    assert_eq!((book.stock(&old), book.stock(&new)), (0, 0), "its stock was its own: one prekey");
     assert_eq!(refusal(book.publish(&old, [9])), Some(Refusal::NotOwner));
 
-    let as_old = Person {
-        issued: old.issued,
-        ..old.with_new_device(3)
-    };
+    let as_old = Person { issued: old.issued, ..old.with_new_device(3) };
     assert_eq!(refusal(book.publish(&as_old, [9])), Some(Refusal::NotOwner));
 }
 
@@ -165,12 +144,6 @@ fn a_device_belongs_to_one_account() {
     let (mut book, alice) = (Book::new(), Person::new(1));
     book.publish(&alice, []).unwrap();
     let device = alice.device.clone();
-    let second_account = Person {
-        device,
-        ..Person::new(2)
-    };
-    assert_eq!(
-        refusal(book.publish(&second_account, [])),
-        Some(Refusal::NotOwner)
-    );
+    let second_account = Person { device, ..Person::new(2) };
+    assert_eq!(refusal(book.publish(&second_account, [])), Some(Refusal::NotOwner));
 }

@@ -52,9 +52,7 @@ impl Rows {
     }
 
     fn waiting(&self, mailbox: Row) -> impl Iterator<Item = &Message> {
-        self.messages
-            .values()
-            .filter(move |message| message.mailbox == mailbox)
+        self.messages.values().filter(move |message| message.mailbox == mailbox)
     }
 }
 
@@ -75,15 +73,16 @@ impl Batch for MemoryEngine {
     }
 
     fn undo(&mut self) -> Result<()> {
-        self.rows = self
-            .before_work
-            .take()
-            .ok_or_else(|| EngineError::new("no work to undo"))?;
+        self.rows = self.before_work.take().ok_or_else(|| EngineError::new("no work to undo"))?;
         Ok(())
     }
 
     fn commit(&mut self) -> Result<()> {
         self.before_batch = None;
+        Ok(())
+    }
+
+    fn shrink(&mut self) -> Result<()> {
         Ok(())
     }
 
@@ -101,10 +100,7 @@ impl MailboxRows for MemoryEngine {
             row: *row,
             last_position: rows.last_positions[row],
             queued_messages: rows.waiting(*row).map(|_| 1).sum(),
-            queued_bytes: rows
-                .waiting(*row)
-                .map(|message| size(&message.envelope))
-                .sum(),
+            queued_bytes: rows.waiting(*row).map(|message| size(&message.envelope)).sum(),
             is_guarded: rows.tokens.iter().any(|(mailbox, _)| mailbox == row),
             seen: rows.seen[row],
         }))
@@ -115,15 +111,12 @@ impl MailboxRows for MemoryEngine {
         self.rows.mailboxes.insert(*id, row);
         self.rows.last_positions.insert(row, 0);
         self.rows.seen.insert(row, day_of(now));
-        self.mailbox(id)?
-            .ok_or_else(|| EngineError::new("no mailbox"))
+        self.mailbox(id)?.ok_or_else(|| EngineError::new("no mailbox"))
     }
 
     fn set_tokens(&mut self, mailbox: Row, tokens: &[TokenId]) -> Result<()> {
         self.rows.tokens.retain(|(row, _)| *row != mailbox);
-        self.rows
-            .tokens
-            .extend(tokens.iter().map(|token| (mailbox, *token)));
+        self.rows.tokens.extend(tokens.iter().map(|token| (mailbox, *token)));
         Ok(())
     }
 
@@ -140,36 +133,21 @@ impl MailboxRows for MemoryEngine {
         self.set_tokens(mailbox, &[])?;
         let rows = &mut self.rows;
         rows.mailboxes.retain(|_, row| *row != mailbox);
-        rows.messages
-            .retain(|_, message| message.mailbox != mailbox);
+        rows.messages.retain(|_, message| message.mailbox != mailbox);
         rows.confirmed.retain(|(row, _), _| *row != mailbox);
         Ok(())
     }
 
     fn has_post(&mut self, mailbox: Row, post_id: &PostId) -> Result<bool> {
-        let waits = self
-            .rows
-            .waiting(mailbox)
-            .any(|message| message.post_id == *post_id);
+        let waits = self.rows.waiting(mailbox).any(|message| message.post_id == *post_id);
         Ok(waits || self.rows.confirmed.contains_key(&(mailbox, *post_id)))
     }
 
     fn append(&mut self, mailbox: Row, message: NewMessage<'_>) -> Result<()> {
-        let NewMessage {
-            position,
-            post_id,
-            received,
-            envelope,
-        } = message;
+        let NewMessage { position, post_id, received, envelope } = message;
         let (post_id, envelope) = (*post_id, envelope.to_vec());
         let arrival = self.rows.next_row();
-        let message = Message {
-            mailbox,
-            position,
-            post_id,
-            received,
-            envelope,
-        };
+        let message = Message { mailbox, position, post_id, received, envelope };
         self.rows.messages.insert(arrival, message);
         self.rows.last_positions.insert(mailbox, position);
         Ok(())
@@ -177,12 +155,7 @@ impl MailboxRows for MemoryEngine {
 
     fn headings(&mut self, mailbox: Row, after: u64, limit: usize) -> Result<Vec<Heading>> {
         let behind = |message: &Message| message.mailbox == mailbox && message.position > after;
-        let behind = self
-            .rows
-            .messages
-            .iter()
-            .filter(|(_, message)| behind(message))
-            .take(limit);
+        let behind = self.rows.messages.iter().filter(|(_, message)| behind(message)).take(limit);
         let heading = |(arrival, message): (&i64, &Message)| Heading {
             arrival: *arrival,
             position: message.position,
@@ -215,10 +188,7 @@ impl MailboxRows for MemoryEngine {
 
     fn expire_messages(&mut self, moment: Timestamp, limit: usize) -> Result<usize> {
         let messages = &mut self.rows.messages;
-        let expired = messages
-            .iter()
-            .take(limit)
-            .filter(|(_, message)| message.received < moment);
+        let expired = messages.iter().take(limit).filter(|(_, message)| message.received < moment);
         let expired: Vec<i64> = expired.map(|(arrival, _)| *arrival).collect();
         messages.retain(|arrival, _| !expired.contains(arrival));
         Ok(expired.len())
@@ -230,20 +200,13 @@ impl MailboxRows for MemoryEngine {
 
     fn idle_mailboxes(&mut self, moment: Timestamp, limit: usize) -> Result<Vec<Row>> {
         let rows = self.rows.mailboxes.values().copied();
-        Ok(rows
-            .filter(|row| self.rows.seen[row] < moment)
-            .take(limit)
-            .collect())
+        Ok(rows.filter(|row| self.rows.seen[row] < moment).take(limit).collect())
     }
 }
 
 impl DirectoryRows for MemoryEngine {
     fn account(&mut self, id: &AccountId) -> Result<Option<Account>> {
-        Ok(self
-            .rows
-            .accounts
-            .get(id)
-            .map(|(account, _)| account.clone()))
+        Ok(self.rows.accounts.get(id).map(|(account, _)| account.clone()))
     }
 
     fn account_of_device(&mut self, device: &DeviceKey) -> Result<Option<Row>> {
@@ -263,11 +226,7 @@ impl DirectoryRows for MemoryEngine {
             Some(account) => account.row,
             None => Row(self.rows.next_row()),
         };
-        let account = Account {
-            row,
-            cert: cert.clone(),
-            medium: medium.clone(),
-        };
+        let account = Account { row, cert: cert.clone(), medium: medium.clone() };
         self.rows.accounts.insert(*id, (account, now));
         Ok(row)
     }
@@ -279,12 +238,7 @@ impl DirectoryRows for MemoryEngine {
     }
 
     fn stock(&mut self, account: Row) -> Result<usize> {
-        Ok(self
-            .rows
-            .prekeys
-            .iter()
-            .filter(|(row, _)| *row == account)
-            .count())
+        Ok(self.rows.prekeys.iter().filter(|(row, _)| *row == account).count())
     }
 
     fn knows_prekey(&mut self, account: Row, id: PrekeyId) -> Result<bool> {
@@ -299,12 +253,7 @@ impl DirectoryRows for MemoryEngine {
     }
 
     fn take_prekey(&mut self, account: Row, now: Timestamp) -> Result<Option<OneTimePrekey>> {
-        let Some(at) = self
-            .rows
-            .prekeys
-            .iter()
-            .position(|(row, _)| *row == account)
-        else {
+        let Some(at) = self.rows.prekeys.iter().position(|(row, _)| *row == account) else {
             return Ok(None);
         };
         let (_, prekey) = self.rows.prekeys.remove(at);
@@ -313,14 +262,8 @@ impl DirectoryRows for MemoryEngine {
     }
 
     fn expire_accounts(&mut self, moment: Timestamp, limit: usize) -> Result<usize> {
-        let accounts = self
-            .rows
-            .accounts
-            .iter()
-            .filter(|(_, (_, published))| *published < moment);
-        let accounts = accounts
-            .take(limit)
-            .map(|(id, (account, _))| (*id, account.row));
+        let accounts = self.rows.accounts.iter().filter(|(_, (_, published))| *published < moment);
+        let accounts = accounts.take(limit).map(|(id, (account, _))| (*id, account.row));
         let expired: Vec<(AccountId, Row)> = accounts.collect();
         for (id, row) in &expired {
             self.clear_prekeys(*row)?;

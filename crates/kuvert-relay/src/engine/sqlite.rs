@@ -26,6 +26,8 @@ const SCHEMA: &str = include_str!("sqlite/schema.sql");
 const PAGE_LEN: u64 = 8192;
 /// How long to wait for a predecessor that is about to end.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+/// Pages given back to the file system at a time: 8 MiB, some ten milliseconds.
+const SHRINK_PAGES: u32 = 1024;
 /// More than there are statements here, so that each is prepared once.
 const STATEMENTS: usize = 64;
 
@@ -77,10 +79,7 @@ impl SqliteEngine {
     }
 
     fn create_tables(&self) -> Result<()> {
-        let number = |name| {
-            self.db
-                .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
-        };
+        let number = |name| self.db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         match (number("application_id")?, number("user_version")?) {
             (APPLICATION_ID, SCHEMA_VERSION) => Ok(()),
             (0, 0) if self.is_empty()? => Ok(self.db.execute_batch(&format!(
@@ -99,17 +98,6 @@ impl SqliteEngine {
     fn is_empty(&self) -> Result<bool> {
         let count = "SELECT count(*) FROM sqlite_schema";
         Ok(self.db.query_row(count, [], |row| row.get::<_, i64>(0))? == 0)
-    }
-
-    /// Gives pages that are no longer used back to the file system, at most `pages`.
-    ///
-    /// # Errors
-    ///
-    /// [`EngineError`] when the database cannot be written.
-    pub fn shrink(&mut self, pages: u32) -> Result<()> {
-        Ok(self
-            .db
-            .execute_batch(&format!("PRAGMA incremental_vacuum({pages})"))?)
     }
 
     /// Every column of every table, as `table.column`, sorted. The published list is held against it.
@@ -181,6 +169,17 @@ impl Batch for SqliteEngine {
         self.change("COMMIT", []).map(drop)
     }
 
+    fn shrink(&mut self) -> Result<()> {
+        let mut statement = self.statement("PRAGMA incremental_vacuum")?;
+        let mut steps = statement.query([])?;
+        // Each step gives back one page.
+        let mut pages = 0;
+        while pages < SHRINK_PAGES && steps.next()?.is_some() {
+            pages += 1;
+        }
+        Ok(())
+    }
+
     fn abort(&mut self) {
         // A full disk may have ended the transaction already; then there is nothing to take back.
         if !self.db.is_autocommit() && self.change("ROLLBACK", []).is_err() {
@@ -241,9 +240,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(FILE_NAME);
         let foreign = Connection::open(&path).unwrap();
-        foreign
-            .execute_batch("CREATE TABLE recipe (name TEXT)")
-            .unwrap();
+        foreign.execute_batch("CREATE TABLE recipe (name TEXT)").unwrap();
         drop(foreign);
         let error = SqliteEngine::open(dir.path(), u64::MAX).unwrap_err();
         assert_eq!(error.to_string(), "the database is not a relay's");
@@ -262,9 +259,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let engine = SqliteEngine::open(dir.path(), u64::MAX).unwrap();
         let pragma = |name| {
-            let value = engine
-                .db
-                .pragma_query_value(None, name, |row| row.get::<_, Value>(0));
+            let value = engine.db.pragma_query_value(None, name, |row| row.get::<_, Value>(0));
             value.unwrap()
         };
         assert_eq!(pragma("synchronous"), Value::Integer(2));

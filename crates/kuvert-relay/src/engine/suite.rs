@@ -22,43 +22,15 @@ const DOORS: [u8; 3] = [1, 2, 3];
 
 #[derive(Clone, Debug)]
 enum Event {
-    Open {
-        door: u8,
-        tokens: Vec<u8>,
-    },
-    Post {
-        door: u8,
-        post_id: u8,
-        token: Option<u8>,
-        len: usize,
-    },
-    Fetch {
-        after: [u64; 3],
-        limit: usize,
-    },
-    Confirm {
-        door: u8,
-        up_to: u64,
-    },
-    Close {
-        door: u8,
-    },
-    Publish {
-        person: u8,
-        device: u8,
-        ids: Vec<u32>,
-    },
-    Bundle {
-        person: u8,
-        may_take: bool,
-    },
-    Stock {
-        person: u8,
-        device: u8,
-    },
-    Wait {
-        hours: u32,
-    },
+    Open { door: u8, tokens: Vec<u8> },
+    Post { door: u8, post_id: u8, token: Option<u8>, len: usize },
+    Fetch { after: [u64; 3], limit: usize },
+    Confirm { door: u8, up_to: u64 },
+    Close { door: u8 },
+    Publish { person: u8, device: u8, ids: Vec<u32> },
+    Bundle { person: u8, may_take: bool },
+    Stock { person: u8, device: u8 },
+    Wait { hours: u32 },
     Sweep,
     Undone(Box<Event>),
 }
@@ -89,12 +61,7 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 fn limits() -> Limits {
-    Limits {
-        queued_messages: 6,
-        queued_bytes: 1500,
-        one_time_prekeys: 5,
-        ..Limits::default()
-    }
+    Limits { queued_messages: 6, queued_bytes: 1500, one_time_prekeys: 5, ..Limits::default() }
 }
 
 /// What an event answers, as text: equal texts are equal answers.
@@ -105,50 +72,29 @@ fn play(rows: &mut dyn Engine, event: &Event, now: Timestamp) -> String {
             let tokens: Vec<TokenId> = tokens.iter().map(|it| token_id(&token(*it))).collect();
             text(mailbox::open(rows, &proven(*door), &tokens, now))
         }
-        Event::Post {
-            door,
-            post_id,
-            token: with,
-            len,
-        } => {
+        Event::Post { door, post_id, token: with, len } => {
             let post = keys::post(id(*door), *post_id, &vec![*post_id; *len]);
-            let post = Post {
-                token: with.map(token),
-                ..post
-            };
+            let post = Post { token: with.map(token), ..post };
             text(mailbox::post(rows, &post, now, &limits))
         }
         Event::Fetch { after, limit } => {
-            let cursor = |(door, position)| Cursor {
-                mailbox: id(door),
-                position,
-            };
+            let cursor = |(door, position)| Cursor { mailbox: id(door), position };
             let cursors: Vec<_> = DOORS.into_iter().zip(*after).map(cursor).collect();
             text(mailbox::fetch(rows, &cursors, *limit))
         }
         Event::Confirm { door, up_to } => text(mailbox::confirm(rows, &id(*door), *up_to, now)),
         Event::Close { door } => text(mailbox::close(rows, &id(*door))),
-        Event::Publish {
-            person,
-            device,
-            ids,
-        } => {
+        Event::Publish { person, device, ids } => {
             let publish =
                 ProvenPublish::check(known(*person, *device).publish(&NONCE, ids.clone()), &NONCE);
             text(publish.map(|publish| text(directory::publish(rows, &publish, now, &limits))))
         }
-        Event::Bundle { person, may_take } => text(directory::bundle(
-            rows,
-            &known(*person, 0).account_id(),
-            *may_take,
-            now,
-        )),
+        Event::Bundle { person, may_take } => {
+            text(directory::bundle(rows, &known(*person, 0).account_id(), *may_take, now))
+        }
         Event::Stock { person, device } => {
             let query = known(*person, *device).stock(&NONCE);
-            text(directory::stock(
-                rows,
-                &ProvenDevice::by_stock(&query, &NONCE).unwrap(),
-            ))
+            text(directory::stock(rows, &ProvenDevice::by_stock(&query, &NONCE).unwrap()))
         }
         Event::Sweep => text(sweep::sweep(rows, now, &limits)),
         Event::Undone(event) => play(rows, event, now),
@@ -170,11 +116,7 @@ fn proven(door: u8) -> ProvenMailbox {
 
 fn known(person: u8, device: u8) -> Person {
     let first = Person::new(10 + person);
-    if device == 0 {
-        first
-    } else {
-        first.with_new_device(10 + person)
-    }
+    if device == 0 { first } else { first.with_new_device(10 + person) }
 }
 
 /// Plays an event as the storage does: a piece of work within a batch, undone when it fails.
@@ -197,10 +139,7 @@ fn state(rows: &mut dyn Engine) -> String {
             mailbox.row = super::Row(0);
             mailbox
         });
-        let cursor = Cursor {
-            mailbox: id(door),
-            position: 0,
-        };
+        let cursor = Cursor { mailbox: id(door), position: 0 };
         state += &text((mailbox, mailbox::fetch(rows, &[cursor], 64).unwrap()));
     }
     state
@@ -249,11 +188,7 @@ fn a_committed_batch_is_there_after_opening_again_and_an_aborted_one_is_not() {
     for (door, is_committed) in [(1, true), (2, false)] {
         rows.begin().unwrap();
         mailbox::open(&mut rows, &proven(door), &[], now).unwrap();
-        if is_committed {
-            rows.commit().unwrap()
-        } else {
-            rows.abort()
-        }
+        if is_committed { rows.commit().unwrap() } else { rows.abort() }
     }
     drop(rows);
     let mut rows = SqliteEngine::open(dir.path(), u64::MAX).unwrap();

@@ -27,17 +27,11 @@ struct Boxes {
 
 impl Boxes {
     fn new() -> Self {
-        Self {
-            rows: SqliteEngine::in_memory().unwrap(),
-            limits: Limits::default(),
-        }
+        Self { rows: SqliteEngine::in_memory().unwrap(), limits: Limits::default() }
     }
 
     fn open(&mut self, number: u8, tokens: &[u8]) {
-        let tokens: Vec<TokenId> = tokens
-            .iter()
-            .map(|number| token_id(&token(*number)))
-            .collect();
+        let tokens: Vec<TokenId> = tokens.iter().map(|number| token_id(&token(*number))).collect();
         open(&mut self.rows, &proven(number), &tokens, NOW).unwrap();
     }
 
@@ -52,27 +46,20 @@ impl Boxes {
         with: Option<u8>,
         envelope: &[u8],
     ) -> Result<Posted> {
-        let post = Post {
-            token: with.map(token),
-            ..keys::post(id(number), post_id, envelope)
-        };
+        let post = Post { token: with.map(token), ..keys::post(id(number), post_id, envelope) };
         super::post(&mut self.rows, &post, NOW, &self.limits)
     }
 
     fn fetch(&mut self, cursors: &[(u8, u64)], limit: usize) -> Fetched {
-        let cursor = |(number, position): &(u8, u64)| Cursor {
-            mailbox: id(*number),
-            position: *position,
-        };
+        let cursor =
+            |(number, position): &(u8, u64)| Cursor { mailbox: id(*number), position: *position };
         let cursors: Vec<Cursor> = cursors.iter().map(cursor).collect();
         fetch(&mut self.rows, &cursors, limit).unwrap()
     }
 
     fn attach(&mut self, wanted: &[(u8, u64)]) -> Result<Vec<Cursor>> {
-        let wanted: Vec<_> = wanted
-            .iter()
-            .map(|(number, after)| (proven(*number), *after))
-            .collect();
+        let wanted: Vec<_> =
+            wanted.iter().map(|(number, after)| (proven(*number), *after)).collect();
         attach(&mut self.rows, &wanted, NOW)
     }
 }
@@ -83,11 +70,7 @@ fn id(number: u8) -> MailboxId {
 
 /// The first byte of each envelope, with its position.
 fn contents(fetched: &Fetched) -> Vec<(u8, u64)> {
-    fetched
-        .items
-        .iter()
-        .map(|item| (item.envelope.as_bytes()[0], item.position))
-        .collect()
+    fetched.items.iter().map(|item| (item.envelope.as_bytes()[0], item.position)).collect()
 }
 
 #[test]
@@ -103,11 +86,7 @@ fn envelopes_wait_in_order_and_keep_their_bytes() {
     let first = &fetched.items[0];
     assert_eq!((first.mailbox, first.received), (id(1), NOW));
     assert_eq!(first.envelope.as_bytes(), [1, 0xee]);
-    assert_eq!(
-        contents(&boxes.fetch(&[(1, 2)], 10)),
-        [(3, 3)],
-        "reading on behind a position"
-    );
+    assert_eq!(contents(&boxes.fetch(&[(1, 2)], 10)), [(3, 3)], "reading on behind a position");
 }
 
 /// REL-10
@@ -116,10 +95,7 @@ fn a_mailbox_that_nobody_opened_does_not_exist() {
     let mut boxes = Boxes::new();
     boxes.open(1, &[]);
     assert_eq!(refusal(boxes.post(2, 1, b"x")), Some(Refusal::NotFound));
-    assert_eq!(
-        refusal(boxes.attach(&[(1, 0), (2, 0)])),
-        Some(Refusal::NotFound)
-    );
+    assert_eq!(refusal(boxes.attach(&[(1, 0), (2, 0)])), Some(Refusal::NotFound));
     assert!(boxes.attach(&[(1, 0)]).is_ok());
 }
 
@@ -129,31 +105,15 @@ fn a_guarded_mailbox_does_not_exist_without_the_token() {
     let mut boxes = Boxes::new();
     boxes.open(1, &[7, 8]);
     assert_eq!(refusal(boxes.post(1, 1, b"x")), Some(Refusal::NotFound));
-    assert_eq!(
-        refusal(boxes.post_with(1, 1, Some(9), b"x")),
-        Some(Refusal::NotFound)
-    );
+    assert_eq!(refusal(boxes.post_with(1, 1, Some(9), b"x")), Some(Refusal::NotFound));
     assert!(boxes.post_with(1, 1, Some(8), b"x").is_ok());
 
     boxes.open(1, &[9]);
-    assert_eq!(
-        refusal(boxes.post_with(1, 2, Some(8), b"x")),
-        Some(Refusal::NotFound)
-    );
-    assert!(
-        boxes.post_with(1, 2, Some(9), b"x").is_ok(),
-        "tokens were replaced"
-    );
+    assert_eq!(refusal(boxes.post_with(1, 2, Some(8), b"x")), Some(Refusal::NotFound));
+    assert!(boxes.post_with(1, 2, Some(9), b"x").is_ok(), "tokens were replaced");
     boxes.open(1, &[]);
-    assert!(
-        boxes.post(1, 3, b"x").is_ok(),
-        "without tokens it is open to all"
-    );
-    assert_eq!(
-        boxes.fetch(&[(1, 0)], 10).items.len(),
-        3,
-        "and nothing was lost"
-    );
+    assert!(boxes.post(1, 3, b"x").is_ok(), "without tokens it is open to all");
+    assert_eq!(boxes.fetch(&[(1, 0)], 10).items.len(), 3, "and nothing was lost");
 }
 
 /// REL-12
@@ -164,11 +124,7 @@ fn a_post_is_stored_once_even_after_it_was_confirmed() {
     boxes.open(2, &[]);
     assert_eq!(boxes.post(1, 5, b"x").unwrap(), Posted::New);
     assert_eq!(boxes.post(1, 5, b"x").unwrap(), Posted::Known);
-    assert_eq!(
-        boxes.post(2, 5, b"x").unwrap(),
-        Posted::New,
-        "elsewhere it is another post"
-    );
+    assert_eq!(boxes.post(2, 5, b"x").unwrap(), Posted::New, "elsewhere it is another post");
     confirm(&mut boxes.rows, &id(1), 1, NOW).unwrap();
     assert_eq!(boxes.post(1, 5, b"x").unwrap(), Posted::Known);
     assert!(boxes.fetch(&[(1, 0)], 10).items.is_empty());
@@ -182,21 +138,14 @@ fn a_full_mailbox_takes_nothing_until_its_owner_confirms() {
     boxes.open(1, &[]);
     assert!(boxes.post(1, 1, b"x").is_ok() && boxes.post(1, 2, b"x").is_ok());
     assert_eq!(refusal(boxes.post(1, 3, b"x")), Some(Refusal::MailboxFull));
-    assert_eq!(
-        boxes.post(1, 2, b"x").unwrap(),
-        Posted::Known,
-        "a retry is still answered"
-    );
+    assert_eq!(boxes.post(1, 2, b"x").unwrap(), Posted::Known, "a retry is still answered");
     confirm(&mut boxes.rows, &id(1), 1, NOW).unwrap();
     assert!(boxes.post(1, 3, b"x").is_ok());
 
     boxes.limits.queued_bytes = 100;
     boxes.open(2, &[]);
     assert!(boxes.post(2, 1, &[0; 60]).is_ok());
-    assert_eq!(
-        refusal(boxes.post(2, 2, &[0; 41])),
-        Some(Refusal::MailboxFull)
-    );
+    assert_eq!(refusal(boxes.post(2, 2, &[0; 41])), Some(Refusal::MailboxFull));
     assert!(boxes.post(2, 2, &[0; 40]).is_ok());
 }
 
@@ -215,11 +164,7 @@ fn confirming_erases_up_to_the_position_and_no_further() {
     assert_eq!(boxes.fetch(&[(2, 0)], 10).items.len(), 4);
     confirm(&mut boxes.rows, &id(1), 4, NOW).unwrap();
     boxes.post(1, 5, &[5]).unwrap();
-    assert_eq!(
-        contents(&boxes.fetch(&[(1, 0)], 10)),
-        [(5, 5)],
-        "positions are never used again"
-    );
+    assert_eq!(contents(&boxes.fetch(&[(1, 0)], 10)), [(5, 5)], "positions are never used again");
 }
 
 #[test]
@@ -254,10 +199,7 @@ fn a_reply_is_bounded_in_number_and_in_bytes() {
         boxes.post(1, number, &[number]).unwrap();
     }
     let fetched = boxes.fetch(&[(1, 0)], usize::MAX);
-    assert_eq!(
-        (fetched.items.len(), fetched.more),
-        (MAX_FETCH, vec![id(1)])
-    );
+    assert_eq!((fetched.items.len(), fetched.more), (MAX_FETCH, vec![id(1)]));
 
     boxes.open(2, &[]);
     let large = vec![0; kuvert_wire::envelope::MAX_ENVELOPE];
@@ -286,17 +228,10 @@ fn closing_erases_everything() {
     boxes.post_with(1, 2, Some(7), b"x").unwrap();
     confirm(&mut boxes.rows, &id(1), 1, NOW).unwrap();
     close(&mut boxes.rows, &id(1)).unwrap();
-    assert_eq!(
-        refusal(boxes.post_with(1, 3, Some(7), b"x")),
-        Some(Refusal::NotFound)
-    );
+    assert_eq!(refusal(boxes.post_with(1, 3, Some(7), b"x")), Some(Refusal::NotFound));
     assert!(boxes.fetch(&[(1, 0)], 10).items.is_empty());
     boxes.open(1, &[]);
-    assert_eq!(
-        boxes.post(1, 1, b"x").unwrap(),
-        Posted::New,
-        "nothing of it is remembered"
-    );
+    assert_eq!(boxes.post(1, 1, b"x").unwrap(), Posted::New, "nothing of it is remembered");
     close(&mut boxes.rows, &id(2)).unwrap();
 }
 

@@ -58,16 +58,8 @@ impl Acceptor {
         life: Life,
         is_proxied: bool,
     ) -> Self {
-        let routes = Router::new()
-            .route(PATH, get(upgrade))
-            .route("/health", get(health));
-        Self {
-            shared,
-            slots,
-            life,
-            is_proxied,
-            routes,
-        }
+        let routes = Router::new().route(PATH, get(upgrade)).route("/health", get(health));
+        Self { shared, slots, life, is_proxied, routes }
     }
 
     pub(super) async fn run(mut self, listener: TcpListener) {
@@ -106,9 +98,7 @@ impl Acceptor {
             let mut http = http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(HANDSHAKE);
             http.max_buf_size(MAX_HTTP_HEAD);
-            let serving = http
-                .serve_connection(TokioIo::new(stream), service)
-                .with_upgrades();
+            let serving = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
             tokio::select! {
                 // An error here is the client's: it left, or did not speak HTTP.
                 served = timeout(HANDSHAKE, serving) => drop(served),
@@ -126,9 +116,7 @@ impl Guest {
         }
         let forwarded = headers.get_all("x-forwarded-for").iter().next_back();
         let forwarded = forwarded.and_then(|value| value.to_str().ok());
-        forwarded
-            .and_then(ClientAddress::forwarded)
-            .unwrap_or(direct)
+        forwarded.and_then(ClientAddress::forwarded).unwrap_or(direct)
     }
 }
 
@@ -146,12 +134,8 @@ async fn upgrade(
         .max_write_buffer_size(2 * MAX_SERVER_MESSAGE)
         .on_upgrade(move |socket| async move {
             let mut life = guest.life.clone();
-            let serving = connection::serve(
-                socket,
-                Arc::clone(&guest.shared),
-                client,
-                guest.life.clone(),
-            );
+            let serving =
+                connection::serve(socket, Arc::clone(&guest.shared), client, guest.life.clone());
             tokio::select! {
                 () = serving => {}
                 () = life.ended() => {}
@@ -162,9 +146,6 @@ async fn upgrade(
 async fn health(State(guest): State<Arc<Guest>>) -> (StatusCode, &'static str) {
     match timeout(HEALTHY, guest.shared.storage.run(|_, _| Ok(()))).await {
         Ok(Ok(())) => (StatusCode::OK, "ok"),
-        _ => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the storage does not answer",
-        ),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "the storage does not answer"),
     }
 }

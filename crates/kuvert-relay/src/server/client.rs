@@ -52,17 +52,8 @@ impl Slots {
     /// `alive` is held by every connection: its receiver ends when the last one has gone.
     pub(crate) fn new(limits: &Limits, is_proxied: bool, alive: mpsc::Sender<()>) -> Arc<Self> {
         // Behind a proxy all connections come from one address.
-        let per_client = if is_proxied {
-            usize::MAX
-        } else {
-            limits.connections_per_client
-        };
-        Arc::new(Self {
-            total: limits.connections,
-            per_client,
-            taken: Mutex::default(),
-            alive,
-        })
+        let per_client = if is_proxied { usize::MAX } else { limits.connections_per_client };
+        Arc::new(Self { total: limits.connections, per_client, taken: Mutex::default(), alive })
     }
 
     /// A place for one more connection, if there is one.
@@ -74,21 +65,13 @@ impl Slots {
             return None; // REL-25
         }
         taken.insert(client, mine + 1);
-        Some(Slot {
-            client,
-            slots: Arc::clone(self),
-            _alive: self.alive.clone(),
-        })
+        Some(Slot { client, slots: Arc::clone(self), _alive: self.alive.clone() })
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut taken = self
-            .slots
-            .taken
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.slots.taken.lock().unwrap_or_else(PoisonError::into_inner);
         match taken.get_mut(&self.client) {
             Some(count) if *count > 1 => *count -= 1,
             _ => drop(taken.remove(&self.client)),
@@ -122,11 +105,7 @@ mod tests {
     /// REL-25
     #[test]
     fn connections_are_counted_in_all_and_for_each_client() {
-        let limits = Limits {
-            connections: 3,
-            connections_per_client: 2,
-            ..Limits::default()
-        };
+        let limits = Limits { connections: 3, connections_per_client: 2, ..Limits::default() };
         let (alive, mut ended) = mpsc::channel(1);
         let slots = Slots::new(&limits, false, alive);
         let first = slots.claim(client("192.0.2.1"));
@@ -139,9 +118,6 @@ mod tests {
         drop(first);
         assert!(slots.claim(client("192.0.2.3")).is_some());
         drop((second, other, slots));
-        assert_eq!(
-            ended.try_recv(),
-            Err(mpsc::error::TryRecvError::Disconnected)
-        );
+        assert_eq!(ended.try_recv(), Err(mpsc::error::TryRecvError::Disconnected));
     }
 }

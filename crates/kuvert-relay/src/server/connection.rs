@@ -15,7 +15,7 @@ use kuvert_wire::relay::{
     ClientMessage, Hello, Nonce, RelayEvent, RelayReply, RequestId, ServerMessage,
 };
 use kuvert_wire::{Decode, Encode};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use tracing::debug;
 
 use super::client::ClientAddress;
@@ -26,6 +26,8 @@ use super::shared::Shared;
 
 /// Requests of one client that may wait for the storage at a time. Enough that a batch fills from one busy client.
 const MAX_IN_FLIGHT: usize = 64;
+/// Pings without a sound from the client before it is closed.
+const MAX_UNANSWERED: u32 = 3;
 /// How long a client may take to receive what it has asked for.
 const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -72,18 +74,11 @@ pub(super) async fn serve(
         return; // Without a nonce nobody can prove anything.
     }
     let nonce = Nonce::from_bytes(nonce);
-    let hello = RelayEvent::Hello(Hello {
-        nonce,
-        time: shared.now(),
-    });
+    let hello = RelayEvent::Hello(Hello { nonce, time: shared.now() });
     let session = Session::new(Arc::clone(&shared), client, nonce);
     let greeting = encode(&ServerMessage::Event(hello));
     let end = match send(&mut socket, greeting).await {
-        Ok(()) => {
-            Connection::new(&mut socket, session, shared.limits.idle)
-                .run(life)
-                .await
-        }
+        Ok(()) => Connection::new(&mut socket, session, shared.limits.idle).run(life).await,
         Err(end) => end,
     };
     close(socket, end).await;
@@ -92,14 +87,8 @@ pub(super) async fn serve(
 async fn close(mut socket: WebSocket, end: End) {
     debug!(reason = ?end, "a connection has ended");
     if let Some(code) = end.close_code() {
-        let frame = CloseFrame {
-            code,
-            reason: "".into(),
-        };
-        if send(&mut socket, Message::Close(Some(frame)))
-            .await
-            .is_err()
-        {
+        let frame = CloseFrame { code, reason: "".into() };
+        if send(&mut socket, Message::Close(Some(frame))).await.is_err() {
             debug!("the client left without a goodbye");
         }
     }
@@ -110,26 +99,16 @@ struct Connection<'a> {
     session: Session,
     inbox: Arc<Inbox>,
     in_flight: FuturesUnordered<BoxFuture<'static, (RequestId, RelayReply)>>,
-    idle: Duration,
-    last_heard: Instant,
     pings: Interval,
+    unanswered: u32,
 }
 
 impl<'a> Connection<'a> {
     fn new(socket: &'a mut WebSocket, session: Session, idle: Duration) -> Self {
-        let mut pings = interval((idle / 3).max(Duration::from_millis(1)));
+        let mut pings = interval((idle / MAX_UNANSWERED).max(Duration::from_millis(1)));
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let in_flight = FuturesUnordered::new();
-        let inbox = session.inbox();
-        Self {
-            socket,
-            session,
-            inbox,
-            in_flight,
-            idle,
-            last_heard: Instant::now(),
-            pings,
-        }
+        let (inbox, in_flight) = (session.inbox(), FuturesUnordered::new());
+        Self { socket, session, inbox, in_flight, pings, unanswered: 0 }
     }
 
     async fn run(mut self, mut life: Life) -> End {
@@ -154,7 +133,7 @@ impl<'a> Connection<'a> {
     }
 
     async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), End> {
-        self.last_heard = Instant::now();
+        self.unanswered = 0;
         match message {
             Some(Ok(Message::Binary(bytes))) => self.begin(&bytes).await,
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
@@ -168,8 +147,7 @@ impl<'a> Connection<'a> {
         let ClientMessage { id, request } =
             ClientMessage::decode(bytes).map_err(|_| End::Garbage)?; // REL-26
         let reply: Pending = self.session.begin(request).await;
-        self.in_flight
-            .push(reply.map(move |reply| (id, reply)).boxed());
+        self.in_flight.push(reply.map(move |reply| (id, reply)).boxed());
         Ok(())
     }
 
@@ -185,10 +163,12 @@ impl<'a> Connection<'a> {
         in_time(self.socket.flush()).await
     }
 
+    /// Pings, or gives up. Pings are counted instead of time, so that a relay that was held up itself is patient.
     async fn check_idle(&mut self) -> Result<(), End> {
-        if self.last_heard.elapsed() >= self.idle {
+        if self.unanswered >= MAX_UNANSWERED {
             return Err(End::Idle); // REL-28
         }
+        self.unanswered += 1;
         send(self.socket, Message::Ping(Vec::new().into())).await
     }
 

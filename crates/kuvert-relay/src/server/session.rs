@@ -101,10 +101,7 @@ impl Session {
     }
 
     async fn post(&self, post: Post) -> Pending {
-        let (limits, hub) = (
-            Arc::clone(&self.shared.limits),
-            Arc::clone(&self.shared.hub),
-        );
+        let (limits, hub) = (Arc::clone(&self.shared.limits), Arc::clone(&self.shared.hub));
         let mailbox = post.mailbox;
         let answer = self.shared.storage.submit(
             move |rows, now| mailbox::post(rows, &post, now, &limits),
@@ -126,10 +123,7 @@ impl Session {
         let owned = ProvenMailbox::by_open(&open, &self.nonce).map_err(refused)?;
         self.opened.count((), now);
         let work = move |rows: &mut dyn Engine, now| mailbox::open(rows, &owned, &open.tokens, now);
-        Ok(later(
-            self.shared.storage.submit(work, |()| ()).await,
-            |()| RelayReply::Done,
-        ))
+        Ok(later(self.shared.storage.submit(work, |()| ()).await, |()| RelayReply::Done))
     }
 
     async fn attach(&mut self, attach: Attach) -> Outcome<Pending> {
@@ -155,54 +149,34 @@ impl Session {
         let fresh = self.inbox.take();
         let cursor = |mailbox: &MailboxId| {
             let position = *self.cursors.get(mailbox)?;
-            Some(Cursor {
-                mailbox: *mailbox,
-                position,
-            })
+            Some(Cursor { mailbox: *mailbox, position })
         };
         let cursors: Vec<Cursor> = fresh.iter().filter_map(cursor).collect();
         let limit = usize::from(limit);
         let work = move |rows: &mut dyn Engine, _| mailbox::fetch(rows, &cursors, limit);
         let fetched = self.shared.storage.run(work).await;
         let Fetched { items, more } = fetched.inspect_err(|_| self.inbox.add(fresh))?;
-        for Delivered {
-            mailbox, position, ..
-        } in &items
-        {
+        for Delivered { mailbox, position, .. } in &items {
             self.cursors.insert(*mailbox, *position);
         }
         let has_more = !more.is_empty();
         self.inbox.add(more);
         let items = List::new(items).map_err(|_| refused(Refusal::Unavailable))?;
-        Ok(at_once(RelayReply::Messages(Messages {
-            more: has_more,
-            items,
-        })))
+        Ok(at_once(RelayReply::Messages(Messages { more: has_more, items })))
     }
 
     async fn confirm(&self, Confirm { mailbox, position }: Confirm) -> Outcome<Pending> {
-        let handed_out = self
-            .cursors
-            .get(&mailbox)
-            .ok_or(refused(Refusal::NotOwner))?; // REL-15
+        let handed_out = self.cursors.get(&mailbox).ok_or(refused(Refusal::NotOwner))?; // REL-15
         let up_to = position.min(*handed_out); // REL-14
         let work = move |rows: &mut dyn Engine, now| mailbox::confirm(rows, &mailbox, up_to, now);
-        Ok(later(
-            self.shared.storage.submit(work, |()| ()).await,
-            |()| RelayReply::Done,
-        ))
+        Ok(later(self.shared.storage.submit(work, |()| ()).await, |()| RelayReply::Done))
     }
 
     async fn close(&mut self, mailbox: MailboxId) -> Outcome<Pending> {
-        self.cursors
-            .remove(&mailbox)
-            .ok_or(refused(Refusal::NotOwner))?; // REL-15
+        self.cursors.remove(&mailbox).ok_or(refused(Refusal::NotOwner))?; // REL-15
         self.shared.hub.unwatch(&mailbox, &self.inbox);
         let work = move |rows: &mut dyn Engine, _| mailbox::close(rows, &mailbox);
-        Ok(later(
-            self.shared.storage.submit(work, |()| ()).await,
-            |()| RelayReply::Done,
-        ))
+        Ok(later(self.shared.storage.submit(work, |()| ()).await, |()| RelayReply::Done))
     }
 
     async fn publish(&self, publish: Publish) -> Outcome<Pending> {
@@ -210,10 +184,7 @@ impl Session {
         let proven = blocking(move || ProvenPublish::check(publish, &nonce)).await?;
         let work =
             move |rows: &mut dyn Engine, now| directory::publish(rows, &proven, now, &limits);
-        Ok(later(
-            self.shared.storage.submit(work, |()| ()).await,
-            |()| RelayReply::Done,
-        ))
+        Ok(later(self.shared.storage.submit(work, |()| ()).await, |()| RelayReply::Done))
     }
 
     async fn stock(&self, query: StockQuery) -> Outcome<Pending> {
@@ -231,15 +202,11 @@ impl Session {
         let (shared, client) = (Arc::clone(&self.shared), self.client);
         async move {
             let bundle: Outcome<PrekeyBundle> = receive(answer).await;
-            let was_taken = bundle
-                .as_ref()
-                .is_ok_and(|bundle| bundle.one_time.is_some());
+            let was_taken = bundle.as_ref().is_ok_and(|bundle| bundle.one_time.is_some());
             if may_take && !was_taken {
                 shared.refund_hand_out(&client, &account);
             }
-            bundle.map_or_else(RelayReply::Refused, |bundle| {
-                RelayReply::Bundle(Box::new(bundle))
-            })
+            bundle.map_or_else(RelayReply::Refused, |bundle| RelayReply::Bundle(Box::new(bundle)))
         }
         .boxed()
     }
@@ -247,9 +214,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.cursors
-            .keys()
-            .for_each(|mailbox| self.shared.hub.unwatch(mailbox, &self.inbox));
+        self.cursors.keys().for_each(|mailbox| self.shared.hub.unwatch(mailbox, &self.inbox));
     }
 }
 
@@ -271,9 +236,7 @@ async fn blocking<T: Send + 'static>(
     check: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Outcome<T> {
     let checked = tokio::task::spawn_blocking(check).await;
-    checked
-        .unwrap_or(Err(Refusal::Unavailable))
-        .map_err(refused)
+    checked.unwrap_or(Err(Refusal::Unavailable)).map_err(refused)
 }
 
 fn at_once(reply: RelayReply) -> Pending {
@@ -284,9 +247,7 @@ fn later<T: Send + 'static>(
     answer: Answer<T>,
     reply: impl FnOnce(T) -> RelayReply + Send + 'static,
 ) -> Pending {
-    receive(answer)
-        .map(|outcome| outcome.map_or_else(RelayReply::Refused, reply))
-        .boxed()
+    receive(answer).map(|outcome| outcome.map_or_else(RelayReply::Refused, reply)).boxed()
 }
 
 fn count(len: usize) -> u32 {

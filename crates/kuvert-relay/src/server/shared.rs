@@ -20,13 +20,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(limits: Limits, storage: Storage, clock: Clock) -> Self {
         let hand_outs = Mutex::new(HandOuts::new(&limits));
-        Self {
-            limits: Arc::new(limits),
-            storage,
-            hub: Arc::default(),
-            clock,
-            hand_outs,
-        }
+        Self { limits: Arc::new(limits), storage, hub: Arc::default(), clock, hand_outs }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -35,19 +29,13 @@ impl Shared {
 
     /// Whether this client may be given a one-time prekey of this account now; if so, it is counted.
     pub(crate) fn admit_hand_out(&self, client: ClientAddress, account: AccountId) -> bool {
-        let mut hand_outs = self
-            .hand_outs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut hand_outs = self.hand_outs.lock().unwrap_or_else(PoisonError::into_inner);
         hand_outs.admit(client, account, self.now())
     }
 
     /// None was handed out after all.
     pub(crate) fn refund_hand_out(&self, client: &ClientAddress, account: &AccountId) {
-        let mut hand_outs = self
-            .hand_outs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut hand_outs = self.hand_outs.lock().unwrap_or_else(PoisonError::into_inner);
         hand_outs.refund(client, account);
     }
 }

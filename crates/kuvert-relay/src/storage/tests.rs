@@ -17,12 +17,7 @@ fn start(engine: SqliteEngine) -> (Storage, StorageThread) {
 
 fn open_door(rows: &mut dyn Engine, number: u8, now: Timestamp) -> Result<(), Failure> {
     let open = Owner::new(number).open(&NONCE, &[]);
-    mailbox::open(
-        rows,
-        &ProvenMailbox::by_open(&open, &NONCE).unwrap(),
-        &[],
-        now,
-    )
+    mailbox::open(rows, &ProvenMailbox::by_open(&open, &NONCE).unwrap(), &[], now)
 }
 
 fn door(number: u8) -> MailboxId {
@@ -35,10 +30,7 @@ async fn hold(storage: &Storage) -> std_mpsc::Sender<()> {
     let (begun, has_begun) = oneshot::channel();
     let work = move |_: &mut dyn Engine, _| {
         assert_eq!(begun.send(()), Ok(()));
-        assert!(
-            held.recv().is_err(),
-            "only dropping the sender releases the thread"
-        );
+        assert!(held.recv().is_err(), "only dropping the sender releases the thread");
         Ok(())
     };
     drop(storage.submit(work, |()| ()).await);
@@ -50,9 +42,7 @@ async fn hold(storage: &Storage) -> std_mpsc::Sender<()> {
 async fn a_refused_piece_of_work_changes_nothing_and_disturbs_no_other() {
     let (storage, thread) = start(SqliteEngine::in_memory().unwrap());
     let release = hold(&storage).await;
-    let first = storage
-        .submit(|rows, now| open_door(rows, 1, now), |()| ())
-        .await;
+    let first = storage.submit(|rows, now| open_door(rows, 1, now), |()| ()).await;
     let refused = storage
         .submit(
             |rows, now| {
@@ -62,18 +52,14 @@ async fn a_refused_piece_of_work_changes_nothing_and_disturbs_no_other() {
             |()| unreachable!("nothing was committed"),
         )
         .await;
-    let third = storage
-        .submit(|rows, now| open_door(rows, 3, now), |()| ())
-        .await;
+    let third = storage.submit(|rows, now| open_door(rows, 3, now), |()| ()).await;
     drop(release);
 
     assert_eq!(receive(first).await, Ok(()));
     let reason = receive(refused).await.unwrap_err().reason;
     assert_eq!((reason, receive(third).await), (Refusal::TooMany, Ok(())));
     for (number, exists) in [(1, true), (2, false), (3, true)] {
-        let found = storage
-            .run(move |rows, _| Ok(rows.mailbox(&door(number))?.is_some()))
-            .await;
+        let found = storage.run(move |rows, _| Ok(rows.mailbox(&door(number))?.is_some())).await;
         assert_eq!(found, Ok(exists), "{number}");
     }
     drop(storage);
@@ -85,11 +71,7 @@ async fn what_was_committed_is_announced_even_if_nobody_waits() {
     let (storage, thread) = start(SqliteEngine::in_memory().unwrap());
     let (announced, announcement) = oneshot::channel();
     let work = |rows: &mut dyn Engine, now| open_door(rows, 1, now);
-    drop(
-        storage
-            .submit(work, move |()| assert_eq!(announced.send(()), Ok(())))
-            .await,
-    );
+    drop(storage.submit(work, move |()| assert_eq!(announced.send(()), Ok(()))).await);
     assert_eq!(announcement.await, Ok(()));
     drop(storage);
     thread.join();
@@ -98,10 +80,7 @@ async fn what_was_committed_is_announced_even_if_nobody_waits() {
 #[tokio::test]
 async fn many_pieces_of_work_share_one_commit_and_keep_their_order() {
     let (storage, thread) = start(SqliteEngine::in_memory().unwrap());
-    storage
-        .run(|rows, now| open_door(rows, 1, now))
-        .await
-        .unwrap();
+    storage.run(|rows, now| open_door(rows, 1, now)).await.unwrap();
     let release = hold(&storage).await;
     let mut answers = Vec::new();
     for number in 0..200 {
@@ -114,14 +93,8 @@ async fn many_pieces_of_work_share_one_commit_and_keep_their_order() {
     for answer in answers {
         assert_eq!(receive(answer).await, Ok(mailbox::Posted::New));
     }
-    let cursor = Cursor {
-        mailbox: door(1),
-        position: 0,
-    };
-    let fetched = storage
-        .run(move |rows, _| mailbox::fetch(rows, &[cursor], 64))
-        .await
-        .unwrap();
+    let cursor = Cursor { mailbox: door(1), position: 0 };
+    let fetched = storage.run(move |rows, _| mailbox::fetch(rows, &[cursor], 64)).await.unwrap();
     let first_bytes = fetched.items.iter().map(|item| item.envelope.as_bytes()[0]);
     assert!(first_bytes.eq(0..64));
     drop(storage);
@@ -133,10 +106,7 @@ async fn many_pieces_of_work_share_one_commit_and_keep_their_order() {
 async fn a_full_disk_refuses_posts_and_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (storage, thread) = start(SqliteEngine::open(dir.path(), 1024 * 1024).unwrap());
-    storage
-        .run(|rows, now| open_door(rows, 1, now))
-        .await
-        .unwrap();
+    storage.run(|rows, now| open_door(rows, 1, now)).await.unwrap();
     let mut stored = 0;
     let refused = loop {
         let post = keys::post(door(1), stored, &[stored; 50_000]);
@@ -149,18 +119,12 @@ async fn a_full_disk_refuses_posts_and_loses_nothing() {
     };
     assert!(refused.reason == Refusal::Unavailable && refused.retry_after_ms > 0);
     assert!(stored > 5, "{stored}");
-    let cursor = Cursor {
-        mailbox: door(1),
-        position: 0,
-    };
+    let cursor = Cursor { mailbox: door(1), position: 0 };
     let fetch = move |rows: &mut dyn Engine, _: Timestamp| mailbox::fetch(rows, &[cursor], 1);
     assert_eq!(storage.run(fetch).await.unwrap().items.len(), 1);
 
     let all = u64::from(stored);
-    storage
-        .run(move |rows, now| mailbox::confirm(rows, &door(1), all, now))
-        .await
-        .unwrap();
+    storage.run(move |rows, now| mailbox::confirm(rows, &door(1), all, now)).await.unwrap();
     let post = keys::post(door(1), 200, &[1; 50_000]);
     let work =
         move |rows: &mut dyn Engine, now| mailbox::post(rows, &post, now, &Limits::default());

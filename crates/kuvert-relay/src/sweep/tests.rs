@@ -43,18 +43,9 @@ fn an_envelope_waits_for_thirty_days() {
     post(&mut rows, &owner, 2, day(10));
     assert_eq!(sweep_at(&mut rows, day(30)), Swept::default());
     let just_after = day(30).saturating_add(Duration::from_millis(1));
-    assert_eq!(
-        sweep_at(&mut rows, just_after),
-        Swept {
-            messages: 1,
-            ..Swept::default()
-        }
-    );
+    assert_eq!(sweep_at(&mut rows, just_after), Swept { messages: 1, ..Swept::default() });
     let left = rows.mailbox(&owner.mailbox()).unwrap().unwrap();
-    assert_eq!(
-        (left.queued_messages, left.queued_bytes, left.last_position),
-        (1, 1, 2)
-    );
+    assert_eq!((left.queued_messages, left.queued_bytes, left.last_position), (1, 1, 2));
 }
 
 #[test]
@@ -84,14 +75,36 @@ fn an_account_goes_when_it_publishes_no_more() {
     let publish = ProvenPublish::check(alice.publish(&NONCE, 1..=3), &NONCE).unwrap();
     directory::publish(&mut rows, &publish, day(0), &limits).unwrap();
     directory::bundle(&mut rows, &alice.account_id(), true, day(0)).unwrap();
-    assert_eq!(
-        sweep_at(&mut rows, day(45)).notes,
-        1,
-        "the handed-out prekey is forgotten"
-    );
+    assert_eq!(sweep_at(&mut rows, day(45)).notes, 1, "the handed-out prekey is forgotten");
     assert_eq!(sweep_at(&mut rows, day(90)).accounts, 0);
     assert_eq!(sweep_at(&mut rows, day(91)).accounts, 1);
     assert!(directory::bundle(&mut rows, &alice.account_id(), true, day(91)).is_err());
+}
+
+#[test]
+fn what_was_erased_is_given_back_and_cannot_be_found_in_the_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rows = SqliteEngine::open(dir.path(), u64::MAX).unwrap();
+    let owner = Owner::new(1);
+    mailbox::open(&mut rows, &proven(&owner), &[], day(0)).unwrap();
+    let canary = b"sealed, but promised to be gone ".repeat(2000);
+    for number in 0..50 {
+        let post = keys::post(owner.mailbox(), number, &canary);
+        mailbox::post(&mut rows, &post, day(0), &Limits::default()).unwrap();
+    }
+    let path = dir.path().join(crate::engine::sqlite::FILE_NAME);
+    drop(rows);
+    let full = std::fs::read(&path).unwrap();
+    assert!(full.len() > 50 * canary.len());
+
+    let mut rows = SqliteEngine::open(dir.path(), u64::MAX).unwrap();
+    mailbox::confirm(&mut rows, &owner.mailbox(), 50, day(1)).unwrap();
+    sweep_at(&mut rows, day(1));
+    drop(rows);
+    let files = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
+    let left: Vec<u8> = files.flat_map(|path| std::fs::read(path).unwrap()).collect();
+    assert!(left.len() < full.len() / 2, "{} of {}", left.len(), full.len());
+    assert!(!left.windows(32).any(|window| window == &canary[..32]));
 }
 
 #[test]
@@ -106,15 +119,6 @@ fn one_call_is_bounded_and_says_so() {
     }
     rows.commit().unwrap();
     let erased: Vec<Swept> = (0..3).map(|_| sweep_at(&mut rows, day(31))).collect();
-    assert_eq!(
-        erased
-            .iter()
-            .map(|swept| swept.messages)
-            .collect::<Vec<_>>(),
-        [500, 500, 200]
-    );
-    assert_eq!(
-        erased.iter().map(Swept::is_complete).collect::<Vec<_>>(),
-        [false, false, true]
-    );
+    assert_eq!(erased.iter().map(|swept| swept.messages).collect::<Vec<_>>(), [500, 500, 200]);
+    assert_eq!(erased.iter().map(Swept::is_complete).collect::<Vec<_>>(), [false, false, true]);
 }

@@ -33,20 +33,12 @@ impl Owner {
     pub(crate) fn open(&self, nonce: &Nonce, tokens: &[DeliveryToken]) -> OpenMailbox {
         let tokens: Vec<TokenId> = tokens.iter().map(ids::token_id).collect();
         let signature = sign(&self.0, &proof::open_mailbox(nonce, &self.key(), &tokens));
-        OpenMailbox {
-            key: self.key(),
-            signature,
-            tokens: List::new(tokens).unwrap(),
-        }
+        OpenMailbox { key: self.key(), signature, tokens: List::new(tokens).unwrap() }
     }
 
     pub(crate) fn attachment(&self, nonce: &Nonce, after: u64) -> Attachment {
         let signature = sign(&self.0, &proof::attach(nonce, &self.key()));
-        Attachment {
-            key: self.key(),
-            signature,
-            after,
-        }
+        Attachment { key: self.key(), signature, after }
     }
 }
 
@@ -60,28 +52,18 @@ pub(crate) struct Person {
 impl Person {
     pub(crate) fn new(number: u8) -> Self {
         let account = SigningKey::from_bytes(&[number; 32]);
-        Self {
-            account,
-            device: SigningKey::from_bytes(&[number ^ 0x80; 32]),
-            issued: 1,
-        }
+        Self { account, device: SigningKey::from_bytes(&[number ^ 0x80; 32]), issued: 1 }
     }
 
     /// The same account on another device, certified later.
     pub(crate) fn with_new_device(&self, number: u8) -> Self {
         let account = self.account.clone();
         let device = SigningKey::from_bytes(&[number ^ 0x40; 32]);
-        Self {
-            account,
-            device,
-            issued: self.issued + 1,
-        }
+        Self { account, device, issued: self.issued + 1 }
     }
 
     pub(crate) fn account_id(&self) -> AccountId {
-        ids::account_id(&AccountKey::from_bytes(
-            self.account.verifying_key().to_bytes(),
-        ))
+        ids::account_id(&AccountKey::from_bytes(self.account.verifying_key().to_bytes()))
     }
 
     pub(crate) fn front_door(&self) -> Owner {
@@ -136,10 +118,7 @@ impl Person {
         nonce: &Nonce,
         one_time: impl IntoIterator<Item = u32>,
     ) -> Publish {
-        let one_time = one_time
-            .into_iter()
-            .map(|number| self.one_time(number))
-            .collect();
+        let one_time = one_time.into_iter().map(|number| self.one_time(number)).collect();
         self.publish_parts(nonce, self.cert(), self.medium(u32::MAX), one_time)
     }
 
@@ -151,24 +130,13 @@ impl Person {
         medium: MediumPrekey,
         one_time: Vec<OneTimePrekey>,
     ) -> Publish {
-        let signature = sign(
-            &self.device,
-            &proof::publish(nonce, &cert, &medium, &one_time),
-        );
-        Publish {
-            cert,
-            medium,
-            one_time: List::new(one_time).unwrap(),
-            signature,
-        }
+        let signature = sign(&self.device, &proof::publish(nonce, &cert, &medium, &one_time));
+        Publish { cert, medium, one_time: List::new(one_time).unwrap(), signature }
     }
 
     pub(crate) fn stock(&self, nonce: &Nonce) -> StockQuery {
         let device_key = DeviceKey::from_bytes(self.device.verifying_key().to_bytes());
-        StockQuery {
-            device_key,
-            signature: sign(&self.device, &proof::stock(nonce, &device_key)),
-        }
+        StockQuery { device_key, signature: sign(&self.device, &proof::stock(nonce, &device_key)) }
     }
 }
 

@@ -39,10 +39,7 @@ impl TestRelay {
         let dir = tempfile::tempdir().unwrap();
         let mut options = RelayOptions::new("127.0.0.1:0".parse().unwrap(), dir.path());
         change(&mut options.limits);
-        Self {
-            relay: Relay::start(options).await.unwrap(),
-            dir,
-        }
+        Self { relay: Relay::start(options).await.unwrap(), dir }
     }
 
     pub(crate) async fn client(&self) -> Client {
@@ -65,31 +62,20 @@ impl Client {
 
     pub(crate) async fn try_connect(url: &str) -> Option<Self> {
         let (mut socket, _) = connect_async(format!("{url}/v1")).await.ok()?;
-        let greeting = timeout(DEADLINE, socket.next())
-            .await
-            .expect("in time")?
-            .ok()?;
-        let Message::Binary(greeting) = greeting else {
-            panic!("not binary: {greeting:?}")
-        };
+        let greeting = timeout(DEADLINE, socket.next()).await.expect("in time")?.ok()?;
+        let Message::Binary(greeting) = greeting else { panic!("not binary: {greeting:?}") };
         let greeting = ServerMessage::decode(&greeting).unwrap();
         let ServerMessage::Event(RelayEvent::Hello(Hello { nonce, .. })) = greeting else {
             panic!("not a greeting: {greeting:?}")
         };
-        Some(Self {
-            socket,
-            nonce,
-            next_id: RequestId::FIRST,
-            events: VecDeque::new(),
-        })
+        Some(Self { socket, nonce, next_id: RequestId::FIRST, events: VecDeque::new() })
     }
 
     /// Sends a request and says which.
     pub(crate) async fn send(&mut self, request: RelayRequest) -> RequestId {
         let id = self.next_id;
         self.next_id = id.next();
-        self.send_bytes(ClientMessage { id, request }.encode())
-            .await;
+        self.send_bytes(ClientMessage { id, request }.encode()).await;
         id
     }
 
@@ -105,10 +91,7 @@ impl Client {
     /// The next message that is not a ping, or how the connection ended.
     pub(crate) async fn receive(&mut self) -> Result<ServerMessage, Option<CloseCode>> {
         loop {
-            match timeout(DEADLINE, self.socket.next())
-                .await
-                .expect("in time")
-            {
+            match timeout(DEADLINE, self.socket.next()).await.expect("in time") {
                 Some(Ok(Message::Binary(bytes))) => {
                     return Ok(ServerMessage::decode(&bytes).expect("well-formed"));
                 }
@@ -170,8 +153,7 @@ impl Client {
     }
 
     pub(crate) async fn attach_all(&mut self, attachments: Vec<Attachment>) -> RelayReply {
-        self.request(RelayRequest::Attach(List::new(attachments).unwrap()))
-            .await
+        self.request(RelayRequest::Attach(List::new(attachments).unwrap())).await
     }
 
     pub(crate) async fn post(&mut self, post: Post) -> RelayReply {
@@ -180,9 +162,7 @@ impl Client {
 
     pub(crate) async fn fetch(&mut self) -> Vec<Delivered> {
         let reply = self.request(RelayRequest::Fetch(Fetch { limit: 64 })).await;
-        let RelayReply::Messages(Messages { items, .. }) = reply else {
-            panic!("{reply:?}")
-        };
+        let RelayReply::Messages(Messages { items, .. }) = reply else { panic!("{reply:?}") };
         items.into_vec()
     }
 
@@ -190,9 +170,7 @@ impl Client {
         let mut all = Vec::new();
         loop {
             let reply = self.request(RelayRequest::Fetch(Fetch { limit: 64 })).await;
-            let RelayReply::Messages(Messages { items, more }) = reply else {
-                panic!("{reply:?}")
-            };
+            let RelayReply::Messages(Messages { items, more }) = reply else { panic!("{reply:?}") };
             all.extend(items.into_vec());
             if !more {
                 return all;
@@ -201,15 +179,12 @@ impl Client {
     }
 
     pub(crate) async fn confirm(&mut self, mailbox: MailboxId, position: u64) -> RelayReply {
-        self.request(RelayRequest::Confirm(Confirm { mailbox, position }))
-            .await
+        self.request(RelayRequest::Confirm(Confirm { mailbox, position })).await
     }
 
     pub(crate) async fn bundle(&mut self, account: AccountId) -> PrekeyBundle {
         let reply = self.request(RelayRequest::FetchBundle(account)).await;
-        let RelayReply::Bundle(bundle) = reply else {
-            panic!("{reply:?}")
-        };
+        let RelayReply::Bundle(bundle) = reply else { panic!("{reply:?}") };
         *bundle
     }
 }

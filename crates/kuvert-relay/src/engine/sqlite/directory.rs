@@ -13,11 +13,7 @@ impl DirectoryRows for SqliteEngine {
     fn account(&mut self, id: &AccountId) -> Result<Option<Account>> {
         let query = "SELECT id, cert, medium_prekey FROM account WHERE name = ?1";
         let found = self.first(query, [id.as_bytes()], |row| {
-            Ok((
-                Row(row.get(0)?),
-                row.get::<_, Vec<u8>>(1)?,
-                row.get::<_, Vec<u8>>(2)?,
-            ))
+            Ok((Row(row.get(0)?), row.get::<_, Vec<u8>>(1)?, row.get::<_, Vec<u8>>(2)?))
         })?;
         let Some((row, cert, medium)) = found else {
             return Ok(None);
@@ -49,25 +45,17 @@ impl DirectoryRows for SqliteEngine {
         let now = sql(now.as_millis());
         let device = cert.device_key.as_bytes();
         let params = params![id.as_bytes(), device, cert.encode(), medium.encode(), now];
-        Ok(self
-            .statement(put)?
-            .query_row(params, |row| row.get(0).map(Row))?)
+        Ok(self.statement(put)?.query_row(params, |row| row.get(0).map(Row))?)
     }
 
     fn clear_prekeys(&mut self, account: Row) -> Result<()> {
-        self.change(
-            "DELETE FROM one_time_prekey WHERE account = ?1",
-            [account.0],
-        )?;
-        self.change("DELETE FROM handed_out WHERE account = ?1", [account.0])
-            .map(drop)
+        self.change("DELETE FROM one_time_prekey WHERE account = ?1", [account.0])?;
+        self.change("DELETE FROM handed_out WHERE account = ?1", [account.0]).map(drop)
     }
 
     fn stock(&mut self, account: Row) -> Result<usize> {
         let query = "SELECT count(*) FROM one_time_prekey WHERE account = ?1";
-        Ok(len(self
-            .statement(query)?
-            .query_row([account.0], |row| row.get(0))?))
+        Ok(len(self.statement(query)?.query_row([account.0], |row| row.get(0))?))
     }
 
     fn knows_prekey(&mut self, account: Row, id: PrekeyId) -> Result<bool> {

@@ -41,67 +41,51 @@ impl MailboxRows for SqliteEngine {
 
     fn has_token(&mut self, mailbox: Row, token: &TokenId) -> Result<bool> {
         let sql = "SELECT 1 FROM token WHERE mailbox = ?1 AND token_id = ?2";
-        Ok(self
-            .first(sql, params![mailbox.0, token.as_bytes()], |_| Ok(()))?
-            .is_some())
+        Ok(self.first(sql, params![mailbox.0, token.as_bytes()], |_| Ok(()))?.is_some())
     }
 
     fn set_seen(&mut self, mailbox: Row, day: Timestamp) -> Result<()> {
         let update = "UPDATE mailbox SET seen_day = ?2 WHERE id = ?1";
-        self.change(update, [mailbox.0, sql(day.as_millis())])
-            .map(drop)
+        self.change(update, [mailbox.0, sql(day.as_millis())]).map(drop)
     }
 
     fn remove_mailbox(&mut self, mailbox: Row) -> Result<()> {
         self.change("DELETE FROM message WHERE mailbox = ?1", [mailbox.0])?;
         self.change("DELETE FROM confirmed_post WHERE mailbox = ?1", [mailbox.0])?;
         self.change("DELETE FROM token WHERE mailbox = ?1", [mailbox.0])?;
-        self.change("DELETE FROM mailbox WHERE id = ?1", [mailbox.0])
-            .map(drop)
+        self.change("DELETE FROM mailbox WHERE id = ?1", [mailbox.0]).map(drop)
     }
 
     fn has_post(&mut self, mailbox: Row, post_id: &PostId) -> Result<bool> {
         let sql = "SELECT 1 FROM message WHERE mailbox = ?1 AND post_id = ?2
                    UNION ALL
                    SELECT 1 FROM confirmed_post WHERE mailbox = ?1 AND post_id = ?2";
-        Ok(self
-            .first(sql, params![mailbox.0, post_id.as_bytes()], |_| Ok(()))?
-            .is_some())
+        Ok(self.first(sql, params![mailbox.0, post_id.as_bytes()], |_| Ok(()))?.is_some())
     }
 
     fn append(&mut self, mailbox: Row, message: NewMessage<'_>) -> Result<()> {
-        let NewMessage {
-            position,
-            post_id,
-            received,
-            envelope,
-        } = message;
+        let NewMessage { position, post_id, received, envelope } = message;
+        let (position, len_bytes) = (sql(position), sql_len(envelope.len()));
         let received = sql(received.as_millis());
-        let columns = "mailbox, position, post_id, received, envelope";
-        let insert = format!("INSERT INTO message ({columns}) VALUES (?1, ?2, ?3, ?4, ?5)");
+        let insert =
+            "INSERT INTO message (mailbox, position, post_id, received, len_bytes, envelope)
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         let post_id = post_id.as_bytes();
-        self.change(
-            &insert,
-            params![mailbox.0, sql(position), post_id, received, envelope],
-        )?;
+        let row = params![mailbox.0, position, post_id, received, len_bytes, envelope];
+        self.change(insert, row)?;
         let update = "UPDATE mailbox SET last_position = ?2,
                           queued_messages = queued_messages + 1, queued_bytes = queued_bytes + ?3
                       WHERE id = ?1";
-        self.change(update, [mailbox.0, sql(position), sql_len(envelope.len())])
-            .map(drop)
+        self.change(update, [mailbox.0, position, len_bytes]).map(drop)
     }
 
     fn headings(&mut self, mailbox: Row, after: u64, limit: usize) -> Result<Vec<Heading>> {
-        let query = "SELECT id, position, length(envelope) FROM message
+        let query = "SELECT id, position, len_bytes FROM message
                      WHERE mailbox = ?1 AND position > ?2 ORDER BY position LIMIT ?3";
         let mut statement = self.statement(query)?;
         let headings = statement.query_map([mailbox.0, sql(after), sql_len(limit)], |row| {
             let (position, len_bytes) = (unsigned(row.get(1)?), len(row.get(2)?));
-            Ok(Heading {
-                arrival: row.get(0)?,
-                position,
-                len_bytes,
-            })
+            Ok(Heading { arrival: row.get(0)?, position, len_bytes })
         })?;
         Ok(headings.collect::<rusqlite::Result<_>>()?)
     }
@@ -109,9 +93,8 @@ impl MailboxRows for SqliteEngine {
     fn delivered(&mut self, mailbox: &MailboxId, heading: Heading) -> Result<Delivered> {
         let query = "SELECT received, envelope FROM message WHERE id = ?1";
         let read = |row: &SqlRow<'_>| Ok((unsigned(row.get(0)?), row.get(1)?));
-        let (received, envelope): (u64, Vec<u8>) = self
-            .first(query, [heading.arrival], read)?
-            .ok_or_else(|| damaged("message"))?;
+        let (received, envelope): (u64, Vec<u8>) =
+            self.first(query, [heading.arrival], read)?.ok_or_else(|| damaged("message"))?;
         Ok(Delivered {
             mailbox: *mailbox,
             position: heading.position,
@@ -129,7 +112,7 @@ impl MailboxRows for SqliteEngine {
         let uncount = "UPDATE mailbox SET
                            queued_messages = queued_messages - gone.messages,
                            queued_bytes = queued_bytes - gone.bytes
-                       FROM (SELECT count(*) AS messages, coalesce(sum(length(envelope)), 0) AS bytes
+                       FROM (SELECT count(*) AS messages, coalesce(sum(len_bytes), 0) AS bytes
                              FROM message WHERE mailbox = ?1 AND position <= ?2) AS gone
                        WHERE id = ?1";
         self.change(uncount, [mailbox.0, up_to])?;
@@ -152,7 +135,7 @@ impl MailboxRows for SqliteEngine {
         for (message, mailbox) in &expired {
             let uncount = "UPDATE mailbox SET queued_messages = queued_messages - 1,
                                queued_bytes = queued_bytes -
-                                   (SELECT length(envelope) FROM message WHERE id = ?1)
+                                   (SELECT len_bytes FROM message WHERE id = ?1)
                            WHERE id = ?2";
             self.change(uncount, [message, mailbox])?;
             self.change("DELETE FROM message WHERE id = ?1", [message])?;
@@ -161,12 +144,7 @@ impl MailboxRows for SqliteEngine {
     }
 
     fn forget_posts(&mut self, moment: Timestamp, limit: usize) -> Result<usize> {
-        self.delete_oldest(
-            "confirmed_post",
-            "confirmed",
-            sql(moment.as_millis()),
-            limit,
-        )
+        self.delete_oldest("confirmed_post", "confirmed", sql(moment.as_millis()), limit)
     }
 
     fn idle_mailboxes(&mut self, moment: Timestamp, limit: usize) -> Result<Vec<Row>> {

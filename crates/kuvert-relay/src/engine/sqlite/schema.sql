@@ -24,9 +24,11 @@ CREATE TABLE message (
     position INTEGER NOT NULL,
     post_id BLOB NOT NULL,
     received INTEGER NOT NULL,
+    len_bytes INTEGER NOT NULL,
     envelope BLOB NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX message_by_position ON message (mailbox, position);
+-- Holds all that a heading needs: counting and planning a reply touches no envelope.
+CREATE INDEX message_by_position ON message (mailbox, position, len_bytes);
 CREATE UNIQUE INDEX message_by_post ON message (mailbox, post_id);
 
 CREATE TABLE confirmed_post (
