@@ -91,7 +91,7 @@ impl Session {
         let now = self.shared.now();
         let paid = match request {
             RelayRequest::Post(_) => self.posts.take(1, now),
-            RelayRequest::Attach(attach) => self.requests.take(count(attach.len()), now),
+            RelayRequest::Attach(attach) => self.requests.take(count(attach.len()).max(1), now),
             RelayRequest::Publish(publish) => {
                 self.requests.take(3 + count(publish.one_time.len()), now)
             }
