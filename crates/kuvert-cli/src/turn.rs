@@ -5,7 +5,7 @@
 //! has taken note: whoever dies in between has printed the event, and the next process sees so.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, Write};
 
 use crate::exit::{Failure, Outcome};
 use crate::home::Home;
@@ -28,15 +28,15 @@ impl Turn {
     pub(crate) fn has_printed(&mut self, number: Option<u64>) -> Outcome<bool> {
         let Some(number) = number else { return Ok(false) };
         let mut noted = Vec::new();
-        self.0.seek(SeekFrom::Start(0)).map_err(failed)?;
-        self.0.read_to_end(&mut noted).map_err(failed)?;
+        self.0.rewind().and_then(|()| self.0.read_to_end(&mut noted)).map_err(failed)?;
+        // So that the note is one system call.
+        self.0.rewind().map_err(failed)?;
         Ok(noted == number.to_be_bytes())
     }
 
-    /// Notes that it has been printed.
+    /// Notes that it has been printed, after [`Turn::has_printed`].
     pub(crate) fn note(&mut self, number: Option<u64>) -> Outcome {
         let Some(number) = number else { return Ok(()) };
-        self.0.seek(SeekFrom::Start(0)).map_err(failed)?;
         self.0.write_all(&number.to_be_bytes()).map_err(failed)
     }
 }
@@ -54,11 +54,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path());
         assert!(!Turn::take(&home).unwrap().has_printed(Some(0)).unwrap());
-        Turn::take(&home).unwrap().note(Some(7)).unwrap();
-        let mut turn = Turn::take(&home).unwrap();
-        assert!(turn.has_printed(Some(7)).unwrap());
-        assert!(!turn.has_printed(Some(8)).unwrap());
-        turn.note(Some(8)).unwrap();
-        assert!(!turn.has_printed(Some(7)).unwrap());
+        for number in [7, 8] {
+            let mut turn = Turn::take(&home).unwrap();
+            assert!(!turn.has_printed(Some(number)).unwrap());
+            turn.note(Some(number)).unwrap();
+            assert!(turn.has_printed(Some(number)).unwrap());
+        }
+        assert!(!Turn::take(&home).unwrap().has_printed(Some(7)).unwrap());
     }
 }

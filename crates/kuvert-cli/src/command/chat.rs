@@ -18,33 +18,22 @@ const LOOK: Duration = Duration::from_secs(20);
 /// Pause between two attempts without a connection.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// What happened first.
-enum Happened {
-    Typed(Option<std::io::Result<String>>),
-    Arrived(Result<Option<Event>, Error>),
-    Interrupted,
-}
-
 pub(crate) async fn run(global: &Global, args: &Peer) -> Outcome {
     let mut session = Session::open(global)?;
     let peer = session.contact(&args.name)?.account;
     session.output.note(format!("Talking to {}. End with Ctrl-D.", args.name));
     let mut chat = Chat { peer, offline: false };
-    let mut lines = typed_lines();
-    loop {
-        let happened = tokio::select! {
-            biased;
-            _ = tokio::signal::ctrl_c() => Happened::Interrupted,
-            line = lines.recv() => Happened::Typed(line),
-            event = chat.next_event(&mut session) => Happened::Arrived(event),
-        };
-        match happened {
-            Happened::Interrupted | Happened::Typed(None) => break,
-            Happened::Typed(Some(line)) => chat.typed(&mut session, line).await?,
-            Happened::Arrived(event) => chat.arrived(&mut session, event).await?,
-        }
+    let is_over = tokio::select! {
+        biased;
+        // At any moment: what was typed is safe on disk before it is sent.
+        _ = tokio::signal::ctrl_c() => false,
+        ended = chat.talk(&mut session) => ended.map(|()| true)?,
+    };
+    say_what_waits(&session)?;
+    if is_over {
+        session.client.close().await;
     }
-    chat.end(session).await
+    Ok(())
 }
 
 struct Chat {
@@ -53,6 +42,21 @@ struct Chat {
 }
 
 impl Chat {
+    /// Until the input ends.
+    async fn talk(&mut self, session: &mut Session) -> Outcome {
+        let mut lines = typed_lines();
+        loop {
+            tokio::select! {
+                biased;
+                line = lines.recv() => match line {
+                    Some(line) => self.typed(session, line).await?,
+                    None => return Ok(()),
+                },
+                event = self.next_event(session) => self.arrived(session, event).await?,
+            }
+        }
+    }
+
     async fn next_event(&self, session: &mut Session) -> Result<Option<Event>, Error> {
         session.client.poll_event(LOOK, Some(self.peer)).await
     }
@@ -112,17 +116,15 @@ impl Chat {
         }
         self.offline = true;
     }
+}
 
-    async fn end(self, session: Session) -> Outcome {
-        let queued = session.client.queued()?;
-        if queued > 0 {
-            session
-                .output
-                .note(format!("{queued} messages wait and go out with any later command."));
-        }
-        session.client.close().await;
-        Ok(())
+fn say_what_waits(session: &Session) -> Outcome {
+    match session.client.queued()? {
+        0 => {}
+        1 => session.output.note("1 message waits and goes out with any later command."),
+        n => session.output.note(format!("{n} messages wait and go out with any later command.")),
     }
+    Ok(())
 }
 
 /// The lines of stdin, without their line ends, as they come.

@@ -86,10 +86,26 @@ fn send_and_die(from: &Person, to: &Person, words: &str, span: Duration) {
 }
 
 /// Receives for a while and dies; what was printed until then.
+///
+/// It prints to a file: a pipe wakes its reader, which on a busy machine runs at once, between the
+/// print and the note of it, and makes the few microseconds there long.
 fn die_hearing(to: &Person, span: Duration) -> Vec<String> {
-    let mut receiver = to.spawn(&["recv", "--wait", "5"], Stdio::null());
+    let printed = tempfile::NamedTempFile::new().unwrap();
+    let mut receiver = to
+        .command()
+        .args(["--json", "--no-input", "--passphrase-file"])
+        .arg(to.passphrase_file())
+        .args(["recv", "--wait", "5"])
+        .stdin(Stdio::null())
+        .stdout(printed.reopen().unwrap())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     kill_after(&mut receiver, span);
-    texts(&Ran::of(&receiver.wait_with_output().unwrap()).lines)
+    receiver.wait().unwrap();
+    let printed = std::fs::read_to_string(printed.path()).unwrap();
+    let lines: Vec<_> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    texts(&lines)
 }
 
 /// The moment of the death is what the test varies: it needs no condition to wait for.

@@ -1,12 +1,11 @@
 //! `init`, and everything that can be wrong before the first message.
 
 use std::fs;
-use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Stdio;
 
 use crate::person::{Person, Ran, files, text};
-use crate::relay::Relay;
+use crate::relay::{Relay, answer_garbage};
 
 #[test]
 fn an_account_has_an_address_of_its_own() {
@@ -47,13 +46,7 @@ fn without_a_relay_nothing_is_made() {
 fn what_answers_garbage_is_no_relay() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let _ = stream.read(&mut [0; 1024]);
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
-        }
-    });
+    answer_garbage(listener);
     let alice = Person::new("alice");
     alice.run(&["init", "--relay", &url]).refused(4, "not a kuvert relay");
     assert!(!alice.home().exists());

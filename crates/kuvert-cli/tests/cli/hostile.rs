@@ -12,10 +12,30 @@ fn waiting(database: &Connection) -> Vec<(i64, Vec<u8>)> {
     rows.map(Result::unwrap).collect()
 }
 
+/// A text whose envelope is told by its size from receipts and short messages.
+fn long(words: &str) -> String {
+    format!("{words} {}", "x".repeat(2000))
+}
+
+fn waiting_long(database: &Connection) -> Vec<(i64, Vec<u8>)> {
+    waiting(database).into_iter().filter(|(_, envelope)| envelope.len() > 2000).collect()
+}
+
 fn replace(database: &Connection, id: i64, envelope: &[u8]) {
     database
         .execute("UPDATE message SET envelope = ?2 WHERE id = ?1", params![id, envelope])
         .unwrap();
+}
+
+/// Adds a row like `id`, `n` places behind it, with another envelope.
+fn repeat(database: &Connection, id: i64, n: i64, envelope: &[u8]) {
+    database
+        .execute("CREATE TEMP TABLE copy AS SELECT * FROM message WHERE id = ?1", [id])
+        .unwrap();
+    let change = "UPDATE copy SET id = id + ?1, position = position + ?1, post_id = randomblob(16),
+                  envelope = ?2";
+    database.execute(change, params![n, envelope]).unwrap();
+    database.execute_batch("INSERT INTO message SELECT * FROM copy; DROP TABLE copy").unwrap();
 }
 
 /// A pair in the middle of a conversation: session mailboxes named, ratchets turning.
@@ -34,12 +54,12 @@ fn a_flipped_bit_is_refused_and_harms_nothing_else() {
     let (alice, bob) = talking(&relay);
     let places = [0_usize, 1, 2, 13, 14, 16, 100, 210, 225, 260, 300, 400, 562];
     for place in places {
-        alice.says(&bob, &format!("lost to byte {place}"));
+        alice.says(&bob, &long(&format!("lost to byte {place}")));
     }
     alice.says(&bob, "and after it");
     relay.tamper(|database| {
-        let messages = waiting(database);
-        let (_, damaged) = messages.split_at(messages.len() - places.len() - 1);
+        let damaged = waiting_long(database);
+        assert_eq!(damaged.len(), places.len());
         for ((id, envelope), place) in damaged.iter().zip(places) {
             let mut envelope = envelope.clone();
             envelope[place] ^= 1;
@@ -64,19 +84,14 @@ fn a_replay_is_not_shown_again() {
     let mut copies = Vec::new();
     relay.tamper(|database| copies = waiting(database));
     assert_eq!(bob.hears_now().len(), 5);
-    alice.says(&bob, "and on");
+    let on = long("and on");
+    alice.says(&bob, &on);
     relay.tamper(|database| {
-        let (fresh, fresh_envelope) = waiting(database).pop().unwrap();
+        let (fresh, fresh_envelope) = waiting_long(database).pop().unwrap();
+        database.execute("DELETE FROM message WHERE id > ?1", [fresh]).unwrap();
         // The old envelopes come again, before the new one, last first.
         for (n, (_, envelope)) in copies.iter().enumerate() {
-            let n = i64::try_from(n).unwrap() + 1;
-            database
-                .execute(
-                    "INSERT INTO message SELECT id + ?2, mailbox, position + ?2, randomblob(16),
-                     received, ?3 FROM message WHERE id = ?1",
-                    params![fresh, n, envelope],
-                )
-                .unwrap();
+            repeat(database, fresh, i64::try_from(n).unwrap() + 1, envelope);
         }
         let last = i64::try_from(copies.len()).unwrap();
         replace(database, fresh, &copies.last().unwrap().1);
@@ -85,7 +100,7 @@ fn a_replay_is_not_shown_again() {
             .execute("UPDATE mailbox SET last_position = last_position + ?1", params![last])
             .unwrap();
     });
-    assert_eq!(bob.hears_now(), ["and on"]);
+    assert_eq!(bob.hears_now(), [on]);
     assert!(bob.status()["dropped"]["Duplicate"].as_u64().unwrap() >= 5);
 }
 

@@ -1,7 +1,7 @@
 //! A relay in a process of its own, which can be killed and looked into.
 
-use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -59,6 +59,22 @@ impl Relay {
         self.restart();
     }
 
+    /// Stops it, loses all it had, starts it again.
+    pub(crate) fn forget_everything(&mut self) {
+        self.kill();
+        for entry in std::fs::read_dir(self.folder()).unwrap() {
+            std::fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+        self.restart();
+    }
+
+    /// Stops it and lets something else answer in its place, which speaks no protocol of ours.
+    pub(crate) fn impostor(&mut self) {
+        self.kill();
+        let authority = self.url.strip_prefix("ws://").unwrap();
+        answer_garbage(TcpListener::bind(authority).unwrap());
+    }
+
     fn run(&mut self, port: u16) {
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args(["relay::the_relay_process", "--exact", "--ignored", "--nocapture"])
@@ -75,6 +91,18 @@ impl Relay {
             .expect("a relay starts");
         self.process = Some(process);
     }
+}
+
+/// Answers whoever comes, for as long as the test runs.
+pub(crate) fn answer_garbage(listener: TcpListener) {
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            // Whether it is read or taken is its reader's affair.
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+        }
+    });
 }
 
 impl Drop for Relay {

@@ -87,6 +87,36 @@ fn without_a_relay_messages_wait_for_any_later_command() {
 }
 
 #[test]
+fn what_answers_in_a_relays_place_gets_nothing() {
+    let mut relay = Relay::start();
+    let (alice, bob) = pair(&relay);
+    relay.impostor();
+    alice.run(&["send", "bob", "hi"]).refused(4, "not a kuvert relay");
+    alice.run(&["recv"]).refused(4, "not a kuvert relay");
+    assert!(alice.ok(&["history", "bob"]).is_empty());
+    assert_eq!(alice.status()["queued"], 0);
+    drop(bob);
+}
+
+#[test]
+fn a_relay_that_lost_everything_is_told_anew() {
+    let mut relay = Relay::start();
+    let (alice, bob) = pair(&relay);
+    alice.says(&bob, "one");
+    assert_eq!(bob.hears(1), ["one"]);
+    bob.says(&alice, "two");
+    assert_eq!(alice.hears(1), ["two"]);
+    relay.forget_everything();
+    assert_eq!(alice.says(&bob, "three"), "queued", "bob has no mailbox there any more");
+    assert!(bob.hears_now().is_empty());
+    assert_eq!(bob.status()["prekeys_left"], 100);
+    assert_eq!(alice.says(&bob, "four"), "sent");
+    assert_eq!(bob.hears(2), ["three", "four"]);
+    bob.says(&alice, "five");
+    assert_eq!(alice.hears(1), ["five"]);
+}
+
+#[test]
 fn the_lines_of_recv_say_all_there_is() {
     let relay = Relay::start();
     let (alice, bob) = pair(&relay);

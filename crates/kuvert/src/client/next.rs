@@ -88,6 +88,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
 
     async fn look(&mut self, left: Duration) -> Result<bool, Error> {
         self.go_online().await?;
+        self.attach_mailboxes().await?;
         if self.unconfirmed_count >= CONFIRM_AFTER {
             self.confirm_all().await?;
         }

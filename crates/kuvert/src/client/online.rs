@@ -70,7 +70,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         }
     }
 
-    /// Looks after the prekeys, once for each client, and reads all mailboxes.
+    /// Looks after the prekeys, once for each client, and opens what peers were promised.
     pub(super) async fn go_online(&mut self) -> Result<(), Error> {
         if !self.online.ready {
             self.publish_prekeys().await?;

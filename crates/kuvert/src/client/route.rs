@@ -14,6 +14,9 @@ use super::{Client, lock};
 use crate::record::{self, OpenedRecord};
 use crate::{Carrier, Error};
 
+/// Mailboxes attached in one request.
+const MAX_ATTACH: usize = 64;
+
 impl<S: Store, T: Carrier> Client<S, T> {
     /// The way that an envelope was sealed for; `None` if it is not known, or not acceptable.
     pub(super) fn route_of(
@@ -66,36 +69,47 @@ impl<S: Store, T: Carrier> Client<S, T> {
         })
     }
 
-    /// Opens at the home relay the mailboxes of accepted peers that it does not have yet, and reads
-    /// them all.
+    /// Opens at the home relay the mailboxes of accepted peers that it does not have yet.
     pub(super) async fn open_mailboxes(&mut self) -> Result<(), Error> {
-        for mailbox in self.mailboxes_to_read()? {
-            let owner = self.owner_of(mailbox.key);
+        for mailbox in self.wanted_mailboxes()? {
             let opened = record::opened_key(&mailbox.key);
             if let Some(token) = mailbox.token
                 && self.store.get(&opened)?.is_none()
             {
-                self.carrier.open(&owner, &[token]).await?;
+                self.carrier.open(&self.owner_of(mailbox.key), &[token]).await?;
                 self.note_opened(&mailbox.key)?;
             }
-            match self.attach(&owner).await {
-                Err(error) if error.is_not_found() => self.attach_anew(&owner, &mailbox).await?,
-                result => result?,
-            }
-            self.online.attached.insert(mailbox.key);
         }
         Ok(())
     }
 
-    async fn attach(&self, owner: &MailboxOwner) -> Result<(), Error> {
-        let cursor = MailboxCursor { owner: owner.clone(), after: 0 };
-        Ok(self.carrier.attach(&[cursor]).await?)
+    /// Reads the front door and the mailboxes of accepted peers from now on.
+    pub(super) async fn attach_mailboxes(&mut self) -> Result<(), Error> {
+        let mut mailboxes = self.wanted_mailboxes()?;
+        mailboxes.retain(|mailbox| !self.online.attached.contains(&mailbox.key));
+        for some in mailboxes.chunks(MAX_ATTACH) {
+            match self.attach(some).await {
+                Err(error) if error.is_not_found() => self.attach_anew(some).await?,
+                result => result?,
+            }
+            self.online.attached.extend(some.iter().map(|mailbox| mailbox.key));
+        }
+        Ok(())
+    }
+
+    async fn attach(&self, mailboxes: &[Mailbox]) -> Result<(), Error> {
+        let cursor =
+            |mailbox: &Mailbox| MailboxCursor { owner: self.owner_of(mailbox.key), after: 0 };
+        let cursors: Vec<_> = mailboxes.iter().map(cursor).collect();
+        Ok(self.carrier.attach(&cursors).await?)
     }
 
     /// The relay has lost a mailbox that it had: it was not visited for too long, or its data is gone.
-    async fn attach_anew(&self, owner: &MailboxOwner, mailbox: &Mailbox) -> Result<(), Error> {
-        self.carrier.open(owner, mailbox.token.as_slice()).await?;
-        self.attach(owner).await
+    async fn attach_anew(&self, mailboxes: &[Mailbox]) -> Result<(), Error> {
+        for mailbox in mailboxes {
+            self.carrier.open(&self.owner_of(mailbox.key), mailbox.token.as_slice()).await?;
+        }
+        self.attach(mailboxes).await
     }
 
     fn note_opened(&mut self, key: &MailboxKey) -> Result<(), Error> {
@@ -106,23 +120,19 @@ impl<S: Store, T: Carrier> Client<S, T> {
         }
     }
 
-    /// Own mailboxes that are not read yet: the front door, and those of accepted peers.
-    fn mailboxes_to_read(&self) -> Result<Vec<Mailbox>, Error> {
+    /// Own mailboxes that are to be read: the front door, and those of accepted peers.
+    fn wanted_mailboxes(&self) -> Result<Vec<Mailbox>, Error> {
         let device = lock(&self.device);
-        let mut found = Vec::new();
+        let mut wanted = Vec::new();
         for mailbox in device.mailboxes() {
-            if self.online.attached.contains(&mailbox.key) {
-                continue;
-            }
-            let peer = mailbox.peer.and_then(|peer| device.peer(&peer));
-            let is_wanted = match peer {
+            let is_accepted = match mailbox.peer.and_then(|peer| device.peer(&peer)) {
                 Some(peer) => self.contact_record(&peer.account_id())?.value.accepted,
                 None => true,
             };
-            if is_wanted {
-                found.push(mailbox);
+            if is_accepted {
+                wanted.push(mailbox);
             }
         }
-        Ok(found)
+        Ok(wanted)
     }
 }

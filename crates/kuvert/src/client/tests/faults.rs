@@ -47,6 +47,7 @@ async fn a_frame_that_was_opened_and_not_filed_is_filed_by_the_next() {
     let (mut alice, mut bob) = pair(&hub).await;
     alice.send(bob.account(), "one").await.expect("sent");
     bob.go_online().await.expect("online");
+    bob.attach_mailboxes().await.expect("attached");
     while let Some(delivered) = bob.carrier.next(Duration::ZERO).await.expect("asked") {
         bob.open_or_drop(delivered.envelope.as_bytes()).expect("opened");
     }
@@ -78,6 +79,7 @@ async fn a_full_disk_keeps_messages_at_the_relay() {
     alice.send(bob.account(), "one").await.expect("sent");
     alice.send(bob.account(), "two").await.expect("sent");
     bob.go_online().await.expect("online");
+    bob.attach_mailboxes().await.expect("attached");
     bob.store.is_full = true;
     let refused = bob.poll_event(Duration::ZERO, None).await;
     assert!(matches!(refused, Err(Error::Store(_))), "{refused:?}");
