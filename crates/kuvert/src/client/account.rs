@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use kuvert_core::{Device, LoadError};
+use kuvert_core::{Device, LoadError, Version};
 use kuvert_store::Store;
 use kuvert_wire::{RelayUrl, Timestamp};
 
@@ -40,7 +40,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let device = Device::create(clock(), &mut random)
             .also(record::insert(record::account_key(), account)?)
             .commit(|changes| store.apply(changes))?;
-        Self::assemble(store, carrier, device, account, clock)
+        Self::assemble(store, carrier, (device, Version::ABSENT), account, clock)
     }
 
     /// Opens the account in `store`; `connect` makes the carrier for its home relay.
@@ -60,15 +60,16 @@ impl<S: Store, T: Carrier> Client<S, T> {
         clock: fn() -> Timestamp,
     ) -> Result<Self, Error> {
         let account = Self::account_record(&store)?.ok_or(Error::NoAccount)?.value;
+        let seen = counter_version(&store)?;
         let device = load_device(&store)?;
         let carrier = connect(home_of(&account)?);
-        Self::assemble(store, carrier, device, &account, clock)
+        Self::assemble(store, carrier, (device, seen), &account, clock)
     }
 
     fn assemble(
         store: S,
         carrier: T,
-        device: Device,
+        (device, seen): (Device, Version),
         account: &AccountRecord,
         clock: fn() -> Timestamp,
     ) -> Result<Self, Error> {
@@ -85,6 +86,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
             unconfirmed_count: 0,
             online: Default::default(),
             device: Arc::new(Mutex::new(device)),
+            seen,
             store,
             carrier,
             clock,
@@ -104,4 +106,11 @@ pub(super) fn load_device<S: Store>(store: &S) -> Result<Device, Error> {
         LoadError::Unreadable { key } => record::damaged(&key),
         _ => Error::NoAccount,
     })
+}
+
+/// The version of the counter, which tells one state of the store from the next. To be read before what
+/// it is to go with: then that is never older than it seems.
+pub(super) fn counter_version<S: Store>(store: &S) -> Result<Version, Error> {
+    let counter = store.get(&record::counter_key())?;
+    Ok(counter.map_or(Version::ABSENT, |counter| counter.version))
 }

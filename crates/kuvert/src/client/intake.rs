@@ -5,7 +5,7 @@
 //! process that dies in between has lost nothing: the next one files it.
 
 use kuvert_core::identity::account_id;
-use kuvert_core::{Change, Changes, ProtocolError, Received, Record};
+use kuvert_core::{Change, ProtocolError, Received, Record};
 use kuvert_store::Store;
 use kuvert_transport::Delivered;
 use kuvert_wire::{
@@ -45,21 +45,29 @@ impl<S: Store, T: Carrier> Client<S, T> {
     }
 
     pub(super) fn open_or_drop(&mut self, envelope: &[u8]) -> Result<(), Error> {
+        match self.open_into_inbox(envelope)? {
+            Ok(()) => {
+                self.reserved();
+                Ok(())
+            }
+            Err(cause) => self.count_drop(cause),
+        }
+    }
+
+    fn open_into_inbox(&mut self, envelope: &[u8]) -> Result<Result<(), ProtocolError>, Error> {
         let now = self.now();
         let (seq, counter) = self.reserve(1)?;
         let key = record::inbox_key(seq);
         let context = record::pack_context(&key, &InboxContext { at: now.as_millis() })?;
         let mut device = lock(&self.device);
-        let cause = match device.decrypt(envelope, now, &mut self.random) {
+        match device.decrypt(envelope, now, &mut self.random) {
             Ok(step) => {
                 let step = step.keep(key, &context).also(counter);
                 step.commit(|changes| self.store.apply(changes))?;
-                return Ok(());
+                Ok(Ok(()))
             }
-            Err(cause) => cause,
-        };
-        drop(device);
-        self.count_drop(cause)
+            Err(cause) => Ok(Err(cause)),
+        }
     }
 
     /// Nothing is said to anyone about an envelope that does not open.
@@ -92,8 +100,11 @@ impl<S: Store, T: Carrier> Client<S, T> {
             FrameType::Receipt => self.file_receipt(&peer, opened, &mut changes)?,
             _ => None, // control is about the peer; the others are of later versions
         };
-        self.store.apply_relaxed(&Changes::of(changes))?;
-        self.unshown.extend(event);
+        self.apply_relaxed(changes)?;
+        if let Some(event) = event {
+            self.reserved();
+            self.unshown.push_back(event);
+        }
         Ok(())
     }
 

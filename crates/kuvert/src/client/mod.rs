@@ -34,8 +34,8 @@ pub use status::Status;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use kuvert_core::{Change, Changes, Device};
-use kuvert_store::Store;
+use kuvert_core::{Change, Changes, Device, Version};
+use kuvert_store::{Store, StoreError};
 use kuvert_transport::Delivered;
 use kuvert_wire::{AccountId, Address, DeviceId, MailboxId, RelayUrl, Timestamp};
 
@@ -60,6 +60,8 @@ pub struct Client<S, T> {
     relay: RelayUrl,
     clock: fn() -> Timestamp,
     random: OsRandom,
+    /// Version of the counter that goes with the state in memory.
+    seen: Version,
     /// Events not acknowledged, oldest first; refreshed from the store when others change it.
     unshown: VecDeque<Versioned<UnshownRecord>>,
     /// The event given last.
@@ -130,17 +132,36 @@ impl<S: Store, T: Carrier> Client<S, T> {
 
     /// Reads everything anew that others may have changed.
     fn reload(&mut self) -> Result<(), Error> {
+        self.seen = account::counter_version(&self.store)?;
         *lock(&self.device) = account::load_device(&self.store)?;
         self.unshown = record::read_all(&self.store, record::UNSHOWN)?.into();
         Ok(())
     }
 
-    /// Reserves `count` sequence numbers; they are taken when the change is applied.
+    /// Reloads if another process has changed something since.
+    fn refresh(&mut self) -> Result<(), Error> {
+        if account::counter_version(&self.store)? == self.seen { Ok(()) } else { self.reload() }
+    }
+
+    /// Reserves `count` sequence numbers. They are taken by the batch that has the change in it, after
+    /// which [`Client::reserved`] must be called.
+    ///
+    /// Every batch that changes the device has such a change in it. So it fails if another process has
+    /// changed anything, and what is concluded after it is not concluded from an old state: an envelope
+    /// that does not open now will not open later.
     fn reserve(&self, count: u64) -> Result<(u64, Change), Error> {
         let mut counter = record::read_or_new::<u64, _>(&self.store, record::counter_key())?;
+        if counter.version != self.seen {
+            return Err(StoreError::Conflict { key: counter.key }.into());
+        }
         let first = counter.value;
         counter.value = first.saturating_add(count);
         Ok((first, counter.put()?))
+    }
+
+    /// Notes that the batch of the last reservation has been applied.
+    const fn reserved(&mut self) {
+        self.seen = self.seen.next();
     }
 
     /// Applies a batch of the client's own records.

@@ -59,6 +59,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let deadline = Instant::now() + wait;
         let mut has_asked = false;
         loop {
+            self.refresh()?;
             if let Some(event) = self.stored_event(only)? {
                 return Ok(Some(event));
             }
@@ -78,7 +79,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
                 tokio::time::sleep(left.min(PAUSE)).await;
                 Ok(false)
             }
-            Err(error) if error.is_not_found() && self.online.ready => {
+            Err(error) if error.is_not_found() && self.online.cared.is_some() => {
                 self.online = Default::default(); // the relay has forgotten us: begin again
                 Ok(false)
             }

@@ -1,20 +1,24 @@
 //! Being online: what is done with each new look at the home relay.
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 
 use kuvert_core::PrekeyUpload;
 use kuvert_store::Store;
 use kuvert_transport::{Publication, Refusal, TransportError};
-use kuvert_wire::MailboxKey;
+use kuvert_wire::{MailboxKey, Timestamp};
 
 use super::{Client, lock};
 use crate::{Carrier, Error};
 
+/// A client that lives for long looks after its prekeys this often.
+const CARE_EVERY: Duration = Duration::from_secs(3600);
+
 /// What has been done at the home relay since this client was opened.
 #[derive(Debug, Default)]
 pub(super) struct Online {
-    /// Prekeys were looked after, and what is too old was ended.
-    pub(super) ready: bool,
+    /// When prekeys were looked after, and what is too old was ended.
+    pub(super) cared: Option<Timestamp>,
     /// Mailboxes that are read.
     pub(super) attached: BTreeSet<MailboxKey>,
 }
@@ -45,12 +49,16 @@ impl<S: Store, T: Carrier> Client<S, T> {
     }
 
     fn prekeys_due(&mut self, stock: usize) -> Result<Option<PrekeyUpload>, Error> {
-        let (now, mut device) = (self.now(), lock(&self.device));
+        let (now, (_, counter)) = (self.now(), self.reserve(0)?);
+        let mut device = lock(&self.device);
         if !device.is_publishing_due(stock, now) {
             return Ok(None);
         }
-        let step = device.prekeys(stock, now, &mut self.random);
-        Ok(Some(step.commit(|changes| self.store.apply(changes))?))
+        let step = device.prekeys(stock, now, &mut self.random).also(counter);
+        let upload = step.commit(|changes| self.store.apply(changes))?;
+        drop(device);
+        self.reserved();
+        Ok(Some(upload))
     }
 
     /// Ends what has lasted for too long: sessions without an answer, keys past their time.
@@ -70,12 +78,13 @@ impl<S: Store, T: Carrier> Client<S, T> {
         }
     }
 
-    /// Looks after the prekeys, once for each client, and opens what peers were promised.
+    /// Looks after the prekeys, now and then, and opens what peers were promised.
     pub(super) async fn go_online(&mut self) -> Result<(), Error> {
-        if !self.online.ready {
+        let now = self.now();
+        if self.online.cared.is_none_or(|cared| now.since(cared) > CARE_EVERY) {
             self.publish_prekeys().await?;
             self.tidy()?;
-            self.online.ready = true;
+            self.online.cared = Some(now);
         }
         self.open_mailboxes().await
     }

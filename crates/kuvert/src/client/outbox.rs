@@ -68,6 +68,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let step = device.encrypt(&their, content, now, &mut self.random)?.keep(key, &context);
         let step = changes.into_iter().fold(step, |step, change| step.also(change));
         step.commit(|changes| self.store.apply(changes))?;
+        drop(device);
+        self.reserved();
         Ok(())
     }
 

@@ -83,7 +83,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         Ok(())
     }
 
-    /// Reads the front door and the mailboxes of accepted peers from now on.
+    /// Reads own mailboxes from now on.
     pub(super) async fn attach_mailboxes(&mut self) -> Result<(), Error> {
         let mut mailboxes = self.wanted_mailboxes()?;
         mailboxes.retain(|mailbox| !self.online.attached.contains(&mailbox.key));
@@ -120,16 +120,20 @@ impl<S: Store, T: Carrier> Client<S, T> {
         }
     }
 
-    /// Own mailboxes that are to be read: the front door, and those of accepted peers.
+    /// Own mailboxes that are to be read: the front door, those of accepted peers, and those that were
+    /// promised to peers when they were.
     fn wanted_mailboxes(&self) -> Result<Vec<Mailbox>, Error> {
         let device = lock(&self.device);
         let mut wanted = Vec::new();
         for mailbox in device.mailboxes() {
-            let is_accepted = match mailbox.peer.and_then(|peer| device.peer(&peer)) {
-                Some(peer) => self.contact_record(&peer.account_id())?.value.accepted,
+            let is_wanted = match mailbox.peer.and_then(|peer| device.peer(&peer)) {
+                Some(peer) => {
+                    self.contact_record(&peer.account_id())?.value.accepted
+                        || self.store.get(&record::opened_key(&mailbox.key))?.is_some()
+                }
                 None => true,
             };
-            if is_accepted {
+            if is_wanted {
                 wanted.push(mailbox);
             }
         }

@@ -76,7 +76,9 @@ impl<S: Store, T: Carrier> Client<S, T> {
             return self.seal_as(seq + 1, peer, content, changes);
         }
         changes.push(record::insert(record::pending_key(peer, seq), &PendingRecord)?);
-        self.apply(changes)
+        self.apply(changes)?;
+        self.reserved();
+        Ok(())
     }
 
     fn log_changes(

@@ -67,9 +67,12 @@ impl<S: Store, T: Carrier> Client<S, T> {
             if client.sending_to(peer).is_some() {
                 return Ok(()); // another process was faster, or the peer was
             }
-            let (now, mut device) = (client.now(), lock(&client.device));
-            let step = device.initiate(bundle, now, &mut client.random)?;
+            let (now, (_, counter)) = (client.now(), client.reserve(0)?);
+            let mut device = lock(&client.device);
+            let step = device.initiate(bundle, now, &mut client.random)?.also(counter);
             step.commit(|changes| client.store.apply(changes))?;
+            drop(device);
+            client.reserved();
             Ok(())
         })
     }
@@ -101,6 +104,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
         }
         let step = device.announce_mailbox(&their, &relay, now, &mut self.random)?;
         step.keep(key, &context).also(counter).commit(|changes| self.store.apply(changes))?;
+        drop(device);
+        self.reserved();
         Ok(())
     }
 

@@ -89,3 +89,20 @@ async fn without_a_connection_reading_says_so() {
     let result = alice.poll_event(Duration::ZERO, None).await;
     assert!(result.is_err_and(|error| error.is_temporary()));
 }
+
+#[tokio::test]
+async fn a_removed_contact_is_a_request_again() {
+    let hub = hub();
+    let (mut alice, mut bob) = pair(&hub).await;
+    alice.send(bob.account(), "one").await.expect("sent");
+    heard(&mut bob).await;
+    bob.send(alice.account(), "two").await.expect("sent");
+    heard(&mut alice).await;
+    bob.remove_contact("alice").expect("removed");
+    let mut bob = super::support::reopened(&hub, &bob);
+    alice.send(bob.account(), "three").await.expect("sent");
+    let told = events(&mut bob).await;
+    let [Event::Message(message)] = told.as_slice() else { panic!("one message: {told:?}") };
+    assert!(!message.sender().accepted);
+    assert_eq!(message.sender().to_string(), alice.address().to_string());
+}

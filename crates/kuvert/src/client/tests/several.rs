@@ -59,3 +59,30 @@ async fn names_are_unique_over_processes() {
     let refused = also_alice.add_contact(&name, &carol.address());
     assert!(matches!(refused, Err(Error::NameTaken)), "{refused:?}");
 }
+
+#[tokio::test]
+async fn a_process_that_missed_the_beginning_drops_nothing() {
+    let hub = hub();
+    let (mut alice, mut bob) = pair(&hub).await;
+    let mut early_alice = reopened(&hub, &alice);
+    assert!(heard(&mut early_alice).await.is_empty());
+    // A session that the early process knows nothing of, begun by another one.
+    alice.send(bob.account(), "one").await.expect("sent");
+    assert_eq!(heard(&mut bob).await, ["one"]);
+    bob.send(alice.account(), "two").await.expect("sent");
+    assert_eq!(heard(&mut early_alice).await, ["two"]);
+    assert!(early_alice.status().await.expect("asked").dropped.is_empty());
+}
+
+#[tokio::test]
+async fn what_another_process_left_unshown_is_shown() {
+    let hub = hub();
+    let (mut alice, mut bob) = pair(&hub).await;
+    let mut patient_bob = reopened(&hub, &bob);
+    assert!(heard(&mut patient_bob).await.is_empty());
+    alice.send(bob.account(), "one").await.expect("sent");
+    let first = bob.poll_event(core::time::Duration::ZERO, None).await.expect("polled");
+    assert!(first.is_some());
+    drop(bob); // before it was acknowledged
+    assert_eq!(heard(&mut patient_bob).await, ["one"]);
+}
