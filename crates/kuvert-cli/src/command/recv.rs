@@ -38,6 +38,7 @@ pub(crate) fn show(session: &mut Session, event: &Event, when: When) -> Outcome<
     let number = session.client.event_number();
     let is_new = session.client.is_unshown()? && !turn.has_printed(number)?;
     if is_new {
+        turn.settle();
         session.output.show_all(&EventLine::of(event), |line| line::of(line, when))?;
         turn.note(number)?;
     }
