@@ -21,6 +21,8 @@ extern crate alloc;
 
 pub(crate) mod agreement;
 pub mod at_rest;
+#[cfg(test)]
+mod attacks;
 pub(crate) mod crypto;
 pub mod device;
 pub mod error;

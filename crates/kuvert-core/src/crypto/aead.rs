@@ -45,6 +45,8 @@ pub(crate) fn seal_in_place(
     buf: &mut Vec<u8>,
     start: usize,
 ) {
+    #[cfg(test)]
+    super::tap::sees(key, nonce, ad, &buf[start..]);
     let plaintext = InOutBuf::from(&mut buf[start..]);
     let tag = cipher(key)
         .encrypt_inout_detached(nonce.into(), ad, plaintext)

@@ -26,6 +26,8 @@ pub(crate) mod kem;
 pub(crate) mod sign;
 
 #[cfg(test)]
+pub(crate) mod tap;
+#[cfg(test)]
 mod vectors;
 
 /// A public key that no correct peer sends: a wrong length, a Diffie-Hellman result of zero, a
