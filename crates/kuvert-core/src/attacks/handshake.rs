@@ -115,7 +115,7 @@ fn over_the_modulus(ek: &[u8], at: usize, value: u16) -> Vec<u8> {
     let mut out = ek.to_vec();
     let place = at / 2 * 3;
     let [low, high] = value.to_le_bytes();
-    if at % 2 == 0 {
+    if at.is_multiple_of(2) {
         out[place] = low;
         out[place + 1] = out[place + 1] & 0xf0 | high;
     } else {

@@ -15,6 +15,7 @@
 //! [`party`] is the honest side. [`mallory`] is a peer with a program of its own, [`spy`] a listener
 //! with stolen records.
 
+mod compromise;
 mod envelopes;
 mod floods;
 mod handshake;
@@ -24,6 +25,7 @@ mod nonces;
 mod party;
 mod salamander;
 mod signatures;
+mod spy;
 
 /// Every encoding of a point of small order, with and without the top bit, which X25519 ignores.
 fn points_of_small_order() -> impl Iterator<Item = [u8; 32]> {
