@@ -58,7 +58,8 @@ impl fmt::Display for Key {
 }
 
 /// How often a record has been written: 0 where there is none, 1 after the first put, one more after
-/// each. A key that was deleted is never used again, so a version never comes back.
+/// each. A record that was deleted may be put again, from version 1: only where another record of the
+/// same batch, whose version never comes back, stands guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Version(u64);
 

@@ -95,6 +95,7 @@ impl Pair {
     ///
     /// If that is refused.
     pub fn send(&mut self, from: Side, text: &str) -> Vec<u8> {
+        self.now = self.now.saturating_add(Duration::from_millis(1));
         let (to, now) = (self.id(from.other()), self.now);
         self.party(from).send(&to, text, now).expect("a session").envelope
     }

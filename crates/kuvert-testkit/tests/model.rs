@@ -194,10 +194,7 @@ proptest! {
     #[test]
     fn whoever_begins_both_agree(
         seed in 0..1000_u64,
-        beginnings in prop_oneof![
-            side().prop_map(|side| vec![side]),
-            side().prop_map(|side| vec![side, side.other()]),
-        ],
+        beginnings in prop::collection::vec(side(), 1..4),
         events in prop::collection::vec(event(), 0..20),
     ) {
         let mut world = World::new(Pair::strangers(seed));

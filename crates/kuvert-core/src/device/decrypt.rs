@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use kuvert_wire::{Envelope, InitPrefix, SessionId, Timestamp};
+use kuvert_wire::{DeviceId, Envelope, Frame, InitPrefix, SessionId, Timestamp};
 use rand_core::CryptoRng;
 
 use super::content::{Received, SessionEnd};
@@ -97,6 +97,7 @@ impl Device {
         let id = session.head.id;
         let peer = &self.peers.get(&session.head.peer).ok_or(ProtocolError::Storage)?.value;
         let incoming = session.open(found, envelope, now, rng)?;
+        let is_followed = self.is_followed(peer, session, &incoming.frame);
         let received = Received {
             peer: session.head.peer,
             account: peer.cert.account_key,
@@ -107,23 +108,25 @@ impl Device {
         };
         let effects = match received.ended {
             Some(_) => self.end_effects(&id),
-            None if self.is_chosen(peer, session) => self.chosen(peer, incoming.step, now),
+            None if is_followed => self.follow(peer, incoming.step, now),
             None => vec![Effect::StepSession(Box::new(incoming.step))],
         };
         Ok((effects, received))
     }
 
-    /// Whether a first answer has come on a session of ours that a tie had set aside for the peer's.
-    fn is_chosen(&self, peer: &Peer, session: &Session) -> bool {
-        let active = self.active_session(peer);
-        let is_theirs_active =
-            active.is_none_or(|active| matches!(active.head.begun, Begun::ByPeer { .. }));
-        session.head.is_set_aside_unanswered() && is_theirs_active
+    /// Whether the peer sends on another session than the one that is active here, and it is ours to
+    /// follow. Its newest message, by its own clock, says which session it sends on; a session that
+    /// we have just begun waits for its answer.
+    fn is_followed(&self, peer: &Peer, session: &Session, frame: &Frame) -> bool {
+        let Some(active) = self.active_session(peer) else { return false };
+        session.head.status == Status::Inactive
+            && active.head.status == Status::Established
+            && frame.sent > active.head.last_heard
+            && follows(session, active, self.device_id())
     }
 
-    /// Makes a session of ours active again that a tie had set aside: the peer has answered on it, so
-    /// it has chosen it.
-    fn chosen(&self, peer: &Peer, mut step: SessionStep, now: Timestamp) -> Vec<Effect> {
+    /// Makes an inactive session the active one.
+    fn follow(&self, peer: &Peer, mut step: SessionStep, now: Timestamp) -> Vec<Effect> {
         let mut peer = peer.clone();
         let id = step.head.id;
         step.head.status = Status::Established;
@@ -152,5 +155,14 @@ pub(super) fn end_of(incoming: &Incoming) -> Option<SessionEnd> {
         (Err(_), _) => Some(SessionEnd::PqFailed),
         (Ok(()), true) => Some(SessionEnd::ByPeer),
         (Ok(()), false) => None,
+    }
+}
+
+/// Of two sessions that one side began, the other side follows; else the device with the higher id.
+fn follows(session: &Session, active: &Session, our_id: &DeviceId) -> bool {
+    match (&session.head.begun, &active.head.begun) {
+        (Begun::ByPeer { .. }, Begun::ByPeer { .. }) => true,
+        (Begun::ByUs { .. }, Begun::ByUs { .. }) => false,
+        _ => session.head.peer < *our_id,
     }
 }

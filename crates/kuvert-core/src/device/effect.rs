@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use kuvert_wire::{Encode, InitId, PrekeyId, SessionId};
+use kuvert_wire::{DeviceId, Encode, InitId, PrekeyId, SessionId};
 use zeroize::Zeroizing;
 
 use super::peer::Peer;
@@ -26,6 +26,7 @@ pub(super) enum Effect {
     SetAside(SessionId),
     EndSession(SessionId),
     PutPeer(Box<Peer>),
+    DropPeer(DeviceId),
     AddMedium(Box<MediumPrekeyPair>),
     /// The private key goes, and with it what was remembered against replay.
     DropMedium(PrekeyId),
@@ -57,6 +58,10 @@ impl Device {
                 let id = peer.device_id();
                 let version = self.peers.get(&id).map_or(Version::ABSENT, |p| p.version);
                 vec![put(Key::new("peer", id), version, Zeroizing::new(peer.encode()))]
+            }
+            Effect::DropPeer(id) => {
+                let stored = self.peers.get(id);
+                stored.map(|peer| delete(Key::new("peer", id), peer.version)).into_iter().collect()
             }
             Effect::AddMedium(pair) => {
                 let mut value = Zeroizing::new(Vec::with_capacity(MediumPrekeyPair::LEN));
@@ -102,6 +107,7 @@ impl Device {
                 let version = self.peers.get(&id).map_or(Version::ABSENT, |p| p.version).next();
                 self.peers.insert(id, Stored { version, value: *peer });
             }
+            Effect::DropPeer(id) => drop(self.peers.remove(&id)),
             Effect::AddMedium(pair) => {
                 self.mediums.insert(pair.id(), first_version(*pair));
             }

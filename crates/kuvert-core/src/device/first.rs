@@ -81,7 +81,20 @@ impl Device {
             return Vec::new();
         }
         let oldest = unanswered.iter().min_by_key(|session| session.head.created);
-        oldest.map(|session| self.end_effects(&session.head.id)).unwrap_or_default()
+        oldest.map(|session| self.turn_away(session)).unwrap_or_default()
+    }
+
+    /// Ends a stranger's session; a stranger of whom nothing else is left is forgotten.
+    fn turn_away(&self, session: &Session) -> Vec<Effect> {
+        let peer = self.peers.get(&session.head.peer).map(|stored| &stored.value);
+        let is_all = peer.is_none_or(|peer| {
+            peer.inactive.is_empty() && peer.active.is_none_or(|active| active == session.head.id)
+        });
+        if is_all {
+            let (session, peer) = (session.head.id, session.head.peer);
+            return alloc::vec![Effect::EndSession(session), Effect::DropPeer(peer)];
+        }
+        self.end_effects(&session.head.id)
     }
 
     /// The handshake, with the prekeys that the prefix names.

@@ -89,9 +89,10 @@ impl Loading {
                 let value = Session::decode(reader.take(reader.remaining())?)?;
                 self.sessions.insert(value.head.id, Stored { version, value });
             }
-            ["skipped", session, _] => {
+            ["skipped", session, page] => {
                 let session = SessionId::from_bytes(unhex(session)?);
-                self.pages.push((session, version, Page::decode_from(&mut reader)?));
+                let page = Page::decode(page.parse()?, &mut reader)?;
+                self.pages.push((session, version, page));
             }
             ["replay", medium, init] => {
                 let medium = PrekeyId::new(u32::from_be_bytes(unhex(medium)?));

@@ -1,9 +1,9 @@
 //! Which of several sessions with a peer is the active one.
 //!
 //! ```text
-//! both began, mine unanswered:  the one begun by the lower device id is active; once
-//! mine, set aside, is answered: active again, the peer has chosen it
+//! both began, mine unanswered:  the one begun by the lower device id is active
 //! a new one otherwise:          it is active, the old one inactive
+//! the sides have come apart:    one follows the other's newest message
 //! a fourth inactive one:        the oldest ends
 //! ```
 //!

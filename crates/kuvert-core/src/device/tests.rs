@@ -84,6 +84,7 @@ impl Party {
     }
 
     fn try_send(&mut self, peer: &DeviceId, content: &Content) -> Result<Vec<u8>, ProtocolError> {
+        self.now = self.now.saturating_add(Duration::from_millis(1));
         let step = self.device.encrypt(peer, content, self.now, &mut self.rng)?;
         let outgoing = step.commit(|c| self.store.apply(c))?;
         self.reload();
@@ -227,12 +228,15 @@ fn both_begin_at_once_and_no_message_is_lost() {
     alice.hears(&back, "back");
 }
 
+/// Two devices, the one with the lower id first.
+fn leader_and_follower() -> (Party, Party) {
+    let (one, other) = (Party::new(1), Party::new(2));
+    if one.id() < other.id() { (one, other) } else { (other, one) }
+}
+
 #[test]
-fn an_answer_chooses_the_session_that_a_tie_had_set_aside() {
-    let (mut alice, mut bob) = (Party::new(1), Party::new(2));
-    if bob.id() < alice.id() {
-        core::mem::swap(&mut alice, &mut bob);
-    }
+fn the_follower_comes_to_the_session_that_the_leader_sends_on() {
+    let (mut alice, mut bob) = leader_and_follower();
     let (for_alice, for_bob) = (bob.bundle(true), alice.bundle(true));
     alice.initiate(&for_alice).expect("begins");
     bob.initiate(&for_bob).expect("begins");
@@ -242,6 +246,7 @@ fn an_answer_chooses_the_session_that_a_tie_had_set_aside() {
     let answer = bob.send(&alice.id(), "answer on alice's");
     alice.hears(&answer, "answer on alice's");
     alice.hears(&from_bob, "bob's first, late");
+    assert_ne!(active(&alice, &bob.id()), active(&bob, &alice.id()));
     let there = alice.send(&bob.id(), "on bob's");
     bob.hears(&there, "on bob's");
     assert_eq!(active(&alice, &bob.id()), active(&bob, &alice.id()));
@@ -250,8 +255,26 @@ fn an_answer_chooses_the_session_that_a_tie_had_set_aside() {
 }
 
 #[test]
+fn two_that_crossed_do_not_swap_for_ever() {
+    let (mut alice, mut bob) = leader_and_follower();
+    bob.initiate(&alice.bundle(true)).expect("begins");
+    let first = bob.send(&alice.id(), "bob's first");
+    alice.initiate(&bob.bundle(true)).expect("begins");
+    let from_alice = alice.send(&bob.id(), "alice's first");
+    bob.initiate(&alice.bundle(true)).expect("begins");
+    let second = bob.send(&alice.id(), "bob's second");
+    alice.hears(&first, "bob's first");
+    alice.hears(&second, "bob's second");
+    bob.hears(&from_alice, "alice's first");
+    let (there, back) = (alice.send(&bob.id(), "there"), bob.send(&alice.id(), "back"));
+    bob.hears(&there, "there");
+    alice.hears(&back, "back");
+    assert_eq!(active(&alice, &bob.id()), active(&bob, &alice.id()));
+}
+
+#[test]
 fn a_late_answer_to_a_session_we_replaced_does_not_bring_it_back() {
-    let (mut alice, mut bob) = (Party::new(1), Party::new(2));
+    let (mut bob, mut alice) = leader_and_follower();
     alice.initiate(&bob.bundle(true)).expect("begins");
     let first = alice.send(&bob.id(), "first");
     bob.hears(&first, "first");
@@ -278,9 +301,17 @@ fn strangers_cannot_fill_all_places() {
         id[..8].copy_from_slice(&u64::try_from(n).expect("fits").to_be_bytes());
         let mut session = Session::decode(&record).expect("its own bytes");
         session.head.id = kuvert_wire::SessionId::from_bytes(id);
-        session.head.peer = DeviceId::from_bytes(id);
+        let mut cert = alice.device.cert().clone();
+        cert.device_key =
+            kuvert_wire::DeviceKey::from_bytes([id, id].concat().try_into().expect("32"));
+        let mut peer = Peer::new(cert);
+        peer.active = Some(session.head.id);
+        session.head.peer = peer.device_id();
         session.head.created = Timestamp::from_millis(u64::try_from(n).expect("fits"));
-        let effects = vec![Effect::BeginSession(alloc::boxed::Box::new(session))];
+        let effects = vec![
+            Effect::PutPeer(alloc::boxed::Box::new(peer)),
+            Effect::BeginSession(alloc::boxed::Box::new(session)),
+        ];
         bob.device.step(effects, ()).commit(|c| bob.store.apply(c)).expect("stored");
     }
     let before = bob.device.sessions().count();
@@ -290,15 +321,13 @@ fn strangers_cannot_fill_all_places() {
     let envelope = carol.send(&bob.id(), "hello from carol");
     bob.hears(&envelope, "hello from carol");
     assert_eq!(bob.device.sessions().count(), before, "the oldest made room");
+    assert_eq!(bob.device.peers().count(), before, "and is forgotten");
     assert!(bob.device.sessions().any(|session| session.session == first));
 }
 
 #[test]
 fn a_second_beginning_of_the_peer_is_no_tie() {
-    let (mut alice, mut bob) = (Party::new(1), Party::new(2));
-    if bob.id() < alice.id() {
-        core::mem::swap(&mut alice, &mut bob);
-    }
+    let (mut alice, mut bob) = leader_and_follower();
     alice.initiate(&bob.bundle(true)).expect("begins");
     for (text, is_ours_active) in [("first", true), ("second", false)] {
         bob.initiate(&alice.bundle(true)).expect("begins");

@@ -1,8 +1,14 @@
 //! Skipped message keys: kept for messages that come late.
 //!
-//! Keys are kept in pages, runs of up to 64 message numbers of one chain, each stored as a record of
-//! its own: taking one key rewrites one page, whatever the number kept. A received message works on
-//! a [`Plan`] over the pages and changes nothing until it is adopted.
+//! ```text
+//! page (5 + 34 for each key) = since u32 (hours) | count u8 (1..=64) | count × (offset u8 | age u8 | MK 32)
+//! ```
+//!
+//! Keys are kept in pages of 64 message numbers of one chain, each stored as a record of its own
+//! whose name says which: taking a key rewrites one page, whatever the number kept, and keys that are
+//! scattered one by one cost at most 39 bytes each. Ages are in units of three hours after `since`,
+//! rounded so that a key goes early rather than late. A received message works on a [`Plan`] over
+//! the pages and changes nothing until it is adopted.
 //!
 //! # Spec
 //!
@@ -12,21 +18,33 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::str::FromStr;
 
-use kuvert_wire::{Decode, DecodeError, Encode, Reader, Timestamp};
-use zeroize::Zeroizing;
+use kuvert_wire::{DecodeError, Encode, Reader, Timestamp};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::keys::MessageKey;
 use crate::limits::{MAX_SKIPPED_KEYS, SKIPPED_KEY_AGE};
 
-/// Message numbers in a page at most.
+/// Message numbers in a page.
 const PAGE_LEN: u32 = 64;
+const HOUR_MILLIS: u64 = 3_600_000;
+/// The unit of a key's age.
+const AGE_HOURS: u32 = 3;
 
-/// A page's place: its chain, and the number of its first key.
+/// A page's place: its chain, and its first message number, a multiple of 64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct PageId {
     pub(crate) chain: u32,
     pub(crate) base: u32,
+}
+
+impl PageId {
+    /// The page that has message `number` of `chain`, and the message's place in it.
+    fn of(chain: u32, number: u32) -> (Self, u8) {
+        let [.., offset] = (number % PAGE_LEN).to_be_bytes();
+        (Self { chain, base: number - u32::from(offset) }, offset)
+    }
 }
 
 impl fmt::Display for PageId {
@@ -35,14 +53,37 @@ impl fmt::Display for PageId {
     }
 }
 
-/// Up to 64 keys of one chain. Wiped on drop.
+impl FromStr for PageId {
+    type Err = DecodeError;
+
+    fn from_str(text: &str) -> Result<Self, DecodeError> {
+        let invalid = DecodeError::Invalid { what: "name of a page of skipped keys" };
+        let half = |at| text.get(at).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        match (half(0..8), half(8..16)) {
+            (Some(chain), Some(base)) if text.len() == 16 && base % PAGE_LEN == 0 => {
+                Ok(Self { chain, base })
+            }
+            _ => Err(invalid),
+        }
+    }
+}
+
+/// One key on its page.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+struct Entry {
+    offset: u8,
+    /// When it was kept: units of three hours after the page's `since`.
+    age: u8,
+    key: [u8; 32],
+}
+
+/// Up to 64 keys of one chain, lowest number first. Wiped on drop.
+#[derive(Clone)]
 pub(crate) struct Page {
     id: PageId,
-    stored: Timestamp,
-    /// Bit i: the key of message `base + i` is here.
-    mask: u64,
-    /// The keys present, lowest number first.
-    keys: Zeroizing<Vec<[u8; 32]>>,
+    /// When its oldest key was kept, in hours since the Unix epoch.
+    since: u32,
+    entries: Vec<Entry>,
 }
 
 impl Page {
@@ -50,58 +91,71 @@ impl Page {
         self.id
     }
 
-    fn index_of(&self, number: u32) -> Option<usize> {
-        let bit = number.checked_sub(self.id.base).filter(|bit| *bit < PAGE_LEN)?;
-        let below = (self.mask & ((1 << bit) - 1)).count_ones();
-        (self.mask >> bit & 1 == 1).then_some(below as usize)
+    /// The key at `offset` and the page without it.
+    fn taken(&self, offset: u8) -> Option<(MessageKey, Self)> {
+        let place = self.entries.iter().position(|entry| entry.offset == offset)?;
+        let key = MessageKey::from_kept(&self.entries[place].key);
+        let mut rest = self.clone();
+        rest.entries.remove(place);
+        Some((key, rest))
     }
 
-    fn without(&self, number: u32) -> Option<Self> {
-        let index = self.index_of(number)?;
-        let mut keys = Zeroizing::new(Vec::with_capacity(self.keys.len()));
-        keys.extend_from_slice(&self.keys[..index]);
-        keys.extend_from_slice(&self.keys[index + 1..]);
-        let mask = self.mask & !(1 << (number - self.id.base));
-        Some(Self { keys, mask, ..*self })
+    fn insert(&mut self, offset: u8, key: &MessageKey, now: u32) {
+        let age = u8::try_from(now.saturating_sub(self.since) / AGE_HOURS).unwrap_or(u8::MAX);
+        self.entries.push(Entry { offset, age, key: *key.0.expose() });
     }
 
-    /// The page less its `count` lowest numbers; `None` when nothing is left.
-    fn without_lowest(&self, count: usize) -> Option<Self> {
-        let keys = Zeroizing::new(self.keys.get(count..)?.to_vec());
-        let mask = (0..count).fold(self.mask, |mask, _| mask & mask.wrapping_sub(1));
-        (!keys.is_empty()).then_some(Self { keys, mask, ..*self })
+    /// Drops keys kept for more than 30 days; whether there were any.
+    fn expire(&mut self, now: u32) -> bool {
+        let (before, since) = (self.entries.len(), self.since);
+        let kept_at = |entry: &Entry| since + AGE_HOURS * u32::from(entry.age);
+        self.entries.retain(|entry| now.saturating_sub(kept_at(entry)) <= max_age_hours());
+        self.entries.len() < before
+    }
+
+    /// Reads a page whose record is named `id`.
+    ///
+    /// # Errors
+    ///
+    /// A [`DecodeError`] when the record is not a page.
+    pub(crate) fn decode(id: PageId, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let since = reader.u32()?;
+        let count = usize::from(reader.u8()?);
+        let mut entries = Vec::with_capacity(count.min(PAGE_LEN as usize));
+        for _ in 0..count {
+            let (offset, age) = (reader.u8()?, reader.u8()?);
+            entries.push(Entry { offset, age, key: reader.array()? });
+        }
+        let is_rising = entries.is_sorted_by(|a, b| a.offset < b.offset);
+        let is_whole = entries.last().is_some_and(|last| u32::from(last.offset) < PAGE_LEN);
+        if !is_rising || !is_whole {
+            return Err(DecodeError::Invalid { what: "page of skipped keys" });
+        }
+        Ok(Self { id, since, entries })
     }
 }
 
 impl Encode for Page {
     fn encode_into(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.id.chain.to_be_bytes());
-        out.extend_from_slice(&self.id.base.to_be_bytes());
-        self.stored.encode_into(out);
-        out.extend_from_slice(&self.mask.to_be_bytes());
-        self.keys.iter().for_each(|key| out.extend_from_slice(key));
+        out.extend_from_slice(&self.since.to_be_bytes());
+        out.push(u8::try_from(self.entries.len()).expect("a page has 64 places"));
+        for entry in &self.entries {
+            out.extend_from_slice(&[entry.offset, entry.age]);
+            out.extend_from_slice(&entry.key);
+        }
     }
 
     fn encoded_len(&self) -> usize {
-        4 + 4 + 8 + 8 + 32 * self.keys.len()
+        4 + 1 + 34 * self.entries.len()
     }
 }
 
-impl Decode for Page {
-    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let id = PageId { chain: reader.u32()?, base: reader.u32()? };
-        let stored = Timestamp::decode_from(reader)?;
-        let mask = reader.u64()?;
-        let count = mask.count_ones() as usize;
-        let mut keys = Zeroizing::new(Vec::with_capacity(count));
-        for _ in 0..count {
-            keys.push(reader.array()?);
-        }
-        if keys.is_empty() {
-            return Err(DecodeError::Invalid { what: "page of skipped keys" });
-        }
-        Ok(Self { id, stored, mask, keys })
-    }
+fn hours(at: Timestamp) -> u32 {
+    u32::try_from(at.as_millis() / HOUR_MILLIS).unwrap_or(u32::MAX)
+}
+
+fn max_age_hours() -> u32 {
+    u32::try_from(SKIPPED_KEY_AGE.as_secs() / 3600).unwrap_or(u32::MAX)
 }
 
 /// The skipped keys of one session.
@@ -134,12 +188,12 @@ impl SkippedMessageKeys {
 
     /// Makes a plan's changes, one page at a time.
     pub(crate) fn replace(&mut self, id: PageId, page: Option<Arc<Page>>) {
-        self.count += page.as_ref().map_or(0, |page| page.keys.len());
+        self.count += page.as_ref().map_or(0, |page| page.entries.len());
         let before = match page {
             Some(page) => self.pages.insert(id, page),
             None => self.pages.remove(&id),
         };
-        self.count -= before.map_or(0, |page| page.keys.len());
+        self.count -= before.map_or(0, |page| page.entries.len());
     }
 
     /// Starts a plan: nothing changed yet.
@@ -161,59 +215,83 @@ pub(crate) struct Plan<'a> {
 impl Plan<'_> {
     /// Takes the key of message `number` of `chain` out, if it is kept.
     pub(crate) fn take(&mut self, chain: u32, number: u32) -> Option<MessageKey> {
-        let (_, page) = self
-            .kept
-            .pages
-            .range(PageId { chain, base: 0 }..=PageId { chain, base: number })
-            .next_back()?;
-        let key = MessageKey::from_kept(&page.keys[page.index_of(number)?]);
-        let rest = page.without(number).filter(|rest| !rest.keys.is_empty());
-        self.change(page.id, rest);
+        let (id, offset) = PageId::of(chain, number);
+        let (key, rest) = self.page(id)?.taken(offset)?;
+        self.change(id, rest);
         Some(key)
     }
 
-    /// Keeps the keys of a run of messages from `base` on, skipped at `now`.
-    pub(crate) fn keep(&mut self, chain: u32, base: u32, run: &[MessageKey], now: Timestamp) {
-        for (page_number, keys) in (0..).zip(run.chunks(PAGE_LEN as usize)) {
-            let id = PageId { chain, base: base + page_number * PAGE_LEN };
-            let mask = u64::MAX >> (PAGE_LEN as usize - keys.len());
-            let keys = Zeroizing::new(keys.iter().map(|key| *key.0.expose()).collect());
-            self.change(id, Some(Page { id, stored: now, mask, keys }));
+    /// Keeps the keys of a run of messages from `first` on, skipped at `now`.
+    pub(crate) fn keep(&mut self, chain: u32, first: u32, run: &[MessageKey], now: Timestamp) {
+        let now = hours(now);
+        let mut open: Option<Page> = None;
+        for (number, key) in (first..).zip(run) {
+            let (id, offset) = PageId::of(chain, number);
+            if let Some(full) = open.take_if(|page| page.id != id) {
+                self.change(full.id, full);
+            }
+            let page = open.get_or_insert_with(|| {
+                let kept = self.page(id).map(|page| Page::clone(&page));
+                kept.unwrap_or(Page { id, since: now, entries: Vec::new() })
+            });
+            page.insert(offset, key, now);
+        }
+        if let Some(last) = open {
+            self.change(last.id, last);
         }
     }
 
     /// Forgets all keys of a chain.
     pub(crate) fn forget_chain(&mut self, chain: u32) {
-        let ids: Vec<_> = self.ids().filter(|id| id.chain == chain).collect();
-        ids.into_iter().for_each(|id| self.change(id, None));
+        let ids: Vec<_> = self.ids().into_iter().filter(|id| id.chain == chain).collect();
+        ids.into_iter().for_each(|id| self.remove(id));
     }
 
     /// Forgets what is too old or too much, oldest first, and gives the changes.
     pub(crate) fn finish(mut self, now: Timestamp) -> PageChanges {
-        let expired: Vec<_> = self
-            .kept
-            .pages
-            .values()
-            .take_while(|page| now.since(page.stored) > SKIPPED_KEY_AGE)
-            .map(|page| page.id)
-            .collect();
-        expired.into_iter().for_each(|id| self.change(id, None)); // RAT-13
-        while self.count > MAX_SKIPPED_KEYS {
-            let Some(page) = self.ids().next().and_then(|id| self.page(id)) else {
-                break;
-            };
-            let excess = self.count - MAX_SKIPPED_KEYS;
-            self.change(page.id, page.without_lowest(excess)); // RAT-13
+        self.expire(hours(now));
+        if self.count > MAX_SKIPPED_KEYS {
+            self.drop_oldest(self.count - MAX_SKIPPED_KEYS);
         }
         self.changed
     }
 
-    fn change(&mut self, id: PageId, page: Option<Page>) {
-        let page = page.map(Arc::new);
-        let before = self.page(id).map_or(0, |page| page.keys.len());
-        let after = page.as_ref().map_or(0, |page| page.keys.len());
-        self.count = self.count + after - before;
-        self.changed.insert(id, page);
+    fn expire(&mut self, now: u32) {
+        let is_old = |page: &&Arc<Page>| now.saturating_sub(page.since) > max_age_hours();
+        let old: Vec<_> = self.kept.pages.values().filter(is_old).map(|page| page.id).collect();
+        for id in old {
+            let Some(mut page) = self.page(id).map(|page| Page::clone(&page)) else { continue };
+            if page.expire(now) {
+                self.change(id, page); // RAT-13
+            }
+        }
+    }
+
+    fn drop_oldest(&mut self, mut excess: usize) {
+        for id in self.ids() {
+            let Some(mut page) = self.page(id).map(|page| Page::clone(&page)) else { continue };
+            let dropped = excess.min(page.entries.len());
+            page.entries.drain(..dropped);
+            self.change(id, page); // RAT-13
+            excess -= dropped;
+            if excess == 0 {
+                return;
+            }
+        }
+    }
+
+    fn change(&mut self, id: PageId, page: Page) {
+        if page.entries.is_empty() {
+            return self.remove(id);
+        }
+        let before = self.page(id).map_or(0, |page| page.entries.len());
+        self.count = self.count + page.entries.len() - before;
+        self.changed.insert(id, Some(Arc::new(page)));
+    }
+
+    fn remove(&mut self, id: PageId) {
+        self.count -= self.page(id).map_or(0, |page| page.entries.len());
+        self.changed.insert(id, None);
     }
 
     fn page(&self, id: PageId) -> Option<Arc<Page>> {
@@ -223,12 +301,13 @@ impl Plan<'_> {
         }
     }
 
-    /// The pages there are now, in order.
-    fn ids(&self) -> impl Iterator<Item = PageId> {
+    /// The pages there are now, oldest first.
+    fn ids(&self) -> Vec<PageId> {
         let mut ids: Vec<_> = self.kept.pages.keys().chain(self.changed.keys()).copied().collect();
         ids.sort_unstable();
         ids.dedup();
-        ids.into_iter().filter(|id| !matches!(self.changed.get(id), Some(None)))
+        ids.retain(|id| !matches!(self.changed.get(id), Some(None)));
+        ids
     }
 }
 
@@ -288,19 +367,39 @@ mod tests {
         assert_eq!(skipped.count(), MAX_SKIPPED_KEYS);
         assert!(skipped.plan().take(0, 129).is_none());
         assert!(skipped.plan().take(0, 130).is_some());
+        assert!(skipped.plan().take(2, 0).is_some());
     }
 
     /// RAT-13
     #[test]
-    fn keys_are_kept_for_thirty_days() {
-        let mut skipped = kept(&[(0, 0..100)], 1);
-        let age = u64::try_from(SKIPPED_KEY_AGE.as_millis()).unwrap();
-        let changes = skipped.plan().finish(Timestamp::from_millis(1 + age));
-        adopt(&mut skipped, changes);
-        assert_eq!(skipped.count(), 100);
-        let changes = skipped.plan().finish(Timestamp::from_millis(2 + age));
-        adopt(&mut skipped, changes);
-        assert_eq!(skipped.count(), 0);
+    fn each_key_is_kept_for_thirty_days() {
+        let day = |n: u64| Timestamp::from_millis(n * 24 * HOUR_MILLIS);
+        let mut skipped = SkippedMessageKeys::default();
+        for (number, kept_on) in [(0, day(1)), (1, day(11))] {
+            let mut plan = skipped.plan();
+            plan.keep(0, number, &keys(number..number + 1), kept_on);
+            let changes = plan.finish(kept_on);
+            adopt(&mut skipped, changes);
+        }
+        let left_on = |now: Timestamp| {
+            let changes = skipped.plan().finish(now);
+            let gone = changes.get(&PageId { chain: 0, base: 0 });
+            gone.map_or(2, |page| page.as_ref().map_or(0, |page| page.entries.len()))
+        };
+        let (third, last) = (left_on(day(31)), left_on(day(41)));
+        assert_eq!((left_on(day(30)), third, left_on(day(32)), last), (2, 2, 1, 1));
+        assert_eq!(left_on(day(42)), 0);
+    }
+
+    #[test]
+    fn scattered_keys_cost_at_most_39_bytes_each() {
+        let runs: Vec<_> = (0..2000).map(|n| (0, n * 64..n * 64 + 1)).collect();
+        let skipped = kept(&runs, 0);
+        let bytes: usize = skipped.pages().map(Page::encoded_len).sum();
+        assert_eq!((skipped.count(), bytes), (2000, 39 * 2000));
+        let runs: Vec<_> = (0..2000).map(|n| (0, n * 2..n * 2 + 1)).collect();
+        let skipped = kept(&runs, 0);
+        assert_eq!((skipped.count(), skipped.page_ids().count()), (2000, 63));
     }
 
     #[test]
@@ -309,7 +408,12 @@ mod tests {
         for page in skipped.pages.values() {
             let bytes = page.encode();
             assert_eq!(bytes.len(), page.encoded_len());
-            assert_eq!(Page::decode(&bytes).expect("well-formed").encode(), bytes);
+            let mut reader = Reader::new(&bytes);
+            let again = Page::decode(page.id, &mut reader).expect("well-formed");
+            reader.finish().expect("all of it");
+            assert_eq!(again.encode(), bytes);
+            let id = alloc::format!("{}", page.id);
+            assert_eq!(id.parse(), Ok(page.id));
         }
     }
 

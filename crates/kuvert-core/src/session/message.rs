@@ -21,6 +21,7 @@ use crate::error::ProtocolError;
 use crate::ratchet::pq::PqFailed;
 use crate::ratchet::receive::{Found, Opened};
 use crate::ratchet::send::Sending;
+use crate::ratchet::state::State;
 
 /// A sealed frame and the session after it.
 pub(crate) struct Outbound {
@@ -119,7 +120,7 @@ impl Session {
         // MSG-5 MSG-6 MSG-7: authentic bytes that are no frame look like any other failure.
         let frame = Frame::decode(&frame).map_err(|_| ProtocolError::Undecryptable)?;
         let mut head = self.head.clone();
-        head.note_heard(&state);
+        head.note_heard(&state, frame.sent);
         let closed = head.obey(&frame)?;
         let step = SessionStep { head, state, pages };
         Ok(Incoming { frame, step, closed, pq })
@@ -148,7 +149,8 @@ impl Head {
     }
 
     /// An opened message may be the first answer, or complete the first round trip.
-    fn note_heard(&mut self, state: &crate::ratchet::state::State) {
+    fn note_heard(&mut self, state: &State, sent: Timestamp) {
+        self.last_heard = self.last_heard.max(sent);
         if let Begun::ByUs { prefix } = &mut self.begun {
             *prefix = None;
             if self.status == Status::AwaitingReply {

@@ -51,6 +51,8 @@ pub(crate) struct Head {
     /// No one-time prekey went into it, and no round trip has completed yet.
     pub(crate) weak_start: bool,
     pub(crate) created: Timestamp,
+    /// When the newest message received on it was sent, by the peer's clock.
+    pub(crate) last_heard: Timestamp,
     /// Bursts are sent until this many epochs are mixed: the app asked to heal.
     pub(crate) heal_until: u32,
     /// Our mailbox for this session, and the one before it.
@@ -166,6 +168,7 @@ impl Head {
             status,
             weak_start,
             created: now,
+            last_heard: Timestamp::default(),
             heal_until: 0,
             mailbox: OurMailbox::generate(now, rng),
             previous_mailbox: None,
@@ -176,12 +179,6 @@ impl Head {
     /// Whether it has waited for its first answer for too long.
     pub(crate) fn is_unanswered_too_long(&self, now: Timestamp) -> bool {
         self.status == Status::AwaitingReply && now.since(self.created) > UNANSWERED_AGE
-    }
-
-    /// Whether it is ours, was never answered, and another has taken its place.
-    pub(crate) const fn is_set_aside_unanswered(&self) -> bool {
-        let is_unanswered = matches!(self.begun, Begun::ByUs { prefix: Some(_) });
-        is_unanswered && matches!(self.status, Status::Inactive)
     }
 
     const fn role(&self) -> Role {

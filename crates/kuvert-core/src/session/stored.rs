@@ -1,7 +1,7 @@
 //! A session as a stored record.
 //!
 //! ```text
-//! format u8=1 | session 16 | peer 16 | status u8 | weak_start u8 | created u64 | heal_until u32
+//! format u8=1 | session 16 | peer 16 | status u8 | weak_start u8 | created u64 | last_heard u64 | heal_until u32
 //! begun:   0 | 1 | prefix 1803 | 2 | init_id 32 | SHA-256 of the prefix 32
 //! mailbox 89 | has_previous u8 | [mailbox 89] | has_route u8 | [sent u64 | route]
 //! ratchet state
@@ -33,6 +33,7 @@ pub(crate) fn encode(head: &Head, state: &State, out: &mut Vec<u8>) {
     out.push(status_code(head.status));
     out.push(u8::from(head.weak_start));
     head.created.encode_into(out);
+    head.last_heard.encode_into(out);
     out.extend_from_slice(&head.heal_until.to_be_bytes());
     encode_begun(&head.begun, out);
     head.mailbox.encode_into(out);
@@ -67,6 +68,7 @@ fn decode_head(reader: &mut Reader<'_>) -> Result<Head, DecodeError> {
         status: status_from(reader.u8()?)?,
         weak_start: reader.flag("weak_start")?,
         created: Timestamp::decode_from(reader)?,
+        last_heard: Timestamp::decode_from(reader)?,
         heal_until: reader.u32()?,
         begun: decode_begun(reader)?,
         mailbox: OurMailbox::decode_from(reader)?,

@@ -10,8 +10,8 @@ pub(crate) struct BadField;
 
 impl Input {
     /// Reads one line.
-    pub(crate) fn parse(line: &str) -> Result<Self, BadField> {
-        serde_json::from_str(line).map(Self).map_err(|_| BadField)
+    pub(crate) fn parse(line: &[u8]) -> Result<Self, BadField> {
+        serde_json::from_slice(line).map(Self).map_err(|_| BadField)
     }
 
     /// A string.

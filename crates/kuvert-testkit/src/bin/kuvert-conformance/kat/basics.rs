@@ -13,7 +13,7 @@ pub(super) fn hl(input: &Input) -> Result<Value, Refusal> {
 }
 
 pub(super) fn hm(input: &Input) -> Result<Value, Refusal> {
-    let out = hazmat::mac(&input.array("k")?, input.text("s")?, &input.bytes("x")?)?;
+    let out = hazmat::mac(&input.bytes("k")?, input.text("s")?, &input.bytes("x")?)?;
     Ok(json!({ "out": hex::encode(out) }))
 }
 
@@ -36,11 +36,16 @@ pub(super) fn kx(input: &Input) -> Result<Value, Refusal> {
     if input.number::<u64>("suite")? != 1 {
         return Err(Refusal::Protocol(ProtocolError::UnsupportedVersion));
     }
+    let (one_time, dh4) = (input.bytes("ot")?, input.optional("dh4")?);
+    // Half of the one mode and half of the other would be no mode at all.
+    if one_time.is_empty() != dh4.is_none() {
+        return Err(Refusal::Protocol(ProtocolError::Malformed));
+    }
     let out = hazmat::agreement(&AgreementInput {
         cert_a: &input.bytes("cert_a")?,
         cert_b: &input.bytes("cert_b")?,
         medium: &input.bytes("medium")?,
-        one_time: &input.bytes("ot")?,
+        one_time: &one_time,
         ek: &input.bytes("ek")?,
         ct: &input.bytes("ct")?,
         ss: &input.array("ss")?,
@@ -48,7 +53,7 @@ pub(super) fn kx(input: &Input) -> Result<Value, Refusal> {
             &input.array("dh1")?,
             &input.array("dh2")?,
             &input.array("dh3")?,
-            &input.optional("dh4")?.unwrap_or([0; 32]),
+            &dh4.unwrap_or([0; 32]),
             &input.array("dh5")?,
         ],
     })?;

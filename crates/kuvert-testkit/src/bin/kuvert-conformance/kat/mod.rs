@@ -14,9 +14,9 @@ mod transcript;
 
 /// Answers each line of `questions` with a line of `answers`.
 pub(crate) fn run(questions: impl BufRead, mut answers: impl Write) -> io::Result<()> {
-    for line in questions.lines() {
+    for line in questions.split(b'\n') {
         let line = line?;
-        if !line.trim().is_empty() {
+        if !line.trim_ascii().is_empty() {
             writeln!(answers, "{}", answer(&line))?;
             answers.flush()?;
         }
@@ -24,8 +24,8 @@ pub(crate) fn run(questions: impl BufRead, mut answers: impl Write) -> io::Resul
     Ok(())
 }
 
-/// The answer to one question, or `{"error": …}`.
-fn answer(line: &str) -> Value {
+/// The answer to one question, or `{"error": …}`; a line that is not even text gets one, too.
+fn answer(line: &[u8]) -> Value {
     let answered = Input::parse(line).map_err(Refusal::from).and_then(|input| {
         let op = input.text("op")?;
         let (_, operation) =

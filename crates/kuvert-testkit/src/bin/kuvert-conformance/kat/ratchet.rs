@@ -30,7 +30,7 @@ pub(super) fn chain_step(input: &Input) -> Result<Value, Refusal> {
 }
 
 pub(super) fn pq_epoch(input: &Input) -> Result<Value, Refusal> {
-    let (ek, ct) = (input.bytes("ek")?, input.bytes("ct")?);
+    let (ek, ct) = (input.array::<1184>("ek")?, input.array::<1088>("ct")?);
     let (epoch, shared) = (input.number("e")?, input.array("ss")?);
     let out = hazmat::pq_epoch(&input.array("pqs")?, epoch, &ek, &ct, &shared)?;
     Ok(json!({
