@@ -208,14 +208,24 @@ def initiate(a, cert_b, medium, one_time, ek_secret, coins):
     return keys, SUITE + medium[:4] + number + ek + ct + keys.eid
 
 
-def respond(b, medium, one_time, prefix):
-    """B's side, with the pairs that the prefix names. Gives the secrets and A's certificate."""
-    ek, ct, eid = prefix[10:42], prefix[42:1610], prefix[1610:]
+def first_stage(b, medium, one_time, prefix):
+    """TH1 and CK0, as B computes them."""
+    ek, ct = prefix[10:42], prefix[42:1610]
     seed = one_time.seed if one_time else medium.seed
     t1 = th1(b.cert, medium.public, one_time.public if one_time else b"", ek, ct)
     dh4 = dh(one_time.x, ek) if one_time else ZERO
-    c0 = ck0(dh(b.dh, ek), dh(medium.x, ek), dh4, mlkem.decapsulate(1024, seed, ct))
-    cert_a = AD(XL(c0, "kx-identity", t1, 32), NONCE, t1, eid)
+    return t1, ck0(dh(b.dh, ek), dh(medium.x, ek), dh4, mlkem.decapsulate(1024, seed, ct))
+
+
+def open_identity(b, medium, one_time, prefix):
+    t1, c0 = first_stage(b, medium, one_time, prefix)
+    return AD(XL(c0, "kx-identity", t1, 32), NONCE, t1, prefix[1610:])
+
+
+def respond(b, medium, one_time, prefix):
+    """B's side, with the pairs that the prefix names. Gives the secrets and A's certificate."""
+    t1, c0 = first_stage(b, medium, one_time, prefix)
+    cert_a = open_identity(b, medium, one_time, prefix)
     ik_a = cert_a[65:97]
     return schedule(t1, c0, dh(medium.x, ik_a), dh(b.dh, ik_a), cert_a), cert_a
 
@@ -306,13 +316,14 @@ class PostQuantum:
             self.ek = mlkem.encapsulation_key(768, self.seed)
             self.obj = self.ek + ek_mac(self.pqs, self.epoch, self.ek)
 
-    def fields(self):
-        """pq_kind | pq_epoch | frags | fragment for the next header."""
+    def fields(self, burst=False):
+        """pq_kind | pq_epoch | frags | fragments for the next header."""
         if self.state not in ("SendEk", "SendCt"):
             return u8(0) + u32(0) + u8(1) + bytes(129)
-        x, self.at = self.at, (self.at + 1) % 255
-        kind = 1 if self.state == "SendEk" else 2
-        return u8(kind) + u32(self.epoch) + u8(1) + u8(x) + fragment(self.obj, x)
+        kind, frags = 1 if self.state == "SendEk" else 2, 10 if burst else 1
+        points = [(self.at + i) % 255 for i in range(frags)]
+        self.at = (self.at + frags) % 255
+        return u8(kind) + u32(self.epoch) + u8(frags) + b"".join(u8(x) + fragment(self.obj, x) for x in points)
 
     def receive(self, fields):
         kind, epoch = fields[0], int.from_bytes(fields[1:5], "big")
@@ -399,12 +410,14 @@ class Chain:
 
 
 class Session:
-    """One side of a session. `decrypt` is meant for honest input: a real one works on a copy."""
+    """One side of a session. `decrypt` is meant for honest input: `device.py` has the careful one."""
+
+    post_quantum = PostQuantum
 
     def __init__(self, keys, random, prefix=None):
         self.id, self.rk, self.random, self.prefix = keys.session_id, keys.root, random, prefix
-        self.pq = PostQuantum(prefix is not None, keys.pq_0, random)
-        self.ns = self.pn = 0
+        self.pq = self.post_quantum(prefix is not None, keys.pq_0, random)
+        self.ns = self.pn = self.sending_mixed = 0
         self.old = []
         if prefix is not None:
             self.dhs, self.cks, self.step_due = random(32), keys.chain_i, False
@@ -415,15 +428,17 @@ class Session:
             self.receiving, self.step_due = Chain(keys.hdr_i, keys.chain_i), True
             self.nhkr, self.nhks = keys.hdr_i_next, keys.hdr_r
 
-    def encrypt(self, frame):
+    def begin_chain(self):
         if self.step_due:
             mix = self.pq.take_mix() if self.pq.state == "MixDue" else None
             self.pn, self.ns, self.hks, self.dhs = self.ns, 0, self.nhks, self.random(32)
             self.sending_mixed, self.step_due = self.pq.mixed, False
             self.rk, self.cks, self.nhks = self.root_step(self.receiving.ratchet_pk, dh_pk(self.dhs), mix)
-        mixed = getattr(self, "sending_mixed", 0)
+
+    def encrypt(self, frame, burst=False):
+        self.begin_chain()
         mk, self.cks = chain_step(self.cks, self.ns)
-        header = dh_pk(self.dhs) + u32(self.ns) + u32(self.pn) + u32(mixed) + self.pq.fields()
+        header = dh_pk(self.dhs) + u32(self.ns) + u32(self.pn) + u32(self.sending_mixed) + self.pq.fields(burst)
         self.ns += 1
         kind = 1 if self.prefix is not None else 2
         hnonce, salt = self.random(12), self.random(16)

@@ -3,6 +3,7 @@
 A key pair is its 64-byte seed (d || z), as everywhere in Kuvert.
 """
 
+from functools import cache
 from hashlib import sha3_256, sha3_512, shake_128, shake_256
 
 Q, N = 3329, 256
@@ -98,10 +99,12 @@ def sample_noise(eta, key, counter):
     return out
 
 
+@cache
 def matrix(rho, k):
     return [[sample_uniform(rho + bytes([j, i])) for j in range(k)] for i in range(k)]
 
 
+@cache
 def _keys(size, d):
     k, eta1, _, _ = SETS[size]
     g = sha3_512(d + bytes([k])).digest()
@@ -112,6 +115,7 @@ def _keys(size, d):
     return b"".join(pack(f, 12) for f in t) + rho, s
 
 
+@cache
 def _encrypt(size, ek, m, coins):
     k, eta1, du, dv = SETS[size]
     t, rho = [unpack(ek[384 * i : 384 * i + 384], 12) for i in range(k)], ek[384 * k :]

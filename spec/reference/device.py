@@ -1,0 +1,393 @@
+"""A device: prekeys, peers and sessions, with everything that chapters 03 to 05 ask of a receiver.
+
+Each operation either changes the device or raises `Refused` and changes nothing. Secrets are never random here:
+`random(n)` is given by the caller for each operation, so that a conversation can be played again.
+"""
+
+import copy
+from dataclasses import dataclass, field
+
+import kuvert as k
+import strict
+from strict import DAY, Refused
+
+MONTH = 30 * DAY
+
+
+class Session(k.Session):
+    """One side of a session, with the checks of chapter 04."""
+
+    post_quantum = strict.PostQuantum
+
+    def __init__(self, keys, random, now, prefix=None):
+        super().__init__(keys, random, prefix)
+        self.created = self.epoch_since = now
+        self.state = "Established" if prefix is None else "AwaitReply"
+        self.by_us = prefix is not None
+        self.chains_heard = 0
+        self.crossed = False
+        self.heal_until = self.last_heard = 0
+
+    def entering(self, now, epoch):
+        if self.pq.epoch != epoch:
+            self.epoch_since = now
+
+    # Sending
+
+    def seal(self, frame, now, burst=False):
+        """The envelope. A burst goes out when asked for, after `heal`, or when the epoch is over 24 h old."""
+        if len(frame) > 65_535:
+            raise Refused("MSG-11")
+        burst, epoch = burst or self.pq.mixed < self.heal_until, self.pq.epoch
+        self.begin_chain()
+        self.entering(now, epoch)
+        if self.ns >= 2**20:
+            raise Refused("RAT-17")
+        return self.encrypt(frame, burst or now - self.epoch_since > DAY)
+
+    # Receiving
+
+    def try_keys(self, m):
+        """The header under the first header key that opens it, and its chain (None for a new one); or None."""
+        current = [(self.receiving, self.receiving.hk)] if self.receiving else []
+        next_chain = [(None, self.nhkr)] if self.dhs else []
+        for chain, hk in current + next_chain + [(c, c.hk) for c in self.old]:
+            try:
+                return chain, k.AD(hk, m.hnonce, k.u8(m.kind) + k.u8(1), m.eh)
+            except k.InvalidTag:
+                continue
+        return None
+
+    def open(self, m, now):
+        """The frame, on a copy of the session that the caller throws away on failure."""
+        found = self.try_keys(m)
+        if found is None:
+            raise Refused("RAT-1")
+        chain, header = found[0], strict.parse_header(found[1])
+        if header.n >= 2**20 or header.pn > 2**20:
+            raise Refused("RAT-11")
+        self.forget_old_keys(now)
+        if chain is None:
+            chain = self.follow(header, now)
+        else:
+            self.check_chain(chain, header)
+        frame = strict.open_message(self.message_key(chain, header.n, now), m)
+        kind, body = strict.parse_frame(frame)
+        strict.check_body(kind, body)
+        self.bound_kept_keys()
+        self.heard(int.from_bytes(frame[2:10], "big"))
+        try:
+            self.pq.receive(header.fields)
+        except Refused as failed:
+            raise Refused(failed.check, frame=frame) from None
+        return frame
+
+    def check_chain(self, chain, header):
+        if chain.ratchet_pk is None:
+            if strict.is_small_order(header.ratchet_pk):
+                raise Refused("RAT-14")
+            chain.ratchet_pk = header.ratchet_pk
+        if header.ratchet_pk != chain.ratchet_pk:
+            raise Refused("RAT-7")
+        if header.mixed != chain.mixed:
+            raise Refused("RAT-16")
+        if chain is self.receiving and header.n - chain.n > 1000:
+            raise Refused("RAT-12")
+
+    def follow(self, header, now):
+        """A new chain of the peer's."""
+        known = [self.receiving] if self.receiving else []
+        if header.ratchet_pk in [chain.ratchet_pk for chain in known + self.old]:
+            raise Refused("RAT-8")
+        if strict.is_small_order(header.ratchet_pk):
+            raise Refused("RAT-14")
+        may_mix = header.mixed == self.pq.mixed + 1 and self.pq.state == "SendCt"
+        if header.mixed != self.pq.mixed and not may_mix:
+            raise Refused("RAT-15")
+        rest = max(header.pn - self.receiving.n, 0) if self.receiving else 0
+        if rest + header.n > 1000:
+            raise Refused("RAT-12")
+        epoch = self.pq.epoch
+        if self.receiving:
+            self.keep_until(self.receiving, header.pn, now)
+        chain = self.new_chain(header.ratchet_pk, header.pn, header.mixed)
+        chain.kept_at = {}
+        self.old = self.old[-5:]
+        self.chains_heard += 1
+        self.entering(now, epoch)
+        return chain
+
+    def keep_until(self, chain, n, now):
+        at = chain.__dict__.setdefault("kept_at", {})
+        at.update({i: now for i in range(chain.n, n)})
+        self.skip(chain, n)
+
+    def message_key(self, chain, n, now):
+        if chain.ck and n >= chain.n:
+            self.keep_until(chain, n, now)
+            self.skip(chain, n + 1)
+        if n not in chain.skipped:
+            raise Refused("RAT-10")
+        return chain.skipped.pop(n)
+
+    def chains(self):
+        return self.old + ([self.receiving] if self.receiving else [])
+
+    def forget_old_keys(self, now):
+        for chain in self.chains():
+            at = chain.__dict__.setdefault("kept_at", {})
+            for n in [n for n in chain.skipped if now - at[n] > MONTH]:
+                del chain.skipped[n]
+
+    def bound_kept_keys(self):
+        for chain in self.chains():
+            while chain.skipped and self.kept() > 2000:
+                del chain.skipped[min(chain.skipped)]
+
+    def kept(self):
+        return sum(len(chain.skipped) for chain in self.chains())
+
+    def heard(self, sent):
+        self.prefix, self.last_heard = None, max(self.last_heard, sent)
+        if self.state == "AwaitReply":
+            self.state = "Established"
+
+    @property
+    def weak_start(self):
+        """Until the round trip is complete: an answer for the initiator, its second chain for the responder."""
+        return self.weak and self.chains_heard == 0
+
+    def facts(self):
+        return {
+            "session": self.id.hex(),
+            "state": self.state,
+            "weak_start": self.weak_start,
+            "ns": self.ns,
+            "pn": self.pn,
+            "nr": self.receiving.n if self.receiving else 0,
+            "pq_mixed": self.pq.mixed,
+            "skipped": self.kept(),
+            "old_chains": len(self.old),
+        }
+
+
+@dataclass
+class Peer:
+    account_pk: bytes
+    active: bytes = None
+    inactive: list = field(default_factory=list)
+    takeovers: list = field(default_factory=list)
+    closed: bool = False
+
+
+@dataclass
+class Opened:
+    frame: bytes
+    session: bytes
+    begins: bool
+
+
+class Device:
+    def __init__(self, account, device, dh_secret, issued):
+        self.identity = k.make_identity(account, device, dh_secret, issued)
+        self.mediums, self.one_times = {}, {}
+        self.peers, self.sessions = {}, {}
+        self.begun, self.prefixes, self.peer_of, self.replays = {}, {}, {}, set()
+
+    @property
+    def id(self):
+        return self.identity.device_id
+
+    def add_medium(self, number, created, x, seed):
+        prekey = k.medium_prekey(self.identity, number, created, x, seed)
+        self.mediums[prekey.public[:4]] = prekey
+        return prekey
+
+    def add_one_time(self, number, x, seed):
+        prekey = k.one_time_prekey(self.identity, number, x, seed)
+        self.one_times[prekey.public[:4]] = prekey
+        return prekey
+
+    def tidy(self, now):
+        for number in [i for i, m in self.mediums.items() if now >= int.from_bytes(m.public[4:12], "big") + 44 * DAY]:
+            del self.mediums[number]
+            self.replays = {entry for entry in self.replays if entry[0] != number}
+        for peer in self.peers.values():
+            for session, since in list(peer.inactive):
+                if now - since > MONTH:
+                    self.end(session)
+            active = self.sessions.get(peer.active)
+            if active and active.state == "AwaitReply" and now - active.created > MONTH:
+                self.end(active.id)
+
+    # Sessions
+
+    def check_pin(self, cert):
+        if cert[1:33] == self.identity.cert[1:33] or k.device_id(cert) == self.id:
+            raise Refused("IDN-6")
+        pinned = self.peers.get(k.device_id(cert))
+        if pinned and pinned.account_pk != cert[1:33]:
+            raise Refused("IDN-3")
+
+    def initiate(self, bundle, account_id, now, ephemeral, coins, random):
+        cert, medium, one_time = strict.verify_bundle(bundle, account_id, now)
+        self.check_pin(cert)
+        keys, prefix = k.initiate(self.identity, cert, medium, one_time, ephemeral, coins)
+        session = Session(keys, random, now, prefix)
+        session.weak = not one_time
+        peer = self.peers.setdefault(k.device_id(cert), Peer(cert[1:33]))
+        self.add(session, k.device_id(cert))
+        self.activate(peer, session, now)
+        return session
+
+    def add(self, session, peer_id):
+        self.sessions[session.id], self.peer_of[session.id] = session, peer_id
+
+    def activate(self, peer, session, now):
+        old, peer.active, peer.closed = peer.active, session.id, False
+        peer.inactive = [entry for entry in peer.inactive if entry[0] != session.id]
+        if old in self.sessions:
+            self.put_aside(peer, self.sessions[old], now)
+
+    def put_aside(self, peer, session, now):
+        session.state = "Inactive"
+        peer.inactive.append((session.id, now))
+        if len(peer.inactive) > 3:
+            self.end(peer.inactive[0][0])
+
+    def end(self, session_id):
+        self.sessions.pop(session_id)
+        peer = self.peers[self.peer_of[session_id]]
+        peer.inactive = [entry for entry in peer.inactive if entry[0] != session_id]
+        if peer.active == session_id:
+            peer.active, peer.closed = None, True
+        self.begun = {init: session for init, session in self.begun.items() if session != session_id}
+
+    # Sending
+
+    def sendable(self, peer_id, now):
+        peer = self.peers.get(peer_id)
+        if peer is None:
+            raise Refused("MSG-13")
+        session = self.sessions.get(peer.active)
+        if session is None:
+            raise Refused("MSG-14" if peer.closed else "MSG-13")
+        if session.state == "AwaitReply" and now - session.created > MONTH:
+            raise Refused("MSG-14")
+        return session
+
+    def send(self, peer_id, frame, now, random, heal=False):
+        session = self.sendable(peer_id, now)
+        step = copy.deepcopy(session)
+        step.random = step.pq.random = random
+        if heal:
+            step.heal_until = step.pq.mixed + 1
+        envelope = step.seal(frame, now, burst=heal)
+        self.sessions[session.id] = step
+        return envelope
+
+    # Receiving
+
+    def receive(self, envelope, now, random):
+        m = strict.parse_envelope(envelope)
+        if m.prefix is None:
+            return self.receive_on(self.find(m), m, now, random)
+        if m.prefix.init_id in self.begun:
+            session = self.sessions[self.begun[m.prefix.init_id]]
+            if self.prefixes[session.id] != m.prefix.data:
+                raise Refused("AGR-9")
+            return self.receive_on(session, m, now, random)
+        if (m.prefix.medium_id, m.prefix.init_id) in self.replays:
+            raise Refused("AGR-8")
+        return self.receive_first(m, now, random)
+
+    def find(self, m):
+        for session in self.sessions.values():
+            if session.try_keys(m):
+                return session
+        raise Refused("RAT-1")
+
+    def receive_on(self, session, m, now, random):
+        step = copy.deepcopy(session)
+        step.random = step.pq.random = random
+        try:
+            frame = step.open(m, now)
+        except Refused as refused:
+            if refused.frame:
+                self.end(session.id)
+            raise
+        self.sessions[session.id] = step
+        peer = self.peers[self.peer_of[session.id]]
+        if is_close(frame):
+            self.end(session.id)
+        elif self.is_followed(peer, step, frame):
+            step.state = "Established"
+            self.activate(peer, step, now)
+        return Opened(frame, step.id, False)
+
+    def is_followed(self, peer, session, frame):
+        """Rule 2: the device with the lower id leads, and its newest message says where."""
+        active = self.sessions.get(peer.active)
+        if active is None or active.state != "Established" or session.state != "Inactive":
+            return False
+        return self.peer_of[session.id] < self.id and int.from_bytes(frame[2:10], "big") > active.last_heard
+
+    def receive_first(self, m, now, random):
+        keys, cert = strict.respond(self.identity, self.mediums, self.one_times, m.prefix)
+        self.check_pin(cert)
+        session = Session(keys, random, now)
+        session.weak = m.prefix.one_time_id == bytes(4)
+        failed = None
+        try:
+            frame = session.open(m, now)
+        except Refused as refused:
+            if refused.frame is None:
+                raise Refused("AGR-7", refused.error) from None
+            failed, frame = refused, refused.frame
+        peer_id = k.device_id(cert)
+        peer = self.peers.get(peer_id) or Peer(cert[1:33])
+        if not (failed or is_close(frame)):
+            self.check_takeover(peer, now)
+        self.spend(m.prefix)
+        if failed:
+            raise failed
+        if not is_close(frame):
+            self.peers[peer_id] = peer
+            self.add(session, peer_id)
+            self.begun[m.prefix.init_id], self.prefixes[session.id] = session.id, m.prefix.data
+            self.place(peer, peer_id, session, now)
+        return Opened(frame, session.id, True)
+
+    def is_crossing(self, peer):
+        active = self.sessions.get(peer.active)
+        return active is not None and active.state == "AwaitReply" and not active.crossed
+
+    def check_takeover(self, peer, now):
+        if peer.active is None or self.is_crossing(peer):
+            return
+        recent = [at for at in peer.takeovers if now - at < DAY]
+        if len(recent) >= 5:
+            raise Refused("MSG-12")
+        peer.takeovers = recent + [now]
+
+    def place(self, peer, peer_id, session, now):
+        if self.is_crossing(peer) and self.id < peer_id:
+            self.sessions[peer.active].crossed = True
+            self.put_aside(peer, session, now)
+        else:
+            self.activate(peer, session, now)
+
+    def spend(self, prefix):
+        if prefix.one_time_id != bytes(4):
+            del self.one_times[prefix.one_time_id]
+        else:
+            self.replays.add((prefix.medium_id, prefix.init_id))
+
+    def facts(self):
+        sessions = sorted((session.facts() for session in self.sessions.values()), key=lambda f: f["session"])
+        active = sorted(peer.active.hex() for peer in self.peers.values() if peer.active)
+        return {"sessions": sessions, "active": active, "one_time_prekeys": len(self.one_times)}
+
+
+def is_close(frame):
+    return frame[0] == 3 and frame[34:] == b"\x04"
