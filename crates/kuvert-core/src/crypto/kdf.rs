@@ -169,7 +169,7 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; HASH_LEN] {
 }
 
 /// `HM(k, s, x)`: 32 bytes that may be public.
-pub(crate) fn mac(key: &[u8; 32], label: Label<'_>, parts: &[&[u8]]) -> [u8; HASH_LEN] {
+pub(crate) fn mac(key: &[u8], label: Label<'_>, parts: &[&[u8]]) -> [u8; HASH_LEN] {
     let mut mac = keyed(key);
     mac.update(label.bytes());
     for part in parts {
