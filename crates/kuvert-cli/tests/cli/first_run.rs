@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use crate::person::{Person, Ran, files, text};
 use crate::relay::{Relay, answer_garbage};
@@ -99,6 +99,27 @@ fn no_account_is_said_so() {
         alice.run(args).refused(1, "no account");
     }
     assert!(!alice.home().exists());
+}
+
+#[test]
+fn the_environment_may_name_the_home_and_the_flag_goes_first() {
+    let relay = Relay::start();
+    let alice = Person::at(&relay, "alice");
+    let ask = |home: &std::path::Path, args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_kuvert"))
+            .env("KUVERT_HOME", home)
+            .args(["--json", "--no-input", "--passphrase-file"])
+            .arg(alice.passphrase_file())
+            .args(args)
+            .output()
+            .unwrap();
+        Ran::of(&output)
+    };
+    assert_eq!(text(&ask(&alice.home(), &["address"]).lines[0], "address"), alice.address());
+    let elsewhere = alice.home().join("elsewhere");
+    ask(&elsewhere, &["address"]).refused(1, "no account");
+    let home = alice.home().display().to_string();
+    assert_eq!(ask(&elsewhere, &["--home", &home, "address"]).code, 0);
 }
 
 #[test]

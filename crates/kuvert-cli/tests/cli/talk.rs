@@ -1,7 +1,7 @@
 //! Conversations.
 
 use std::io::Write;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use crate::person::{Ran, pair, text, texts};
 use crate::relay::Relay;
@@ -179,6 +179,20 @@ fn lines_make_a_chat() {
     assert!(line.contains("got both"), "{line}");
     drop(typed);
     drop(lines);
+    let ended = Ran::of(&chat.wait_with_output().unwrap());
+    assert_eq!(ended.code, 0, "{ended:?}");
+}
+
+#[test]
+fn an_interrupt_ends_a_chat_cleanly() {
+    let mut relay = Relay::start();
+    let (alice, bob) = pair(&relay);
+    let mut chat = alice.spawn(&["chat", "bob"], Stdio::piped());
+    chat.stdin.as_mut().unwrap().write_all(b"said before\n").unwrap();
+    assert_eq!(bob.hears(1), ["said before"]);
+    relay.kill();
+    let interrupt = Command::new("kill").args(["-INT", &chat.id().to_string()]).status().unwrap();
+    assert!(interrupt.success());
     let ended = Ran::of(&chat.wait_with_output().unwrap());
     assert_eq!(ended.code, 0, "{ended:?}");
 }

@@ -18,7 +18,8 @@ use crate::{Carrier, Error};
 const MAX_ATTACH: usize = 64;
 
 impl<S: Store, T: Carrier> Client<S, T> {
-    /// The way that an envelope was sealed for; `None` if it is not known, or not acceptable.
+    /// The way that an envelope was sealed for, the front door if that is not acceptable; `None` if
+    /// neither is known.
     pub(super) fn route_of(
         &self,
         peer: &AccountId,
@@ -29,7 +30,10 @@ impl<S: Store, T: Carrier> Client<S, T> {
             "" => self.relay_known_of(peer)?,
             named => named.parse().ok().filter(|relay| self.may_talk_to(relay)),
         };
-        Ok(relay.map(|relay| Route { relay, mailbox: way.mailbox, token: way.token }))
+        match relay {
+            Some(relay) => Ok(Some(Route { relay, mailbox: way.mailbox, token: way.token })),
+            None => self.front_door_of(peer, outgoing),
+        }
     }
 
     /// The mailbox of the peer's device that is open to all.
