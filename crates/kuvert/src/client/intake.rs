@@ -129,7 +129,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let frame = &opened.received.frame;
         let message_key = record::message_key(peer, &frame.message_id);
         if self.store.get(&message_key)?.is_some() {
-            return Ok(None); // sent again by its sender: each message is shown once
+            return Ok(None); // MSG-15: sent again by its sender
         }
         let (seq, counter) = self.reserve(1)?;
         let log = LogRecord { outgoing: false, at: opened.at.as_millis(), frame: frame.encode() };

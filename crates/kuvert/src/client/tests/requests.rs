@@ -53,6 +53,20 @@ async fn both_may_begin_at_once() {
     }
 }
 
+/// MSG-15
+#[tokio::test]
+async fn a_message_that_is_sent_again_is_shown_once() {
+    let hub = hub();
+    let (mut alice, mut bob) = pair(&hub).await;
+    let sent = alice.send(bob.account(), "tea").await.expect("sent");
+    assert_eq!(heard(&mut bob).await, ["tea"]);
+    let again = kuvert_core::Content::text("tea").named(sent.id);
+    alice.seal(&bob.account(), &again, Vec::new()).expect("sealed");
+    alice.send(bob.account(), "and cake").await.expect("sent");
+    assert_eq!(heard(&mut bob).await, ["and cake"]);
+    assert_eq!(bob.history(alice.account()).expect("read").len(), 2);
+}
+
 #[tokio::test]
 async fn safety_numbers_need_keys_and_a_match_of_these_two() {
     let hub = hub();
