@@ -5,7 +5,7 @@
 //!
 //! # Spec
 //!
-//! `spec/04-ratchet.md`, "Key schedule".
+//! `spec/04-ratchet.md`, "Steps".
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
