@@ -93,6 +93,22 @@ fn mangled_reset() {
     bob.hears(&reset, "in the new session");
 }
 
+/// The network changes a first flight that is repeated, where no key depends on it any more: the ids
+/// of the prekeys, the sealed certificate. It has to be the one that began the session.
+#[test]
+fn mangled_repetition() {
+    let (mut alice, mut bob) = (Party::new(1), Party::new(2));
+    alice.begin(bob.bundle(true)).expect("a good bundle");
+    pass(&mut alice, &mut bob);
+    let again = alice.send(&bob, "again");
+    for at in (4..12).chain(2 + 1610..2 + InitPrefix::LEN) {
+        let mut changed = again.clone();
+        changed[at] ^= 1;
+        assert!(bob.receive(&changed).is_err(), "byte {at}");
+    }
+    bob.hears(&again, "again");
+}
+
 /// The network returns envelopes to their sender, of every kind and from both sides; the two
 /// directions have keys of their own, and a first flight needs prekeys that the sender has not.
 #[test]

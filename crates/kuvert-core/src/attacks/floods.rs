@@ -87,7 +87,6 @@ fn many_long_jumps() {
 /// Mallory leaves out every other message, so that each kept key lies alone; the bound on a session
 /// holds all the same, and the jump that pushes a thousand of them out takes no longer than another.
 #[test]
-#[ignore = "pages of one key each: 112,481 bytes in 2,000 records, and a slow jump"]
 fn keys_scattered_one_by_one() {
     let (mut bob, mut mallory) = super::headers::begun();
     for number in (1..4_004).step_by(2) {

@@ -220,22 +220,41 @@ fn pq_mixed_jump_in_the_first_chain() {
     }
 }
 
+/// Bob has sent his ciphertext, and Mallory has what is mixed next.
+fn one_epoch_on() -> (Party, Mallory, Secret<32>) {
+    let (mut bob, mut mallory) = begun();
+    let (seed, ek) = Seed::generate(&mut ChaCha20Rng::seed_from_u64(1));
+    let envelope = burst_of(&mut mallory, &*ek);
+    bob.hears(&envelope, "from mallory");
+    let (id, now) = (*identity().device_id(), bob.now);
+    let answer = bob.take(|device, rng| device.heal(&id, now, rng)).expect("can send");
+    let header = mallory.follows(&answer.envelope);
+    let mix = completed(&header.pq, &seed, &*ek, &mallory.pq_0);
+    (bob, mallory, mix)
+}
+
+/// Mallory mixes the right secret and calls it another epoch's, with keys derived to match; the
+/// epochs are mixed one by one.
+#[test]
+fn pq_mixed_jump_with_the_right_secret() {
+    for claimed in [0, 2, u32::MAX] {
+        let (mut bob, mut mallory, mix) = one_epoch_on();
+        mallory.turns_mixing(Some(&mix), claimed);
+        let envelope = mallory.seals(&mallory.header(0));
+        bob.refuses(&envelope, ProtocolError::Undecryptable);
+    }
+}
+
 /// An epoch is mixed by the rules, and then Mallory claims that none was, or two were; every chain
 /// after it counts it.
 #[test]
 fn pq_mixed_taken_back() {
     for claimed in [0, 1, 2] {
-        let (mut bob, mut mallory) = begun();
-        let (seed, ek) = Seed::generate(&mut ChaCha20Rng::seed_from_u64(1));
-        let envelope = burst_of(&mut mallory, &*ek);
-        bob.hears(&envelope, "from mallory");
-        let (id, now) = (*identity().device_id(), bob.now);
-        let answer = bob.take(|device, rng| device.heal(&id, now, rng)).expect("can send");
-        let header = mallory.follows(&answer.envelope);
-        let mix = completed(&header.pq, &seed, &*ek, &mallory.pq_0);
+        let (mut bob, mut mallory, mix) = one_epoch_on();
         mallory.turns_mixing(Some(&mix), 1);
         let envelope = mallory.seals(&mallory.header(0));
         bob.hears(&envelope, "from mallory");
+        let id = *identity().device_id();
         assert_eq!(bob.session_with(&id).ratchet.pq_mixed, 1);
 
         mallory.follows(&bob.send_to(&id, &crate::Content::text("answer")));

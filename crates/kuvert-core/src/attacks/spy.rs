@@ -145,19 +145,21 @@ impl Spy {
         let envelope = Envelope::decode(envelope).expect("an envelope");
         let direction = self.direction(by);
         let try_open = |key: &Option<HeaderKey>| open(key.as_ref()?, &envelope);
-        let header = match try_open(&direction.header_key) {
-            Some(header) => header,
-            None => match try_open(&direction.next_header_key) {
-                Some(header) => {
-                    self.turns(by, &header);
-                    header
-                }
-                None => return Heard::Nothing,
-            },
-        };
-        let direction = self.direction(by);
-        direction.key.get_or_insert(header.ratchet_key);
-        let opened = direction.opens(&header, &envelope);
+        if let Some(header) = try_open(&direction.header_key) {
+            direction.key.get_or_insert(header.ratchet_key);
+            let opened = direction.opens(&header, &envelope);
+            return self.goes_on(&header, opened);
+        }
+        match try_open(&direction.next_header_key) {
+            Some(header) => {
+                let opened = self.turns(by, &header, &envelope);
+                self.goes_on(&header, opened)
+            }
+            None => Heard::Nothing,
+        }
+    }
+
+    fn goes_on(&mut self, header: &Header, opened: bool) -> Heard {
         self.epochs.listens(&header.pq);
         if opened { Heard::Text } else { Heard::Header }
     }
@@ -169,32 +171,41 @@ impl Spy {
         }
     }
 
-    /// A new chain: its keys, if root, Diffie-Hellman result and epoch's secret are all known.
-    fn turns(&mut self, by: By, header: &Header) {
+    /// A new chain: tries every secret that could have gone into it, zeros for what is not known.
+    fn turns(&mut self, by: By, header: &Header, envelope: &Envelope<'_>) -> bool {
         let opposite = match by {
             By::Victim => self.other.key,
             By::Other => self.victim.key,
         };
-        let step = self.root.take().and_then(|root| {
-            let dh = self.agreed(&header.ratchet_key, &opposite?)?;
-            let mix = match header.pq_mixed {
-                mixed if mixed == self.mixed => None,
-                mixed => Some(self.epochs.mixes.get(&mixed)?),
-            };
-            Some(root.step(&dh, mix, &self.session, &header.ratchet_key, header.pq_mixed))
-        });
-        if step.is_some() {
+        let dh = opposite.and_then(|opposite| self.agreed(&header.ratchet_key, &opposite));
+        let zero = Secret::copied_from(&[0; 32]);
+        let mut opened = None;
+        for dh in dh.iter().chain([&zero]) {
+            for mix in self.epochs.mixes.values().map(Some).chain([None]) {
+                let Some(root) = &self.root else { continue };
+                let (key, mixed) = (&header.ratchet_key, header.pq_mixed);
+                let step = root.step(dh, mix, &self.session, key, mixed);
+                let chain = Some((step.chain, 0));
+                let mut tried = Direction { chain, ..Direction::default() };
+                if tried.opens(header, envelope) {
+                    opened = Some((step.root, step.next_header, tried.chain));
+                }
+            }
+        }
+        let is_open = opened.is_some();
+        let (root, next_header_key, chain) = match opened {
+            Some((root, next_header, chain)) => (Some(root), Some(next_header), chain),
+            None => (None, None, None),
+        };
+        if is_open {
             self.mixed = header.pq_mixed;
         }
+        self.root = root;
         let direction = self.direction(by);
         direction.key = Some(header.ratchet_key);
         direction.header_key = direction.next_header_key.take();
-        direction.chain = None;
-        if let Some(step) = step {
-            direction.chain = Some((step.chain, 0));
-            direction.next_header_key = Some(step.next_header);
-            self.root = Some(step.root);
-        }
+        (direction.next_header_key, direction.chain) = (next_header_key, chain);
+        is_open
     }
 
     fn agreed(&self, one: &RatchetPublicKey, other: &RatchetPublicKey) -> Option<Secret<32>> {
