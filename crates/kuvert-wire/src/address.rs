@@ -39,6 +39,9 @@ pub enum AddressError {
     /// `ws://` (not encrypted) to a host that is not this machine.
     #[error("ws:// is for this machine only: use wss://")]
     Unencrypted,
+    /// `wss://` to this machine, which needs no certificate and has none.
+    #[error("wss:// is not for this machine: use ws://")]
+    Loopback,
 }
 
 /// A relay's WebSocket endpoint: `wss://HOST[:PORT]`, or `ws://` on this machine's loopback.
@@ -115,7 +118,7 @@ impl FromStr for RelayUrl {
         let url = Self::from_authority(authority)?;
         match (encrypted, url.is_loopback()) {
             (false, false) => Err(AddressError::Unencrypted),
-            (true, true) => Err(AddressError::Scheme),
+            (true, true) => Err(AddressError::Loopback),
             _ => Ok(url),
         }
     }
@@ -274,7 +277,7 @@ mod tests {
             assert_eq!(relay(text).expect("valid").to_string(), text);
         }
         assert_eq!(relay("ws://relay.example"), Err(AddressError::Unencrypted));
-        assert_eq!(relay("wss://127.0.0.1:4000"), Err(AddressError::Scheme));
+        assert_eq!(relay("wss://127.0.0.1:4000"), Err(AddressError::Loopback));
         assert_eq!(relay("https://relay.example"), Err(AddressError::Scheme));
     }
 }

@@ -147,12 +147,16 @@ impl fmt::Display for DeliveryState {
 }
 
 /// What became of a message that was to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Sent {
     /// Its name, 16 bytes.
     pub id: MessageId,
     /// [`DeliveryState::Sent`] or [`DeliveryState::Queued`]. Either way it is safe on disk, and is delivered once.
     pub state: DeliveryState,
+    /// What went wrong here after the message was safe, in words: for example a damaged record of
+    /// something else. It is no reason to send the message again.
+    pub warning: Option<String>,
 }
 
 /// One message of a stored conversation.

@@ -93,7 +93,6 @@ impl<S: Store, T: Carrier> Client<S, T> {
     ///
     /// [`Error::UnknownPeer`]; [`Error::Store`].
     pub fn contact(&self, name: &str) -> Result<Contact, Error> {
-        // What is no name would make a key too long, or none at all.
         let name: Petname = name.parse().map_err(|_| Error::UnknownPeer)?;
         let named = record::read::<NameRecord, _>(&self.store, &record::name_key(name.as_str()))?;
         let account = named.and_then(|named| named.value.0).ok_or(Error::UnknownPeer)?;

@@ -15,6 +15,8 @@ use crate::{Carrier, Error};
 
 /// How long one wait at the relay lasts at most: then what is due here is looked at again.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// A wait that is as good as for ever, and that every clock can add to the time.
+const LONGEST_WAIT: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// Pause between two attempts to find the relay.
 const PAUSE: Duration = Duration::from_millis(500);
 /// The relay is told of so many envelopes at a time that they are safe here.
@@ -56,7 +58,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     ) -> Result<Option<Event>, Error> {
         self.acknowledge()?;
         self.file_inbox()?;
-        let deadline = Instant::now() + wait;
+        let deadline = Instant::now() + wait.min(LONGEST_WAIT);
         let mut has_asked = false;
         loop {
             self.refresh()?;

@@ -94,8 +94,9 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let sealed = self.seal_pending().await;
         self.announce_all()?;
         self.open_mailboxes().await?;
-        self.seal_receipts()?;
-        self.post_all().await.and(sealed)
+        let receipts = self.seal_receipts();
+        let posted = self.post_all().await;
+        receipts.and(posted).and(sealed)
     }
 
     /// Whether a connection would be of use now: something waits to be sent.

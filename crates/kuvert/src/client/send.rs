@@ -21,7 +21,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     ///
     /// # Errors
     ///
-    /// Nothing is sent or queued after any of these:
+    /// Nothing is sent or queued after any of these; what fails later is [`Sent::warning`]:
     ///
     /// - [`Error::EmptyText`], [`Error::TextTooLong`]; [`Error::UnknownPeer`].
     /// - [`Error::WrongIdentity`]: the relay hands out another identity for this peer.
@@ -34,14 +34,24 @@ impl<S: Store, T: Carrier> Client<S, T> {
         if online {
             self.prepare_session(&peer).await?;
         }
-        self.accept(&peer)?;
         let id = MessageId::from_bytes(self.random.bytes());
         let content = Content::text(text).named(id);
         self.contend(|client| client.enqueue(&peer, id, text, &content))?;
-        if online {
-            self.deliver().await.or_else(|error| error.network().map(drop))?;
+        Ok(self.dispatch(&peer, id, online).await)
+    }
+
+    /// Delivers what is safe on disk. Nothing that fails here undoes the message, so none of it is an
+    /// error: whoever is told of one sends again, and the message arrives twice.
+    async fn dispatch(&mut self, peer: &AccountId, id: MessageId, online: bool) -> Sent {
+        let mut failed = None;
+        if online && let Err(error) = self.deliver().await {
+            failed = error.network().err();
         }
-        Ok(Sent { id, state: self.state_of(&peer, &id)? })
+        let state = self.state_of(peer, &id).unwrap_or_else(|error| {
+            failed.get_or_insert(error);
+            DeliveryState::Queued
+        });
+        Sent { id, state, warning: failed.map(|error| error.to_string()) }
     }
 
     /// Sends what waits for a connection, if there is one, and does what else is due: prekeys,
@@ -72,6 +82,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let (seq, counter) = self.reserve(2)?;
         let mut changes = self.log_changes(peer, id, text, seq)?;
         changes.push(counter);
+        changes.extend(self.acceptance(peer)?);
         if is_sealable {
             return self.seal_as(seq + 1, peer, content, changes);
         }
@@ -112,15 +123,14 @@ impl<S: Store, T: Carrier> Client<S, T> {
         }
     }
 
-    fn accept(&mut self, peer: &AccountId) -> Result<(), Error> {
-        self.contend(|client| {
-            let mut contact = client.contact_record(peer)?;
-            if contact.value.accepted {
-                return Ok(());
-            }
-            contact.value.accepted = true;
-            client.apply([contact.put()?])
-        })
+    /// The change that accepts what comes from `peer`, unless it is accepted.
+    fn acceptance(&self, peer: &AccountId) -> Result<Option<Change>, Error> {
+        let mut contact = self.contact_record(peer)?;
+        if contact.value.accepted {
+            return Ok(None);
+        }
+        contact.value.accepted = true;
+        contact.put().map(Some)
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kuvert_core::Key;
 use kuvert_wire::{AccountId, MailboxKey, MessageId};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::event::DeliveryState;
 
@@ -111,8 +112,9 @@ pub(crate) fn contact_key(peer: &AccountId) -> Key {
 }
 
 pub(crate) fn name_key(name: &str) -> Key {
-    let hex: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
-    path(&format!("name/{hex}"))
+    // A hash: 64 characters may have 256 bytes, which in hex are more than a key takes.
+    let hash: String = Sha256::digest(name).iter().map(|byte| format!("{byte:02x}")).collect();
+    path(&format!("name/{hash}"))
 }
 
 pub(crate) fn opened_key(mailbox: &MailboxKey) -> Key {

@@ -6,7 +6,7 @@
 //! | `app/counter` | the next sequence number | with each numbered record |
 //! | `app/dropped` | how many envelopes were dropped, by cause | after each drop |
 //! | `contact/<account>` | relay, name, acceptance and verification of a peer | by hand, or by a contact request |
-//! | `name/<name>` | the account behind a name; empty when removed | with its contact |
+//! | `name/<SHA-256 of the name>` | the account behind a name; empty when removed | with its contact |
 //! | `opened/<mailbox key>` | a session mailbox that the home relay has opened | once |
 //! | `pending/<account>/<seq>` | which messages of the log wait for a session | with their log entry |
 //! | `outbox/<seq>` | sealed envelopes until the relay has them | with the ratchet |

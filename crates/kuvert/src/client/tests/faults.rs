@@ -2,11 +2,13 @@
 
 use core::time::Duration;
 
+use kuvert_core::{Change, Changes, Key};
+use kuvert_store::Store;
 use kuvert_transport::Transport;
 
-use super::support::{answers_lost, heard, hub, offline, pair, reopened};
-use crate::Error;
+use super::support::{Person, answers_lost, heard, hub, offline, pair, reopened};
 use crate::event::{DeliveryState, Event};
+use crate::{Error, record};
 
 #[tokio::test]
 async fn a_post_whose_answer_is_lost_arrives_once() {
@@ -113,4 +115,49 @@ async fn garbage_is_counted_and_dropped() {
     assert_eq!(heard(&mut bob).await, ["one"]);
     let dropped = bob.status().await.expect("asked").dropped;
     assert_eq!(dropped.values().sum::<u64>(), 2, "{dropped:?}");
+}
+
+/// Makes a record unreadable.
+fn damage(person: &mut Person, key: Key) {
+    let expected = person.store.get(&key).expect("read").expect("there").version;
+    let change = Change::Put { key, expected, value: b"garbage".to_vec().into() };
+    person.store.apply(&Changes::of([change])).expect("damaged");
+}
+
+#[tokio::test]
+async fn a_damaged_record_of_something_else_fails_no_message() {
+    let hub = hub();
+    let (mut alice, mut bob) = pair(&hub).await;
+    let (to_alice, to_bob) = (alice.account(), bob.account());
+    alice.send(to_bob, "one").await.expect("sent");
+    bob.send(to_alice, "two").await.expect("sent");
+    assert_eq!(heard(&mut alice).await, ["two"]);
+    damage(&mut alice, record::receipt_key(&to_bob));
+
+    let sent = alice.send(to_bob, "three").await.expect("safe, whatever else is wrong");
+    assert_eq!(sent.state, DeliveryState::Sent);
+    assert!(sent.warning.expect("something is wrong").contains("receipt/"));
+    assert_eq!(heard(&mut bob).await, ["one", "three"]);
+}
+
+#[tokio::test]
+async fn what_fails_before_a_message_is_safe_leaves_nothing_of_it() {
+    let hub = hub();
+    let (mut alice, mut bob) = pair(&hub).await;
+    let to_bob = bob.account();
+    alice.send(to_bob, "one").await.expect("sent");
+    offline(&alice, true);
+    damage(&mut alice, record::contact_key(&to_bob));
+    assert!(matches!(alice.send(to_bob, "two").await, Err(Error::Record { .. })));
+    assert_eq!(alice.queued().expect("read"), 0);
+    assert_eq!(heard(&mut bob).await, ["one"]);
+}
+
+#[tokio::test]
+async fn a_wait_may_be_as_long_as_a_number_can_say() {
+    let hub = hub();
+    let (mut alice, mut bob) = pair(&hub).await;
+    alice.send(bob.account(), "one").await.expect("sent");
+    let event = bob.poll_event(Duration::MAX, None).await.expect("polled");
+    assert!(matches!(event, Some(Event::Message(_))));
 }

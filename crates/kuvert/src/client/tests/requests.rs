@@ -120,3 +120,17 @@ async fn a_removed_contact_is_a_request_again() {
     assert!(!message.sender().accepted);
     assert_eq!(message.sender().to_string(), alice.address().to_string());
 }
+
+#[tokio::test]
+async fn any_name_names_a_contact() {
+    let hub = hub();
+    let (mut alice, bob) = (person(&hub, "alice").await, person(&hub, "bob").await);
+    for text in ["é".repeat(64), "👩".repeat(64), "שרה".into(), "Bob's, \"own\"".into()] {
+        assert!(matches!(alice.contact(&text), Err(Error::UnknownPeer)));
+        let added = alice.add_contact(&name(&text), &bob.address()).expect("added");
+        assert_eq!(alice.contact(&text).expect("found"), added);
+        assert_eq!(alice.contacts().expect("read"), [added]);
+        alice.remove_contact(&text).expect("removed");
+        assert!(matches!(alice.contact(&text), Err(Error::UnknownPeer)));
+    }
+}
