@@ -2,7 +2,8 @@
 //!
 //! - `test` runs every check that a change must pass, and is what continuous integration runs;
 //! - `demo` builds the relay and the client and lets two people talk;
-//! - `bench` measures Kuvert against its peers and against its own primitives.
+//! - `bench` measures Kuvert against its peers and against its own primitives;
+//! - `vectors` compares the vectors of the specification with what its reference computes.
 
 mod bench;
 mod check;
@@ -13,6 +14,7 @@ mod source;
 mod steps;
 mod test;
 mod tools;
+mod vectors;
 
 use std::process::ExitCode;
 
@@ -35,6 +37,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Measure Kuvert against its peers and against its own primitives
     Bench(bench::Arguments),
+    /// Compute the vectors of the specification again, and compare
+    Vectors(vectors::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +47,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&context, &arguments),
         Command::Demo(arguments) => demo::run(&context, &arguments),
         Command::Bench(arguments) => bench::run(&context, &arguments),
+        Command::Vectors(arguments) => vectors::run(&context, &arguments),
     });
     match done {
         Ok(true) => ExitCode::SUCCESS,
