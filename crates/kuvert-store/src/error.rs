@@ -52,6 +52,10 @@ pub enum StoreError {
     /// There is no room left.
     #[error("no space left for the store")]
     Full,
+    /// The file, or what has to stand beside it, cannot be read and written: no permission, or a disk
+    /// that can only be read.
+    #[error("the store cannot be read and written: no permission, or a read-only disk")]
+    NotWritable,
     /// A prefix to scan that is neither empty nor ends in `/`.
     #[error("a prefix to scan must end in '/'")]
     BadPrefix,
@@ -93,6 +97,7 @@ impl StoreError {
             | Self::AlreadyExists { .. }
             | Self::NotFound
             | Self::Full
+            | Self::NotWritable
             | Self::Io(_) => Advice::AskUser,
         }
     }
@@ -128,6 +133,7 @@ impl From<RowError> for StoreError {
             RowError::Damaged => Self::Unreadable { what: Part::File },
             RowError::Busy => Self::Busy,
             RowError::Full => Self::Full,
+            RowError::NotWritable => Self::NotWritable,
             RowError::Io(source) => Self::Io(source),
         }
     }
@@ -137,6 +143,9 @@ impl From<io::Error> for StoreError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Self::NotWritable
+            }
             _ => Self::Io(Box::new(error)),
         }
     }

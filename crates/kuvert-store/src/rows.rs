@@ -136,6 +136,9 @@ pub enum RowError {
     /// There is no room left.
     #[error("no space left")]
     Full,
+    /// The database cannot be written: no permission, or a disk that can only be read.
+    #[error("the database cannot be written")]
+    NotWritable,
     /// The device, the operating system or the database refuses.
     #[error("{0}")]
     Io(#[source] Box<dyn Error + Send + Sync>),

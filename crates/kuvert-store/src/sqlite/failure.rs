@@ -19,6 +19,10 @@ impl From<Error> for RowError {
                 | ErrorCode::DatabaseLocked
                 | ErrorCode::FileLockingProtocolFailed => Self::Busy,
                 ErrorCode::DiskFull => Self::Full,
+                // The file is there; what cannot be opened is a log beside it, or the file to write.
+                ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied => {
+                    Self::NotWritable
+                }
                 _ => Self::Io(Box::new(error)),
             },
             // Likewise; and columns hold what we put into them.

@@ -224,6 +224,15 @@ mod tests {
     }
 
     #[test]
+    fn a_table_that_cannot_be_written_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut rows = SqliteRows::create(folder.path().join("rows")).unwrap();
+        rows.connection.pragma_update(None, "query_only", true).unwrap();
+        let mut batch = rows.begin(Durability::Full).unwrap();
+        assert!(matches!(batch.put(b"a", 0, b"tea"), Err(RowError::NotWritable)));
+    }
+
+    #[test]
     fn durability_is_per_batch() {
         let folder = tempfile::tempdir().unwrap();
         let mut rows = SqliteRows::create(folder.path().join("rows")).unwrap();
