@@ -20,6 +20,17 @@ impl From<StoreError> for Failure {
     }
 }
 
+/// Why a message was not sent: `Client::send` fails only before anything of it is stored.
+pub(crate) fn not_sent(error: Error) -> Failure {
+    match &error {
+        Error::Store(_) | Error::Record { .. } | Error::Contended => {
+            let advice = hint_of(&error).unwrap_or_default();
+            Failure::from(error).hint(format!("The message was not sent. {advice}").trim_end())
+        }
+        _ => error.into(),
+    }
+}
+
 fn exit_of(error: &Error) -> Exit {
     match error {
         Error::WrongIdentity { .. } | Error::OtherSafetyNumber => Exit::Identity,
@@ -56,10 +67,16 @@ fn hint_of(error: &Error) -> Option<&'static str> {
             "Make an account with `kuvert init --relay URL`, or name its folder with --home DIR."
         }
         Error::Store(StoreError::Unreadable { .. }) | Error::Record { .. } => {
-            "Nothing was changed. Keep the folder as it is."
+            "Keep the folder as it is: what can be read of it may be all there is."
         }
-        Error::Store(StoreError::Full) => "Nothing was changed. Free some space, then try again.",
-        Error::Store(StoreError::Busy) | Error::Contended => "Nothing was changed. Try again.",
+        Error::Store(StoreError::Full) => "Free some space, then try again.",
+        Error::Store(StoreError::Busy) | Error::Contended => {
+            "Try again when the other programs are done."
+        }
+        Error::Store(StoreError::NotWritable) => {
+            "Its folder and the files in it must be yours to read and write (`chmod -R u+rwX DIR`), \
+             on a disk that can be written."
+        }
         Error::UnknownPeer => "`kuvert contact list` shows the names that are known.",
         Error::OwnAddress => "Ask the other person for theirs: `kuvert address` prints it.",
         Error::NameTaken => "Choose another name, or remove that contact first.",

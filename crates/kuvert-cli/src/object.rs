@@ -1,6 +1,6 @@
 //! The JSON objects, one a line. Their fields are a contract, described in `docs/cli.md`.
 
-use kuvert::{Contact, Delivery, Event, HistoryEntry, Message, Sender, Status};
+use kuvert::{Contact, Delivery, Event, HistoryEntry, Message, Sender, Sent, Status};
 use serde::Serialize;
 
 /// `init`
@@ -43,6 +43,19 @@ impl From<&Contact> for ContactLine {
 pub(crate) struct SentLine {
     pub(crate) id: String,
     pub(crate) state: String,
+    /// What else is wrong; no reason to send again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) warning: Option<String>,
+}
+
+impl From<&Sent> for SentLine {
+    fn from(sent: &Sent) -> Self {
+        Self {
+            id: sent.id.to_string(),
+            state: sent.state.to_string(),
+            warning: sent.warning.clone(),
+        }
+    }
 }
 
 /// `verify`

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::args::Global;
 use crate::exit::{Failure, Outcome};
+use crate::text;
 
 /// How results are shown.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +56,7 @@ impl Output {
 
 fn json_line<T: Serialize>(object: &T) -> Outcome<String> {
     serde_json::to_string(object)
-        .map(|line| line + "\n")
+        .map(|line| text::escape_json(&line) + "\n")
         .map_err(|error| Failure::failed(format!("cannot write the result: {error}")))
 }
 

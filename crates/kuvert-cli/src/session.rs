@@ -27,7 +27,7 @@ impl Session {
     /// Opens the home that the command line names.
     pub(crate) fn open(global: &Global) -> Outcome<Self> {
         let home = Home::resolve(global)?;
-        if !home.database().exists() {
+        if !home.has_account()? {
             return Err(no_account(&home));
         }
         let passphrase = passphrase::existing(global)?;
@@ -51,12 +51,23 @@ impl Session {
     }
 
     /// Ends a command that did not need the network: sends what waits, if there is a connection.
+    ///
+    /// The command has been done by now: what fails here does not make it fail.
     pub(crate) async fn settle(mut self) -> Outcome {
-        if self.client.has_work()? {
-            // No connection is no failure here: it is sent by a later command.
-            let _ = tokio::time::timeout(FLUSH_PATIENCE, self.client.flush()).await;
+        if let Err(error) = self.send_what_waits().await {
+            self.output.note(format!("That is done. Something else is wrong: {error}"));
         }
         Ok(())
+    }
+
+    async fn send_what_waits(&mut self) -> Result<(), kuvert::Error> {
+        if !self.client.has_work()? {
+            return Ok(());
+        }
+        match tokio::time::timeout(FLUSH_PATIENCE, self.client.flush()).await {
+            Ok(Err(error @ (kuvert::Error::Store(_) | kuvert::Error::Record { .. }))) => Err(error),
+            _ => Ok(()), // no connection is no failure here: it is sent by a later command
+        }
     }
 
     pub(crate) const fn home(&self) -> &Home {

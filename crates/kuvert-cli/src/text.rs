@@ -1,7 +1,8 @@
 //! Remote text is data: nothing that a peer writes may steer the reader's terminal.
 //!
-//! Control characters and bidirectional overrides are shown as visible marks. JSON output does
-//! not pass here: it keeps every character, escaped by the JSON encoder where needed.
+//! Control characters and bidirectional overrides are shown as visible marks. In JSON they are
+//! escaped: the reader of the object gets every character, a terminal shows it harmlessly, and a
+//! reader of lines that knows Unicode's line ends sees one line.
 
 /// Characters that change the direction or visibility of what stands around them.
 fn steers_layout(c: char) -> bool {
@@ -11,6 +12,22 @@ fn steers_layout(c: char) -> bool {
         | '\u{2066}'..='\u{2069}'                 // isolates
         | '\u{2028}' | '\u{2029}' | '\u{feff}'    // separators, byte order mark
         | '\u{e0000}'..='\u{e007f}') // tags
+}
+
+/// Escapes in a JSON text what may steer a terminal or end a line. All of it stands in strings: JSON
+/// itself is ASCII.
+pub(crate) fn escape_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_control() || steers_layout(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// Appends `c` to `out` so that it is seen and does nothing.
@@ -67,6 +84,17 @@ mod tests {
         assert!(
             !one_line("\u{2066}\u{feff}\u{200f}").contains(['\u{2066}', '\u{feff}', '\u{200f}'])
         );
+    }
+
+    #[test]
+    fn json_is_one_line_and_steers_nothing_and_says_the_same() {
+        let text =
+            "a\u{2028}b\u{2029}c\u{85}d\u{9b}31m\u{202e}e\u{7f}\u{2066}\u{e0041}\n\"é👩\u{200d}👧";
+        let escaped = escape_json(&serde_json::to_string(text).unwrap());
+        assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), text);
+        assert!(!escaped.chars().any(|c| c.is_control() || steers_layout(c)), "{escaped}");
+        assert!(escaped.contains(r"a\u2028b\u2029c\u0085d\u009b31m\u202ee"), "{escaped}");
+        assert!(escaped.ends_with("é👩\u{200d}👧\""), "{escaped}");
     }
 
     #[test]

@@ -1,14 +1,16 @@
 //! `kuvert chat`, line by line: what is typed is sent, what arrives is appended.
 
+use std::fmt::Display;
 use std::io::BufRead;
 use std::time::Duration;
 
-use kuvert::{AccountId, DeliveryState, Error, Event};
+use kuvert::{AccountId, DeliveryState, Error, Event, Sent};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::args::{Global, Peer};
 use crate::command::recv;
-use crate::exit::Outcome;
+use crate::exit::{Failure, Outcome};
+use crate::failure::not_sent;
 use crate::line::When;
 use crate::session::Session;
 
@@ -22,7 +24,7 @@ pub(crate) async fn run(global: &Global, args: &Peer) -> Outcome {
     let mut session = Session::open(global)?;
     let peer = session.contact(&args.name)?.account;
     session.output.note(format!("Talking to {}. End with Ctrl-D.", args.name));
-    let mut chat = Chat { peer, offline: false };
+    let mut chat = Chat { peer, offline: false, refused: 0 };
     let is_over = tokio::select! {
         biased;
         // At any moment: what was typed is safe on disk before it is sent.
@@ -33,12 +35,18 @@ pub(crate) async fn run(global: &Global, args: &Peer) -> Outcome {
     if is_over {
         session.client.close().await;
     }
-    Ok(())
+    match chat.refused {
+        0 => Ok(()),
+        1 => Err(Failure::failed("1 line was not sent")),
+        n => Err(Failure::failed(format!("{n} lines were not sent"))),
+    }
 }
 
 struct Chat {
     peer: AccountId,
     offline: bool,
+    /// How many lines were not fit to be sent.
+    refused: usize,
 }
 
 impl Chat {
@@ -61,30 +69,35 @@ impl Chat {
         session.client.poll_event(LOOK, Some(self.peer)).await
     }
 
-    async fn typed(&mut self, session: &mut Session, line: std::io::Result<String>) -> Outcome {
-        let line = match line {
-            Ok(line) => line,
-            Err(error) => {
-                session.output.note(format!("! Not sent: {error}"));
-                return Ok(());
-            }
+    async fn typed(&mut self, session: &mut Session, line: Vec<u8>) -> Outcome {
+        let Ok(line) = String::from_utf8(line) else {
+            self.refuse(session, "the line is not UTF-8 text");
+            return Ok(());
         };
         if line.is_empty() {
             return Ok(());
         }
         match session.client.send(self.peer, &line).await {
-            Ok(sent) => {
-                if sent.state == DeliveryState::Queued {
-                    self.went_offline(session);
-                }
-                Ok(())
-            }
-            Err(error @ Error::TextTooLong { .. }) => {
-                session.output.note(format!("! Not sent: {error}"));
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
+            Ok(sent) => self.said(session, &sent),
+            Err(error @ Error::TextTooLong { .. }) => self.refuse(session, error),
+            Err(error) => return Err(not_sent(error)),
         }
+        Ok(())
+    }
+
+    fn said(&mut self, session: &Session, sent: &Sent) {
+        match &sent.warning {
+            Some(warning) => session
+                .output
+                .note(format!("! What you wrote is safe. Something else is wrong: {warning}")),
+            None if sent.state == DeliveryState::Queued => self.went_offline(session),
+            None => {}
+        }
+    }
+
+    fn refuse(&mut self, session: &Session, why: impl Display) {
+        session.output.note(format!("! Not sent: {why}"));
+        self.refused += 1;
     }
 
     async fn arrived(
@@ -128,12 +141,14 @@ fn say_what_waits(session: &Session) -> Outcome {
 }
 
 /// The lines of stdin, without their line ends, as they come.
-fn typed_lines() -> UnboundedReceiver<std::io::Result<String>> {
+fn typed_lines() -> UnboundedReceiver<Vec<u8>> {
     let (sender, receiver) = unbounded_channel();
     // A thread of its own: reading a terminal cannot be interrupted, and the program must end
     // without waiting for it.
     std::thread::spawn(move || {
-        for line in std::io::stdin().lock().lines() {
+        // Input that cannot be read any more has ended.
+        for line in std::io::stdin().lock().split(b'\n').map_while(Result::ok) {
+            let line = line.strip_suffix(b"\r").unwrap_or(&line).to_vec();
             if sender.send(line).is_err() {
                 break;
             }

@@ -3,7 +3,7 @@
 //! The account is built in a file of another name and appears as the home's database only when the
 //! relay has its prekeys. Whatever fails before leaves nothing behind.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use kuvert::{Client, Petname, Relay, RelayClient, RelayUrl, SqliteStore};
@@ -61,7 +61,7 @@ fn describe(client: &Kuvert) -> Account {
 }
 
 fn refuse_existing(home: &Home) -> Outcome {
-    if home.database().exists() {
+    if home.has_account()? {
         return Err(Failure::failed(format!(
             "there is an account in {} already",
             home.folder().display()
@@ -78,14 +78,19 @@ struct Site {
     /// The folder, if it was made for this.
     new_folder: Option<PathBuf>,
     finished: bool,
+    /// Locked for as long as something is built.
+    _alone: Option<File>,
 }
 
 impl Site {
     fn clear(home: &Home) -> Outcome<Self> {
-        let made = home.make_folder().map_err(|error| {
-            Failure::failed(format!("cannot make {}: {error}", home.folder().display()))
-        })?;
+        let made = home.make_folder().map_err(|error| home.unusable(&error))?;
+        let alone = be_alone_in(home)?;
+        if alone.is_some() {
+            remove_leftovers(home);
+        }
         Ok(Self {
+            _alone: alone,
             unfinished: home.unfinished(),
             database: home.database(),
             new_folder: made.then(|| home.folder().to_owned()),
@@ -115,6 +120,29 @@ impl Drop for Site {
         if let (Some(folder), false) = (&self.new_folder, self.finished) {
             let _ = fs::remove_dir(folder);
         }
+    }
+}
+
+/// Locks the folder against others who make an account in it at the same time; `None` where folders
+/// cannot be locked.
+fn be_alone_in(home: &Home) -> Outcome<Option<File>> {
+    let Ok(folder) = File::open(home.folder()) else { return Ok(None) };
+    match folder.try_lock() {
+        Ok(()) => Ok(Some(folder)),
+        Err(TryLockError::WouldBlock) => Err(Failure::failed(format!(
+            "another program is making an account in {}",
+            home.folder().display()
+        ))),
+        Err(TryLockError::Error(_)) => Ok(None),
+    }
+}
+
+/// Removes what a process left that was killed while it made an account: nothing of it was ever used.
+fn remove_leftovers(home: &Home) {
+    // What cannot be listed or removed stays; it is in nobody's way.
+    let entries = fs::read_dir(home.folder()).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| Home::is_unfinished(&entry.file_name())) {
+        let _ = fs::remove_file(entry.path());
     }
 }
 

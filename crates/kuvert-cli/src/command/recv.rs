@@ -12,11 +12,14 @@ use crate::object::EventLine;
 use crate::session::Session;
 use crate::turn::Turn;
 
+/// Ten years: as good as for ever, and every clock can add it to the time.
+const LONGEST_WAIT_SECONDS: u64 = 10 * 365 * 24 * 3600;
+
 pub(crate) async fn run(global: &Global, args: &Recv) -> Outcome {
     let mut session = Session::open(global)?;
     let from = args.from.as_deref().map(|name| session.contact(name)).transpose()?;
     let from = from.map(|contact| contact.account);
-    let deadline = Instant::now() + Duration::from_secs(args.wait);
+    let deadline = Instant::now() + Duration::from_secs(args.wait.min(LONGEST_WAIT_SECONDS));
     let mut left = args.count.unwrap_or(u64::MAX);
     while left > 0 {
         let wait = deadline.saturating_duration_since(Instant::now());

@@ -6,6 +6,7 @@ use kuvert::{DeliveryState, MAX_TEXT_BYTES};
 
 use crate::args::{Global, Send};
 use crate::exit::{Failure, Outcome};
+use crate::failure::not_sent;
 use crate::object::SentLine;
 use crate::session::Session;
 
@@ -23,8 +24,11 @@ pub(crate) async fn run(global: &Global, args: &Send) -> Outcome {
     check_length(&text)?;
     let mut session = Session::open(global)?;
     let contact = session.contact(&args.name)?;
-    let sent = session.client.send(contact.account, &text).await?;
-    let line = SentLine { id: sent.id.to_string(), state: sent.state.to_string() };
+    let sent = session.client.send(contact.account, &text).await.map_err(not_sent)?;
+    let line = SentLine::from(&sent);
+    if let Some(warning) = &sent.warning {
+        session.output.note(format!("The message is safe. Something else is wrong: {warning}"));
+    }
     session.output.show(&line, |_| {
         match sent.state {
             DeliveryState::Queued => "queued: it goes out with any later command",

@@ -106,3 +106,23 @@ fn safety_numbers_are_compared() {
     assert_eq!(line["verified"], true);
     assert_eq!(alice.ok(&["contact", "list"])[0]["verified"], true);
 }
+
+#[test]
+fn a_name_may_have_64_characters_of_any_script() {
+    let relay = Relay::start();
+    let (alice, bob) = (Person::at(&relay, "alice"), Person::at(&relay, "bob"));
+    let (long, longest) = ("é".repeat(64), "👩".repeat(64));
+    for args in [
+        &["send", &long, "hi"][..],
+        &["history", &long],
+        &["verify", &longest],
+        &["recv", "--from", &long],
+        &["contact", "remove", &longest],
+    ] {
+        alice.run(args).refused(2, "no such contact");
+    }
+    let added = alice.ok(&["contact", "add", &long, &bob.address()]).remove(0);
+    assert_eq!(text(&added, "name"), long);
+    alice.ok(&["send", &long, "hi"]);
+    assert_eq!(bob.hears(1), ["hi"]);
+}

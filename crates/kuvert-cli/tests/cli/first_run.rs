@@ -58,6 +58,7 @@ fn a_relay_has_a_url() {
     for url in ["relay.example", "https://relay.example", "ws://relay.example", ""] {
         alice.run(&["init", "--relay", url]).refused(2, "not a");
     }
+    alice.run(&["init", "--relay", "wss://127.0.0.1:1"]).refused(2, "use ws://");
     assert!(!alice.home().exists());
 }
 
@@ -99,6 +100,58 @@ fn no_account_is_said_so() {
         alice.run(args).refused(1, "no account");
     }
     assert!(!alice.home().exists());
+}
+
+#[test]
+fn a_file_is_no_home() {
+    let alice = Person::new("alice");
+    fs::write(alice.home(), b"a file").unwrap();
+    for args in [&["status"][..], &["init", "--relay", "ws://127.0.0.1:1"]] {
+        alice.run(args).refused(1, "is no folder");
+    }
+}
+
+/// What permissions forbid; nothing is forbidden to root, so then this tests nothing.
+#[cfg(unix)]
+#[test]
+fn a_home_without_permission_is_not_an_absent_one() {
+    use std::os::unix::fs::PermissionsExt;
+    let relay = Relay::start();
+    let alice = Person::at(&relay, "alice");
+    let allow = |mode| fs::set_permissions(alice.home(), fs::Permissions::from_mode(mode)).unwrap();
+    allow(0o000);
+    let unreadable = alice.run(&["status"]);
+    let is_root = unreadable.code == 0;
+    allow(0o500);
+    let read_only = alice.run(&["recv"]);
+    allow(0o700);
+    if !is_root {
+        unreadable.refused(1, "no permission");
+        read_only.refused(1, "chmod");
+    }
+    alice.status();
+}
+
+#[test]
+fn what_a_killed_init_left_goes_with_the_next() {
+    let relay = Relay::start();
+    let alice = Person::new("alice");
+    fs::create_dir(alice.home()).unwrap();
+    let leftovers = [
+        ".kuvert.db.4711",
+        ".kuvert.db.4711-wal",
+        "..kuvert.db.4711.00ff00ff00ff00ff.new",
+        "..kuvert.db.4711.00ff00ff00ff00ff.new-journal",
+    ];
+    for name in leftovers.iter().chain(&["kuvert.db.mine", ".profile"]) {
+        fs::write(alice.home().join(name), b"half an account").unwrap();
+    }
+    alice.ok(&["init", "--relay", relay.url()]);
+    let left: Vec<_> = files(&alice.home())
+        .iter()
+        .map(|(path, _)| path.file_name().unwrap().to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(left, [".profile", "kuvert.db", "kuvert.db.mine"]);
 }
 
 #[test]

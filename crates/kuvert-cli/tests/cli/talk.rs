@@ -215,3 +215,38 @@ fn people_read_lines_that_cannot_deceive() {
     assert!(lines[1].starts_with("    12:00 carol"), "{shown}");
     assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown}");
 }
+
+#[test]
+fn an_object_is_one_line_to_every_reader() {
+    let relay = Relay::start();
+    let (alice, bob) = pair(&relay);
+    let words = "a\u{2028}b\u{2029}c\u{85}d\u{9b}31m\u{202e}e";
+    alice.says(&bob, words);
+    for args in [&["recv", "--wait", "30", "--count", "1"][..], &["history", "alice"]] {
+        let printed = bob.spawn(args, Stdio::null()).wait_with_output().unwrap();
+        let printed = String::from_utf8(printed.stdout).unwrap();
+        assert!(printed.trim_end().is_ascii(), "{printed}");
+        let object: serde_json::Value = serde_json::from_str(&printed).unwrap();
+        assert_eq!(text(&object, "text"), words);
+    }
+}
+
+#[test]
+fn a_wait_may_be_as_long_as_a_number_can_say() {
+    let relay = Relay::start();
+    let (alice, bob) = pair(&relay);
+    alice.says(&bob, "hi");
+    let forever = u64::MAX.to_string();
+    assert_eq!(texts(&bob.ok(&["recv", "--wait", &forever, "--count", "1"])), ["hi"]);
+}
+
+#[test]
+fn a_chat_tells_what_it_did_not_send() {
+    let relay = Relay::start();
+    let (alice, bob) = pair(&relay);
+    let lines = [b"first\ncaf\xe9\n", &[b'x'; 65_502][..], b"\nlast\r\n"].concat();
+    let ran = alice.run_with(&["chat", "bob"], &lines);
+    ran.refused(1, "2 lines were not sent");
+    assert!(ran.stderr.contains("! Not sent: the line is not UTF-8 text"), "{ran:?}");
+    assert_eq!(bob.hears(2), ["first", "last"]);
+}
