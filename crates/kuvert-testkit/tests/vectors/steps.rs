@@ -349,7 +349,7 @@ fn relay_proof(case: &Case) -> Said {
     let signed = match case.text("s")? {
         proof::OPEN_MAILBOX => {
             let tokens = case.bytes("tokens")?;
-            let tokens = tokens.chunks_exact(32).map(|id| kuvert_wire::relay::TokenId::decode(id));
+            let tokens = tokens.chunks_exact(32).map(kuvert_wire::relay::TokenId::decode);
             let tokens = tokens.collect::<Result<Vec<_>, _>>()?;
             proof::open_mailbox(&nonce, &key()?, &tokens)
         }
