@@ -144,7 +144,7 @@ fn a_conversation() {
     let first = world.send("alice", "Tea at four?");
     let again = world.send("alice", "…or five?");
     assert_eq!(first.len(), 2366, "with the first flight");
-    assert_eq!(world.session("alice")["state"], "AwaitingReply");
+    assert_eq!(world.session("alice")["state"], "AwaitReply");
 
     let received = world.recv("bob", &first).object();
     assert_eq!(received["text"], "Tea at four?");
@@ -275,6 +275,23 @@ fn errors_have_the_names_of_the_list() {
     let bundle = world.run(&["bundle", "bob"], b"").ok();
     world.now += 16 * DAY;
     world.refuses("alice", "Expired", || world.run(&["peer", "alice", "-"], &bundle));
+}
+
+#[test]
+fn wrong_use_is_answered_with_one_object() {
+    let world = World::new();
+    for arguments in [
+        &["state", "alice", "--now", "-5"][..],
+        &["state", "alice", "--now=-5"],
+        &["state", "alice", "--now", "yesterday"],
+        &["state"],
+        &["nonsense"],
+    ] {
+        assert_eq!(world.run(arguments, b"").error(), "Malformed", "{arguments:?}");
+    }
+    for missing in ["no/such/file", "bundle", ""] {
+        world.refuses("alice", "Malformed", || world.run(&["peer", "alice", missing], b""));
+    }
 }
 
 #[test]

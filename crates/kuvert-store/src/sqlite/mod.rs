@@ -228,8 +228,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut rows = SqliteRows::create(folder.path().join("rows")).unwrap();
         rows.connection.pragma_update(None, "query_only", true).unwrap();
-        let mut batch = rows.begin(Durability::Full).unwrap();
-        assert!(matches!(batch.put(b"a", 0, b"tea"), Err(RowError::NotWritable)));
+        let refused = rows.begin(Durability::Full).and_then(|mut batch| batch.put(b"a", 0, b"tea"));
+        assert!(matches!(refused, Err(RowError::NotWritable)), "{refused:?}");
     }
 
     #[test]

@@ -28,7 +28,7 @@ use answer::Answer;
 use args::{Arguments, Command};
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| misused(&error));
     let answer = run(&arguments).unwrap_or_else(|error| {
         eprintln!("kuvert-conformance: {error}");
         Answer::Error(error)
@@ -37,6 +37,15 @@ fn main() -> ExitCode {
         Ok(()) => answer.exit_code(),
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+/// Ends with 2, or 0 if it was help that was asked for. Even wrong use is answered with one object.
+fn misused(error: &clap::Error) -> ! {
+    if error.use_stderr() {
+        // Nobody is left to tell when stdout is closed.
+        let _ = Answer::Error(ProtocolError::Malformed).write(&mut io::stdout().lock());
+    }
+    error.exit()
 }
 
 fn run(arguments: &Arguments) -> Result<Answer, ProtocolError> {

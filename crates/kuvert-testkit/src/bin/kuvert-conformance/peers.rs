@@ -61,10 +61,14 @@ pub(crate) fn verified_bundle(
 fn read_bundle(argument: &str) -> Result<PrekeyBundle, ProtocolError> {
     let bytes = match argument {
         "-" => read(&mut io::stdin().lock())?,
-        _ if Path::new(argument).exists() => {
-            fs::read(argument).map_err(|_| ProtocolError::Storage)?
-        }
-        _ => argument.as_bytes().to_vec(),
+        _ => match fs::read(argument) {
+            Ok(bytes) => bytes,
+            Err(_) if hex::decode(argument).is_ok() => argument.as_bytes().to_vec(),
+            Err(error) => {
+                eprintln!("kuvert-conformance: cannot read the bundle {argument:?}: {error}");
+                return Err(ProtocolError::Malformed);
+            }
+        },
     };
     Ok(PrekeyBundle::decode(&unwrapped(bytes, "bundle"))?)
 }

@@ -1,6 +1,6 @@
 //! Devices, sessions and messages as JSON: public facts only.
 
-use kuvert_core::{Device, PeerView, ProtocolError, Received, SessionEnd, SessionFacts};
+use kuvert_core::{Device, PeerView, ProtocolError, Received, SessionEnd, SessionFacts, Status};
 use kuvert_wire::{Control, Decode, Frame, FrameType, MessageId, Receipt};
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ pub(crate) fn session(facts: &SessionFacts) -> Value {
     json!({
         "peer": facts.peer.to_string(),
         "session_id": facts.session.to_string(),
-        "state": format!("{:?}", facts.status),
+        "state": state(facts.status),
         "role": if facts.begun_by_us { "initiator" } else { "responder" },
         "weak_start": facts.weak_start,
         "created": facts.created.as_millis(),
@@ -49,6 +49,16 @@ pub(crate) fn session(facts: &SessionFacts) -> Value {
         "skipped": ratchet.skipped,
         "findings": [],
     })
+}
+
+/// A state by its name in `spec/05-messages.md`.
+const fn state(status: Status) -> &'static str {
+    match status {
+        Status::AwaitingReply => "AwaitReply",
+        Status::Established => "Established",
+        Status::Inactive => "Inactive",
+        _ => "Unknown",
+    }
 }
 
 /// An opened message. A session that ends in `PqFailed` is an error, though one that was saved.
