@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::mem;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zeroize::Zeroizing;
@@ -67,6 +68,11 @@ impl Moment for MemoryMoment<'_> {
         let from_prefix_on = self.0.range(prefix.to_vec()..);
         let under_prefix = from_prefix_on.take_while(|(name, _)| name.starts_with(prefix));
         Ok(under_prefix.map(|(name, cell)| cell.to_row(name)).collect())
+    }
+
+    fn has_under(&self, prefix: &[u8]) -> Result<bool, RowError> {
+        let mut longer = self.0.range((Bound::Excluded(prefix.to_vec()), Bound::Unbounded));
+        Ok(longer.next().is_some_and(|(name, _)| name.starts_with(prefix)))
     }
 
     fn versions(&self) -> Result<Vec<(Vec<u8>, u64)>, RowError> {

@@ -61,6 +61,15 @@ pub trait Moment {
     /// As for [`Moment::get`].
     fn scan(&self, prefix: &[u8]) -> Result<Vec<Row>, RowError>;
 
+    /// Whether there is a row whose name begins with `prefix` and is longer.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Moment::get`].
+    fn has_under(&self, prefix: &[u8]) -> Result<bool, RowError> {
+        Ok(self.scan(prefix)?.iter().any(|row| row.name.len() > prefix.len()))
+    }
+
     /// Name and version of every row, found in the way [`Moment::get`] finds them: a row that `get`
     /// would miss must be missing here too, or make an error.
     ///

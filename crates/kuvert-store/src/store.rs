@@ -2,7 +2,7 @@
 
 use kuvert_core::{Changes, Key, Record};
 
-use crate::error::StoreError;
+use crate::error::{Part, StoreError};
 
 /// Keeps records.
 ///
@@ -50,6 +50,23 @@ pub trait Store {
         self.snapshot(&[prefix])
     }
 
+    /// Whether there is a record whose key begins with `prefix`; see [`Store::snapshot`]. One that is
+    /// damaged counts.
+    ///
+    /// The answer is that of [`Store::scan`], without reading what is there: a store should bring a
+    /// way of its own if its lists can be long.
+    ///
+    /// # Errors
+    ///
+    /// `BadPrefix`, `Busy`, `Io`.
+    fn has_any(&self, prefix: &str) -> Result<bool, StoreError> {
+        match self.scan(prefix) {
+            Ok(records) => Ok(!records.is_empty()),
+            Err(StoreError::Unreadable { what: Part::Record(_) | Part::Row(_) }) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Applies all of `changes`, or none. They are durable when this returns `Ok`.
     ///
     /// # Errors
@@ -79,6 +96,10 @@ impl<S: Store + ?Sized> Store for Box<S> {
 
     fn snapshot(&self, prefixes: &[&str]) -> Result<Vec<Record>, StoreError> {
         (**self).snapshot(prefixes)
+    }
+
+    fn has_any(&self, prefix: &str) -> Result<bool, StoreError> {
+        (**self).has_any(prefix)
     }
 
     fn apply(&mut self, changes: &Changes) -> Result<(), StoreError> {

@@ -66,6 +66,11 @@ impl<R: Rows> Store for Unsealed<R> {
         Ok(in_order(records))
     }
 
+    fn has_any(&self, prefix: &str) -> Result<bool, StoreError> {
+        collection(prefix)?;
+        Ok(self.0.moment()?.has_under(prefix.as_bytes())?)
+    }
+
     fn apply(&mut self, changes: &Changes) -> Result<(), StoreError> {
         self.write(changes, Durability::Full)
     }

@@ -146,6 +146,13 @@ impl<R: Rows> Store for Sealed<R> {
         Ok(in_order(records))
     }
 
+    fn has_any(&self, prefix: &str) -> Result<bool, StoreError> {
+        match collection(prefix)? {
+            Some(path) => Ok(self.rows.moment()?.has_under(&self.keys.row_name(path))?),
+            None => Ok(!self.scan(prefix)?.is_empty()),
+        }
+    }
+
     fn apply(&mut self, changes: &Changes) -> Result<(), StoreError> {
         self.write(changes, Durability::Full)
     }

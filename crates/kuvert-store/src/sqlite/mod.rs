@@ -43,6 +43,7 @@ pub struct SqliteBatch<'a>(Transaction<'a>);
 const GET: &str = "SELECT name, version, value FROM rows WHERE name = ?1";
 const SCAN: &str = "SELECT name, version, value FROM rows WHERE name >= ?1 AND name < ?2";
 const SCAN_TO_END: &str = "SELECT name, version, value FROM rows WHERE name >= ?1";
+const HAS_UNDER: &str = "SELECT EXISTS (SELECT 1 FROM rows WHERE name > ?1 AND name < ?2)";
 const VERSIONS: &str = "SELECT name, version FROM rows ORDER BY name";
 const INSERT: &str =
     "INSERT INTO rows (name, version, value) VALUES (?1, 1, ?2) ON CONFLICT DO NOTHING";
@@ -76,6 +77,16 @@ impl Moment for SqliteMoment<'_> {
             Some(end) => read_rows(&self.0, SCAN, (prefix, end))?,
             None => read_rows(&self.0, SCAN_TO_END, [prefix])?,
         })
+    }
+
+    fn has_under(&self, prefix: &[u8]) -> Result<bool, RowError> {
+        match after(prefix) {
+            Some(end) => {
+                let mut statement = self.0.prepare_cached(HAS_UNDER)?;
+                Ok(statement.query_row((prefix, end), |row| row.get(0))?)
+            }
+            None => Ok(self.scan(prefix)?.iter().any(|row| row.name.len() > prefix.len())),
+        }
     }
 
     fn versions(&self) -> Result<Vec<(Vec<u8>, u64)>, RowError> {

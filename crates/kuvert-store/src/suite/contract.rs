@@ -40,6 +40,10 @@ pub fn a_list_is_sorted_and_ends_at_the_slash(place: &impl Place) {
     assert_eq!(keys(&store, "a/"), ["a/1"]);
     assert!(keys(&store, "c/").is_empty());
     assert!(keys(&store, "a/1/").is_empty());
+    for prefix in ["", "a/", "a/1/", "b/", "b/1/", "b/1/z/", "b./", "bb/", "c/"] {
+        let has_any = store.has_any(prefix).expect("looks");
+        assert_eq!(has_any, !keys(&store, prefix).is_empty(), "{prefix}");
+    }
     for record in store.scan("b/").expect("lists") {
         assert_eq!(&**record.value, record.key.as_str().as_bytes());
     }
@@ -59,6 +63,7 @@ pub fn a_prefix_without_a_slash_is_refused(place: &impl Place) {
     apply(&mut store, [put("note/tea", 0, b"")]);
     for prefix in ["note", "note/t"] {
         assert!(matches!(store.scan(prefix), Err(StoreError::BadPrefix)), "{prefix}");
+        assert!(matches!(store.has_any(prefix), Err(StoreError::BadPrefix)), "{prefix}");
     }
 }
 

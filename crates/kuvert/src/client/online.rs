@@ -105,9 +105,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
     ///
     /// [`Error::Store`], [`Error::Record`].
     pub fn has_work(&self) -> Result<bool, Error> {
-        let waits = |prefix| Ok::<_, Error>(!self.store.scan(prefix)?.is_empty());
-        Ok(waits(crate::record::PENDING)?
-            || waits(crate::record::OUTBOX)?
+        Ok(self.store.has_any(crate::record::PENDING)?
+            || self.store.has_any(crate::record::OUTBOX)?
             || !self.peers_to_tell()?.is_empty()
             || self.is_receipt_due()?)
     }

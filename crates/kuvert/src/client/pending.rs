@@ -5,7 +5,7 @@ use kuvert_store::Store;
 use kuvert_wire::{AccountId, Decode, Frame};
 
 use super::Client;
-use crate::record::{self, LogRecord, PendingRecord};
+use crate::record::{self, LogRecord, PendingRecord, Versioned};
 use crate::{Carrier, Error};
 
 impl<S: Store, T: Carrier> Client<S, T> {
@@ -27,20 +27,29 @@ impl<S: Store, T: Carrier> Client<S, T> {
             let bundle = self.fetch_bundle(peer).await?;
             self.begin(peer, &bundle)?;
         }
-        while self.contend(|client| client.seal_first_pending(peer))? {}
+        let prefix = record::pending_prefix(peer);
+        // Once more from the beginning: while these were sealed, others may have come to wait.
+        while self.store.has_any(&prefix)? {
+            for waiting in record::read_all::<PendingRecord, _>(&self.store, &prefix)? {
+                self.contend(|client| client.seal_one_pending(peer, &waiting))?;
+            }
+        }
         Ok(())
     }
 
-    /// Seals the oldest waiting message; says whether there was one.
-    fn seal_first_pending(&mut self, peer: &AccountId) -> Result<bool, Error> {
-        let prefix = record::pending_prefix(peer);
-        let waiting = record::read_all::<PendingRecord, _>(&self.store, &prefix)?;
-        let Some(first) = waiting.first() else { return Ok(false) };
-        let seq = record::seq_of(&first.key).ok_or_else(|| record::damaged(&first.key))?;
+    /// Seals a waiting message, the oldest there is.
+    fn seal_one_pending(
+        &mut self,
+        peer: &AccountId,
+        waiting: &Versioned<PendingRecord>,
+    ) -> Result<(), Error> {
+        if self.store.get(&waiting.key)?.is_none() {
+            return Ok(()); // another process has sealed it
+        }
+        let seq = record::seq_of(&waiting.key).ok_or_else(|| record::damaged(&waiting.key))?;
         let content = self.logged(peer, seq)?;
         self.announce_if_due(peer)?;
-        self.seal(peer, &content, vec![first.delete()])?;
-        Ok(true)
+        self.seal(peer, &content, vec![waiting.delete()])
     }
 
     /// The content of an own message in the log.

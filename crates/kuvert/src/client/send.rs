@@ -74,8 +74,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
         text: &str,
         content: &Content,
     ) -> Result<(), Error> {
-        let is_free = self.store.scan(&record::pending_prefix(peer))?.is_empty();
-        let is_sealable = is_free && self.sending_to(peer).is_some();
+        let others_wait = self.store.has_any(&record::pending_prefix(peer))?;
+        let is_sealable = !others_wait && self.sending_to(peer).is_some();
         if is_sealable {
             self.announce_if_due(peer)?;
         }

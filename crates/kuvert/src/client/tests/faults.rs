@@ -161,3 +161,22 @@ async fn a_wait_may_be_as_long_as_a_number_can_say() {
     let event = bob.poll_event(Duration::MAX, None).await.expect("polled");
     assert!(matches!(event, Some(Event::Message(_))));
 }
+
+#[tokio::test]
+async fn a_long_queue_is_read_once() {
+    const MESSAGES: usize = 60;
+    let hub = hub();
+    let (mut alice, mut bob) = pair(&hub).await;
+    let to_bob = bob.account();
+    offline(&alice, true);
+    let before = alice.store.listed.get();
+    for n in 0..MESSAGES {
+        alice.send(to_bob, &n.to_string()).await.expect("queued");
+    }
+    assert_eq!(alice.store.listed.get(), before, "queueing does not look at the queue");
+    offline(&alice, false);
+    alice.flush().await.expect("sent");
+    let listed = alice.store.listed.get() - before;
+    assert!(listed < 4 * MESSAGES, "{listed} records read to send {MESSAGES}");
+    assert_eq!(heard(&mut bob).await.len(), MESSAGES);
+}

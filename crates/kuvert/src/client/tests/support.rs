@@ -34,6 +34,8 @@ pub(super) fn pass(span: Duration) {
 pub(super) struct Disk {
     pub(super) records: MemoryStore,
     pub(super) is_full: bool,
+    /// How many records were read as part of a list.
+    pub(super) listed: Cell<usize>,
 }
 
 impl Store for Disk {
@@ -42,7 +44,13 @@ impl Store for Disk {
     }
 
     fn snapshot(&self, prefixes: &[&str]) -> Result<Vec<Record>, StoreError> {
-        self.records.snapshot(prefixes)
+        let records = self.records.snapshot(prefixes)?;
+        self.listed.set(self.listed.get() + records.len());
+        Ok(records)
+    }
+
+    fn has_any(&self, prefix: &str) -> Result<bool, StoreError> {
+        self.records.has_any(prefix)
     }
 
     fn apply(&mut self, changes: &Changes) -> Result<(), StoreError> {
