@@ -123,7 +123,14 @@ def addresses(f, r):
         }
         for how, spelling in list(wrong.items())[: 10 if host == hosts[0] else 7]:
             f.bad(f"address at {host}: {how}", "address", "COD-6", text=spelling)
-    for host in ("relay.example:443", "localhost:80", "127.0.0.1:80", "Relay.example", "user@relay.example", "a b"):
+    for host in (
+        "relay.example:443",
+        "localhost:80",
+        "127.0.0.1:80",
+        "Relay.example",
+        "user@relay.example",
+        "a b",
+    ):
         f.bad(f"address at {host}", "address", "COD-6", text=f"kuvert://{host}/{name}")
 
 
@@ -135,14 +142,27 @@ def identities():
     f.misshapen("account id", ["account_pk"])
     f.good("device id", "device_id", sig_pk=a, dh_pk=b)
     f.misshapen("device id", ["sig_pk", "dh_pk"])
-    for name, (x, y) in {"safety number": (a, b), "the same from the other side": (b, a), "with oneself": (a, a)}.items():
+    for name, (x, y) in {
+        "safety number": (a, b),
+        "the same from the other side": (b, a),
+        "with oneself": (a, a),
+    }.items():
         f.good(name, "safety", a=x, b=y)
         f.misshapen(name, ["a", "b"])
     digits = k.safety_number(a, b)
-    for name, typed in {"as shown": digits, "in one piece": digits.replace(" ", ""), "lines": digits.replace(" ", "\n")}.items():
+    for name, typed in {
+        "as shown": digits,
+        "in one piece": digits.replace(" ", ""),
+        "lines": digits.replace(" ", "\n"),
+    }.items():
         f.good(f"compared {name}", "safety_compare", a=a, b=b, digits=typed)
         last = "1" if typed[-1] == "0" else "0"
-        wrong = {"last digit": typed[:-1] + last, "half": typed[: len(typed) // 2], "twice": typed * 2, "another": k.safety_number(a, r(32))}
+        wrong = {
+            "last digit": typed[:-1] + last,
+            "half": typed[: len(typed) // 2],
+            "twice": typed * 2,
+            "another": k.safety_number(a, r(32)),
+        }
         for how, other in wrong.items():
             f.bad(f"compared {name}: {how}", "safety_compare", "IDN-5", a=a, b=b, digits=other)
     for name in NAMES[:2]:
@@ -172,13 +192,22 @@ def certificate(f, name):
         "signed under another label": ("IDN-1", own[:113] + k.Sig(who["account"], "sig medium-prekey", own[:113])),
         "signed without the label": ("IDN-1", own[:113] + raw_signature(who["account"], own[:113])),
         "another account": ("IDN-1", own[:1] + k.sig_pk(seeds("carol")["account"]) + own[33:]),
-        "S not reduced": ("IDN-1", own[:145] + (int.from_bytes(own[145:], "little") + strict.ED_L).to_bytes(32, "little")),
+        "S not reduced": (
+            "IDN-1",
+            own[:145] + (int.from_bytes(own[145:], "little") + strict.ED_L).to_bytes(32, "little"),
+        ),
         "small-order account key": ("IDN-1", small_order_signature(own)),
     }
     for how, (check, data) in wrong.items():
         f.bad(f"{title}: {how}", "cert", check, like=title, cert=data)
     for i, point in enumerate(SMALL_ORDER_X25519):
-        f.bad(f"{title}: dh_pk of small order {i}", "cert", "IDN-4", like=title, cert=signed(own[:65] + point + own[97:113]))
+        f.bad(
+            f"{title}: dh_pk of small order {i}",
+            "cert",
+            "IDN-4",
+            like=title,
+            cert=signed(own[:65] + point + own[97:113]),
+        )
 
 
 SMALL_ORDER_X25519 = [
@@ -296,7 +325,17 @@ def agreement():
         dhs = {"dh2": k.dh(ek, bob.cert[65:97]), "dh3": k.dh(ek, medium.public[20:52])}
         dhs |= {"dh4": k.dh(ek, ot[4:36])} if ot else {"dh4": ""}
         dhs |= {"dh1": k.dh(alice.dh, medium.public[20:52]), "dh5": k.dh(alice.dh, bob.cert[65:97])}
-        inputs = dict(suite=1, cert_a=alice.cert, cert_b=bob.cert, medium=medium.public, ot=ot, ek=k.dh_pk(ek), ct=ct, ss=ss, **dhs)
+        inputs = dict(
+            suite=1,
+            cert_a=alice.cert,
+            cert_b=bob.cert,
+            medium=medium.public,
+            ot=ot,
+            ek=k.dh_pk(ek),
+            ct=ct,
+            ss=ss,
+            **dhs,
+        )
         title = f"key schedule {name}"
         f.good(title, "kx", **inputs)
         bad_schedules(f, title, inputs, bool(ot))
@@ -307,7 +346,9 @@ def agreement():
 def bad_schedules(f, title, inputs, ot):
     f.bad(f"{title}: suite 2", "kx", "UnsupportedVersion", like=title, **inputs | {"suite": 2})
     for field in ("cert_a", "cert_b", "medium", "ct", "ek", "ss", "dh1", "dh5"):
-        f.bad(f"{title}: {field} a byte short", "kx", "Malformed", like=title, **inputs | {field: inputs[field][:-1]})
+        f.bad(
+            f"{title}: {field} a byte short", "kx", "Malformed", like=title, **inputs | {field: inputs[field][:-1]}
+        )
     other = {"dh4": ""} if ot else {"dh4": bytes(32)}
     f.bad(f"{title}: {'no' if ot else 'a'} DH4", "kx", "Malformed", like=title, **inputs | other)
     half = {"ot": b""} if ot else {"ot": inputs["medium"][:1668]}
@@ -345,8 +386,20 @@ def ratchet():
         f.good(title, "pq_epoch", **inputs)
         f.bad(f"{title}: number 0", "pq_epoch", "Malformed", like=title, **inputs | {"e": 0})
         for field in ("pqs", "ek", "ct", "ss"):
-            f.bad(f"{title}: {field} a byte short", "pq_epoch", "Malformed", like=title, **inputs | {field: inputs[field][:-1]})
-            f.bad(f"{title}: {field} a byte long", "pq_epoch", "Malformed", like=title, **inputs | {field: inputs[field] + b"\0"})
+            f.bad(
+                f"{title}: {field} a byte short",
+                "pq_epoch",
+                "Malformed",
+                like=title,
+                **inputs | {field: inputs[field][:-1]},
+            )
+            f.bad(
+                f"{title}: {field} a byte long",
+                "pq_epoch",
+                "Malformed",
+                like=title,
+                **inputs | {field: inputs[field] + b"\0"},
+            )
     erasure(f, r)
     return f
 
@@ -386,7 +439,14 @@ def erasure(f, r):
             title = f"fragment {x} of {name}"
             f.good(title, "rs_fragment", like=f"fragment 0 of {name}", obj=obj, x=x)
             for wrong in (255, 256, -1):
-                f.bad(f"{title}: {wrong} instead", "rs_fragment", "Malformed", like=f"fragment 0 of {name}", obj=obj, x=wrong)
+                f.bad(
+                    f"{title}: {wrong} instead",
+                    "rs_fragment",
+                    "Malformed",
+                    like=f"fragment 0 of {name}",
+                    obj=obj,
+                    x=wrong,
+                )
         points = [254 - 3 * i for i in range(needed)]
         known = [[x, k.fragment(obj, x).hex()] for x in points]
         title, length = f"{name} from late fragments", len(obj)
@@ -403,7 +463,13 @@ def erasure(f, r):
             f.bad(f"{title}: {how}", "rs_decode", "Malformed", len=length, fragments=wrong)
         if len(padded) != length:
             dirty = padded[:-1] + b"\1"
-            f.bad(f"{title}: padding", "rs_decode", "RAT-23", len=length, fragments=[[x, k.fragment(dirty, x).hex()] for x in points])
+            f.bad(
+                f"{title}: padding",
+                "rs_decode",
+                "RAT-23",
+                len=length,
+                fragments=[[x, k.fragment(dirty, x).hex()] for x in points],
+            )
 
 
 def messages():
@@ -413,7 +479,12 @@ def messages():
         f.good(f"class of {length}", "padme", l=length)
         for how, value in (("a text", str(length)), ("negative", -1 - length), ("a fraction", length + 0.5)):
             f.bad(f"class of {length}: {how}", "padme", "Malformed", l=value)
-    frames = {"a text": k.frame(1, NOW, r(16), b"Tea at four?"), "nothing": b"", "255 bytes": r(255), "256 bytes": r(256)}
+    frames = {
+        "a text": k.frame(1, NOW, r(16), b"Tea at four?"),
+        "nothing": b"",
+        "255 bytes": r(255),
+        "256 bytes": r(256),
+    }
     for name, content in frames.items():
         sealed(f, r, name, content)
     envelopes(f, r)
@@ -486,6 +557,14 @@ def envelopes(f, r):
             ("no ciphertext", "MSG-16", data[: at + 2 + eh_len + 80]),
         ):
             f.bad(f"{title}: {how}", "envelope", check, like=title, envelope=wrong)
+        largest = at + 2 + eh_len + 80 + 65_552
+        f.good(f"{title}: as large as can be", "envelope", like=title, envelope=data.ljust(largest, b"\0"))
+        for how, check, size in (
+            ("a byte larger", "MSG-16", largest + 1),
+            ("72 KiB", "MSG-16", 73_728),
+            ("larger", "MSG-10", 73_729),
+        ):
+            f.bad(f"{title}: {how}", "envelope", check, like=title, envelope=data.ljust(size, b"\0"))
 
 
 def frame_layouts(f, r):
@@ -523,8 +602,24 @@ def bodies(f, r):
         "reserved type 6": (6, b""),
     }
     bad = {
-        1: {"not UTF-8": b"\xff", "a cut character": "é".encode()[:1], "a surrogate": b"\xed\xa0\x80", "overlong": b"\xc0\x80", "beyond Unicode": b"\xf4\x90\x80\x80", "half way": b"Tea\xe2\x98", "a lone continuation": b"a\x80"},
-        2: {"empty": b"", "kind 0": b"\0\1" + ids[:16], "kind 3": b"\3\1" + ids[:16], "none": b"\1\0", "65": b"\1\x41" + ids + ids[:16], "a byte short": b"\1\1" + ids[:15], "a byte long": b"\1\1" + ids[:17]},
+        1: {
+            "not UTF-8": b"\xff",
+            "a cut character": "é".encode()[:1],
+            "a surrogate": b"\xed\xa0\x80",
+            "overlong": b"\xc0\x80",
+            "beyond Unicode": b"\xf4\x90\x80\x80",
+            "half way": b"Tea\xe2\x98",
+            "a lone continuation": b"a\x80",
+        },
+        2: {
+            "empty": b"",
+            "kind 0": b"\0\1" + ids[:16],
+            "kind 3": b"\3\1" + ids[:16],
+            "none": b"\1\0",
+            "65": b"\1\x41" + ids + ids[:16],
+            "a byte short": b"\1\1" + ids[:15],
+            "a byte long": b"\1\1" + ids[:17],
+        },
         3: {
             "empty": b"",
             "code 0": b"\0",
@@ -561,7 +656,12 @@ def relay():
     f.good("token id", "token_id", token=r(16))
     f.misshapen("token id", ["token"])
     bob = ops.owner(ops.Inputs(as_json(seeds("bob"))))
-    made = bob.cert + k.medium_prekey(bob, 7, NOW, r(32), r(64)).public + b"\1" + k.one_time_prekey(bob, 9, r(32), r(64)).public
+    made = (
+        bob.cert
+        + k.medium_prekey(bob, 7, NOW, r(32), r(64)).public
+        + b"\1"
+        + k.one_time_prekey(bob, 9, r(32), r(64)).public
+    )
     for s, inputs in {
         "relay mailbox-open": dict(key=r(32), tokens=r(64)),
         "relay mailbox-read": dict(key=r(32)),

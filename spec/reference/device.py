@@ -209,7 +209,9 @@ class Device:
         return prekey
 
     def tidy(self, now):
-        for number in [i for i, m in self.mediums.items() if now >= int.from_bytes(m.public[4:12], "big") + 44 * DAY]:
+        for number in [
+            i for i, m in self.mediums.items() if now >= int.from_bytes(m.public[4:12], "big") + 44 * DAY
+        ]:
             del self.mediums[number]
             self.replays = {entry for entry in self.replays if entry[0] != number}
         for peer in self.peers.values():

@@ -99,7 +99,9 @@ def safety_compare(i):
 
 
 def owner(i):
-    return k.make_identity(i.bytes("account", 32), i.bytes("device", 32), i.bytes("dh", 32), i.number("issued", 64))
+    return k.make_identity(
+        i.bytes("account", 32), i.bytes("device", 32), i.bytes("dh", 32), i.number("issued", 64)
+    )
 
 
 def identity(i):
@@ -131,7 +133,9 @@ def bundle(i):
 
 
 def bundle_verify(i):
-    cert, medium, one_time = strict.verify_bundle(i.bytes("bundle"), i.bytes("account_id", 32), i.number("now", 64))
+    cert, medium, one_time = strict.verify_bundle(
+        i.bytes("bundle"), i.bytes("account_id", 32), i.number("now", 64)
+    )
     return hexed(device_id=k.device_id(cert), weak_start=not one_time)
 
 
@@ -193,7 +197,13 @@ def header(i):
 
 
 def pq_epoch(i):
-    pqs, e, ek, ct, ss = i.bytes("pqs", 32), i.number("e"), i.bytes("ek", 1184), i.bytes("ct", 1088), i.bytes("ss", 32)
+    pqs, e, ek, ct, ss = (
+        i.bytes("pqs", 32),
+        i.number("e"),
+        i.bytes("ek", 1184),
+        i.bytes("ct", 1088),
+        i.bytes("ss", 32),
+    )
     if e == 0:
         raise MALFORMED
     mix, after, kc = k.pq_epoch(pqs, e, ek, ct, ss)
@@ -281,7 +291,12 @@ def token_id(i):
 
 
 def relay_proof(i):
-    parts = {"relay mailbox-open": "key tokens", "relay mailbox-read": "key", "relay publish": "bundle", "relay stock": "key"}
+    parts = {
+        "relay mailbox-open": "key tokens",
+        "relay mailbox-read": "key",
+        "relay publish": "bundle",
+        "relay stock": "key",
+    }
     s = i.text("s")
     if s not in parts:
         raise MALFORMED

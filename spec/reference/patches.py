@@ -1,7 +1,8 @@
 """Bytes that are nearly those of another case, written as what differs.
 
-`{"of": NAME, "set": [[OFFSET, HEX], …], "cut": LENGTH, "append": HEX}`: take the field of that name from the case
-NAME, write the bytes of `set` over it, then cut it to LENGTH, then append. Everything but `of` may be absent.
+`{"of": NAME, "set": [[OFFSET, HEX], …], "cut": LENGTH, "append": HEX, "zeros": COUNT}`: take the field of that name
+from the case NAME, write the bytes of `set` over it, cut it to LENGTH, append HEX, then COUNT zero bytes. Everything
+but `of` may be absent.
 """
 
 MIN_LEN = 200
@@ -36,21 +37,32 @@ def difference(old, new):
             runs.append([i, i + 1])
     patch = {"set": [[a, new[a:b].hex()] for a, b in runs]} if runs else {}
     patch |= {"cut": len(new)} if len(new) < len(old) else {}
-    return patch | ({"append": new[common:].hex()} if len(new) > common else {})
+    tail = new[common:].rstrip(b"\0")
+    zeros = len(new) - common - len(tail)
+    if zeros < GAP:
+        tail, zeros = new[common:], 0
+    return patch | ({"append": tail.hex()} if tail else {}) | ({"zeros": zeros} if zeros else {})
 
 
 def apply(patch, base):
     data = bytearray.fromhex(base)
     for at, piece in patch.get("set", []):
         data[at : at + len(piece) // 2] = bytes.fromhex(piece)
-    return (bytes(data)[: patch.get("cut", len(data))] + bytes.fromhex(patch.get("append", ""))).hex()
+    return (
+        bytes(data)[: patch.get("cut", len(data))]
+        + bytes.fromhex(patch.get("append", ""))
+        + bytes(patch.get("zeros", 0))
+    ).hex()
 
 
 def resolve(cases):
     """The cases with every patch applied. A patch speaks of a case that stands before it."""
     plain = {}
     for case in cases:
-        resolved = {field: apply(value, plain[value["of"]][field]) if is_patch(value) else value for field, value in case.items()}
+        resolved = {
+            field: apply(value, plain[value["of"]][field]) if is_patch(value) else value
+            for field, value in case.items()
+        }
         plain[case["name"]] = resolved
     return list(plain.values())
 

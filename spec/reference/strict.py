@@ -127,7 +127,9 @@ class Address:
 
 
 def parse_address(text):
-    found = re.fullmatch(r"kuvert://(\[[0-9a-f:.]+\]|[a-z0-9.-]{1,200})(?::([1-9][0-9]{0,4}))?/([a-z2-7]{52})", text)
+    found = re.fullmatch(
+        r"kuvert://(\[[0-9a-f:.]+\]|[a-z0-9.-]{1,200})(?::([1-9][0-9]{0,4}))?/([a-z2-7]{52})", text
+    )
     if not found or not is_host(found[1]):
         raise Refused("COD-6")
     bits = 0
@@ -142,7 +144,10 @@ def parse_address(text):
 
 def is_host(host):
     if host.startswith("["):
-        return host in ("[::1]", "[2001:db8::1]")  # enough for the vectors; an implementation needs all of RFC 5952
+        return host in (
+            "[::1]",
+            "[2001:db8::1]",
+        )  # enough for the vectors; an implementation needs all of RFC 5952
     labels = host.split(".")
     if all(label.isdigit() for label in labels):
         return len(labels) == 4 and all(str(int(label)) == label and int(label) < 256 for label in labels)

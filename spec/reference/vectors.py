@@ -25,7 +25,11 @@ def text_of(file):
     document = file.document()
     line = lambda value: json.dumps(value, ensure_ascii=True, separators=(",", ":"))
     key = "conversations" if "conversations" in document else "cases"
-    rows = ",\n".join(line(row) for row in document[key]) if key == "cases" else ",\n".join(map(conversation_text, document[key]))
+    rows = (
+        ",\n".join(line(row) for row in document[key])
+        if key == "cases"
+        else ",\n".join(map(conversation_text, document[key]))
+    )
     return f'{{"format":{FORMAT},"about":{line(document["about"])},"{key}":[\n{rows}\n]}}\n'
 
 
@@ -43,7 +47,9 @@ def tally(file):
     """Positives and negatives."""
     document = file.document()
     talks = document.get("conversations", [])
-    rows = document.get("cases") or [event for talk in talks for event in talk["events"] if event["do"] == "receive"]
+    rows = document.get("cases") or [
+        event for talk in talks for event in talk["events"] if event["do"] == "receive"
+    ]
     bad = sum("error" in row.get("expect", {}) for row in rows)
     return len(rows) - bad, bad
 

@@ -94,6 +94,8 @@ pub(crate) fn patched(patch: &Value, base: &str) -> String {
         bytes.truncate(usize::try_from(len).unwrap());
     }
     bytes.extend(hex::decode(patch["append"].as_str().unwrap_or_default()).unwrap());
+    let zeros = patch["zeros"].as_u64().unwrap_or_default();
+    bytes.resize(bytes.len() + usize::try_from(zeros).unwrap(), 0);
     hex::encode(bytes)
 }
 
