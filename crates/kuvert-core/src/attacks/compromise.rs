@@ -16,7 +16,7 @@ use crate::error::ProtocolError;
 
 /// Messages that each side writes before it is the other's turn.
 const PER_TURN: usize = 2;
-const TURNS: usize = 90;
+const TURNS: usize = 48;
 
 /// A conversation by turns, with a thief at the end of each turn, on one side.
 struct Conversation {
