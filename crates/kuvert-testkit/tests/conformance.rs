@@ -377,7 +377,9 @@ fn seeds_make_the_bytes_repeatable() {
         world.run(&["init", "bob", "--seed", seed], b"").ok();
         let bundle = world.run(&["bundle", "bob", "--seed", seed], b"").ok();
         world.run(&["peer", "alice", "-", "--seed", "a11ce0"], &bundle).ok();
-        world.run(&["send", "alice", "--seed", "a11ce0"], b"tea").ok()
+        let envelope = world.run(&["send", "alice", "--seed", "a11ce0"], b"tea").ok();
+        let files = |name: &str| content(&world.path(name)).into_values().collect::<Vec<_>>();
+        (envelope, files("alice"), files("bob"))
     };
     assert_eq!(conversation("b0b0"), conversation("b0b0"));
     assert_ne!(conversation("b0b0"), conversation("b0b1"));

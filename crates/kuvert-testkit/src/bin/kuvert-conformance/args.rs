@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand};
         Results are one JSON object on stdout, except that `bundle` and `send` write the raw bundle or\n\
         envelope there, unless -o names a file for it. Exit code 0, or 1 with {\"error\": NAME} and a\n\
         name of the protocol's list, or 2 with {\"error\": \"Malformed\"} for wrong use. An error leaves every byte of the directory as\n\
-        it was, except PqFailed, which closes the session.",
+        it was, except PqFailed, which closes the session. Directories are not sealed: they are for tests.",
     after_help = "Example:\n  \
         kuvert-conformance init alice && kuvert-conformance init bob\n  \
         kuvert-conformance bundle bob > bob.bundle\n  \

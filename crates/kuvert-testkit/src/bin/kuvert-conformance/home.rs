@@ -3,9 +3,8 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use kuvert_core::secret::Secret;
-use kuvert_core::{Change, Changes, Device, ProtocolError, Step};
-use kuvert_store::{Sealed, Store, Unlock};
+use kuvert_core::{Change, Changes, Device, Key, ProtocolError, Step, Version};
+use kuvert_store::{Store, Unsealed};
 use kuvert_testkit::FileRows;
 use kuvert_wire::Timestamp;
 use rand_chacha::ChaCha20Rng;
@@ -17,11 +16,16 @@ use crate::random::generator;
 ///
 /// Steps are taken in memory; [`Home::save`] makes all of them durable in one batch, before the
 /// command says anything. A command that fails never gets there: the directory stays as it was.
+///
+/// The directory is not sealed, so that with a seed it is the same to the byte each time. Nothing in it
+/// is worth a key, and [`FileRows`] finds damage.
 pub(crate) struct Home {
     pub(crate) device: Device,
     pub(crate) now: Timestamp,
     pub(crate) rng: ChaCha20Rng,
-    store: Sealed<FileRows>,
+    store: Unsealed<FileRows>,
+    /// How often the device has been saved: the version of a record that says nothing else.
+    saves: Version,
     unsaved: Vec<Change>,
 }
 
@@ -32,18 +36,19 @@ impl Home {
         let mut unsaved = Vec::new();
         let device = Device::create(now, &mut rng).commit(|changes| collect(&mut unsaved, changes));
         let rows = FileRows::create(directory).map_err(|_| ProtocolError::Storage)?;
-        let store = Sealed::create_over(rows, Unlock::Key(&key()))?;
-        Ok(Self { device: device?, now, rng, store, unsaved })
+        let store = Unsealed::over(rows);
+        Ok(Self { device: device?, now, rng, store, saves: Version::ABSENT, unsaved })
     }
 
     /// Loads the device of a directory, without what has become too old by now.
     pub(crate) fn open(directory: &Path, world: &World) -> Result<Self, ProtocolError> {
         let rows = FileRows::open(directory).map_err(|_| ProtocolError::Storage)?;
-        let store = Sealed::open_over(rows, Unlock::Key(&key()))?;
+        let store = Unsealed::over(rows);
         let records = store.snapshot(Device::COLLECTIONS)?;
         let device = Device::load(records).map_err(|_| ProtocolError::Storage)?;
-        let (now, rng) = (time(world), generator(world, store.generation()?)?);
-        let mut home = Self { device, now, rng, store, unsaved: Vec::new() };
+        let saves = store.get(&saves_key())?.map_or(Version::ABSENT, |record| record.version);
+        let (now, rng) = (time(world), generator(world, saves.number())?);
+        let mut home = Self { device, now, rng, store, saves, unsaved: Vec::new() };
         let changes = &mut home.unsaved;
         home.device.tidy(now).commit(|tidied| collect(changes, tidied))?;
         Ok(home)
@@ -64,8 +69,17 @@ impl Home {
 
     /// Makes all steps durable.
     pub(crate) fn save(&mut self) -> Result<(), ProtocolError> {
-        let changes = Changes::of(self.unsaved.drain(..));
-        Ok(self.store.apply(&changes)?)
+        if self.unsaved.is_empty() {
+            return Ok(());
+        }
+        let saved = Change::Put {
+            key: saves_key(),
+            expected: self.saves,
+            value: Vec::new().into(),
+        };
+        self.store.apply(&Changes::of(self.unsaved.drain(..).chain([saved])))?;
+        self.saves = self.saves.next();
+        Ok(())
     }
 }
 
@@ -81,7 +95,6 @@ fn time(world: &World) -> Timestamp {
     }))
 }
 
-/// The same for every directory: sealing is here to find damage, not to keep secrets.
-fn key() -> Secret<32> {
-    Secret::copied_from(b"kuvert-conformance: not a secret")
+fn saves_key() -> Key {
+    Key::new("conformance", "saves")
 }
