@@ -72,11 +72,8 @@ impl Home {
         if self.unsaved.is_empty() {
             return Ok(());
         }
-        let saved = Change::Put {
-            key: saves_key(),
-            expected: self.saves,
-            value: Vec::new().into(),
-        };
+        let saved =
+            Change::Put { key: saves_key(), expected: self.saves, value: Vec::new().into() };
         self.store.apply(&Changes::of(self.unsaved.drain(..).chain([saved])))?;
         self.saves = self.saves.next();
         Ok(())
