@@ -17,7 +17,7 @@ use crate::agreement::{self, SessionSecrets};
 use crate::crypto::dh::DhSecret;
 use crate::identity::IdentityKeyPair;
 use crate::prekey::{MediumPrekeyPair, OneTimePrekeyPair};
-use crate::ratchet::keys::{ChainKey, HeaderKey, RootKey};
+use crate::ratchet::keys::{ChainKey, HeaderKey, MessageKey, RootKey};
 use crate::ratchet::sealing::{self, Bound};
 use crate::secret::Secret;
 
@@ -27,7 +27,33 @@ pub(super) struct Chain {
     pub(super) key: DhSecret,
     pub(super) header_key: HeaderKey,
     first: ChainKey,
+    /// The furthest message sealed so far, and the chain key for it: saves the way to it.
+    furthest: (u32, ChainKey),
     pq_mixed: u32,
+}
+
+impl Chain {
+    fn new(key: DhSecret, header_key: HeaderKey, first: ChainKey, pq_mixed: u32) -> Self {
+        let furthest = (0, copy(&first));
+        Self { key, header_key, first, furthest, pq_mixed }
+    }
+
+    fn message_key(&mut self, wanted: u32) -> MessageKey {
+        let (mut number, mut chain) = match self.furthest.0 <= wanted {
+            true => (self.furthest.0, copy(&self.furthest.1)),
+            false => (0, copy(&self.first)),
+        };
+        while number < wanted {
+            (number, chain) = (number + 1, chain.advance(number).1);
+        }
+        let (message_key, _) = chain.advance(wanted);
+        self.furthest = (wanted, chain);
+        message_key
+    }
+}
+
+fn copy(key: &ChainKey) -> ChainKey {
+    ChainKey::new(key.secret().duplicate())
 }
 
 /// Mallory's side of a session.
@@ -60,12 +86,9 @@ impl Mallory {
     /// Begins a session with these secrets, wherever they are from.
     pub(super) fn with(secrets: SessionSecrets, prefix: InitPrefix) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(668);
-        let chain = Chain {
-            key: DhSecret::generate(&mut rng),
-            header_key: HeaderKey::new(secrets.hdr_i),
-            first: ChainKey::new(secrets.chain_i),
-            pq_mixed: 0,
-        };
+        let key = DhSecret::generate(&mut rng);
+        let header_key = HeaderKey::new(secrets.hdr_i);
+        let chain = Chain::new(key, header_key, ChainKey::new(secrets.chain_i), 0);
         Self {
             chain: Some(chain),
             prefix: Some(prefix),
@@ -142,7 +165,7 @@ impl Mallory {
         let step = self.root.step(dh, mix, &self.session, &public, pq_mixed);
         self.root = step.root;
         let header_key = core::mem::replace(&mut self.next_header_key, step.next_header);
-        self.chain = Some(Chain { key, header_key, first: step.chain, pq_mixed });
+        self.chain = Some(Chain::new(key, header_key, step.chain, pq_mixed));
     }
 
     /// The header that a correct sender would give message `number`.
@@ -163,7 +186,7 @@ impl Mallory {
     }
 
     pub(super) fn seals_frame(&mut self, header: &Header, frame: &[u8]) -> Vec<u8> {
-        let chain = self.chain.as_ref().expect("has one");
+        let chain = self.chain.as_mut().expect("has one");
         let kind = if self.prefix.is_some() { Kind::Init } else { Kind::Session };
         let mut envelope = vec![kind.code(), VERSION];
         if let Some(prefix) = &self.prefix {
@@ -173,15 +196,7 @@ impl Mallory {
         let nonce: [u8; 12] = nonce.try_into().expect("12 bytes");
         let mut sealed_header = vec![];
         chain.header_key.seal_into(kind, &nonce, header, &mut sealed_header);
-        let (mut chain_key, salt) = (ChainKey::new(chain.first.secret().duplicate()), [7; 16]);
-        let mut number = 0;
-        let message_key = loop {
-            let (message_key, next) = chain_key.advance(number);
-            if number == header.message_number {
-                break message_key;
-            }
-            (number, chain_key) = (number + 1, next);
-        };
+        let (message_key, salt) = (chain.message_key(header.message_number), [7; 16]);
         let bound =
             Bound { kind, header_nonce: &nonce, sealed_header: &sealed_header, salt: &salt };
         let sealed = sealing::seal(message_key, &bound, frame).expect("short enough");
