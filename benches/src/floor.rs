@@ -87,16 +87,8 @@ impl Floor {
             .add("new ratchet key", 1, Primitive::X25519Base)
             .add("DH, both sides", 2, Primitive::X25519)
             .add("PRK, both sides", 2, Primitive::Hmac(64))
-            .add(
-                "RK, CK, NHK, both sides",
-                6,
-                Primitive::Hmac(expand_len("ratchet-header", 52)),
-            )
-            .add(
-                "the header key of the old chain",
-                1,
-                Primitive::Refuse(HEADER),
-            )
+            .add("RK, CK, NHK, both sides", 6, Primitive::Hmac(expand_len("ratchet-header", 52)))
+            .add("the header key of the old chain", 1, Primitive::Refuse(HEADER))
             .message(body_len, Primitive::Seal)
             .message(body_len, Primitive::Open)
     }
@@ -109,11 +101,7 @@ impl Floor {
             .xl("kx-identity", 32)
             .hl("kx-th2", 32 + CERT + 16 + CERT)
             .add("CK1", 1, Primitive::Hmac(64))
-            .add(
-                "root to session_id",
-                7,
-                Primitive::Hmac(expand_len("kx-header-i", 32)),
-            )
+            .add("root to session_id", 7, Primitive::Hmac(expand_len("kx-header-i", 32)))
     }
 
     /// One message, its AEADs by `aead`.
@@ -131,11 +119,7 @@ impl Floor {
     }
 
     fn add(mut self, what: &'static str, count: u32, primitive: Primitive) -> Self {
-        self.0.push(Line {
-            what,
-            count,
-            primitive,
-        });
+        self.0.push(Line { what, count, primitive });
         self
     }
 

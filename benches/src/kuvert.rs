@@ -28,13 +28,9 @@ impl Saved {
     /// A new device.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        let mut saved = Self {
-            records: BTreeMap::new(),
-            rng: ChaCha20Rng::seed_from_u64(seed),
-        };
+        let mut saved = Self { records: BTreeMap::new(), rng: ChaCha20Rng::seed_from_u64(seed) };
         let step = Device::create(NOW, &mut saved.rng);
-        step.commit(|changes| keep(&mut saved.records, changes))
-            .expect("infallible");
+        step.commit(|changes| keep(&mut saved.records, changes)).expect("infallible");
         saved
     }
 
@@ -42,8 +38,7 @@ impl Saved {
     pub fn publish(&mut self) -> PrekeyBundle {
         let mut device = self.load();
         let step = device.bundle(true, NOW, &mut self.rng);
-        step.commit(|changes| keep(&mut self.records, changes))
-            .expect("infallible")
+        step.commit(|changes| keep(&mut self.records, changes)).expect("infallible")
     }
 
     /// The device.
@@ -56,16 +51,9 @@ impl Saved {
 fn keep(records: &mut BTreeMap<Key, Record>, changes: &Changes) -> Result<(), Infallible> {
     for change in changes.iter() {
         match change {
-            Change::Put {
-                key,
-                expected,
-                value,
-            } => {
-                let record = Record {
-                    key: key.clone(),
-                    version: expected.next(),
-                    value: value.clone(),
-                };
+            Change::Put { key, expected, value } => {
+                let record =
+                    Record { key: key.clone(), version: expected.next(), value: value.clone() };
                 records.insert(key.clone(), record);
             }
             other => {
@@ -77,8 +65,7 @@ fn keep(records: &mut BTreeMap<Key, Record>, changes: &Changes) -> Result<(), In
 }
 
 fn commit<T>(step: Step<'_, T>) -> T {
-    step.commit(|_| Ok::<(), Infallible>(()))
-        .expect("infallible")
+    step.commit(|_| Ok::<(), Infallible>(())).expect("infallible")
 }
 
 /// Alice's handshake, from an unchecked bundle to her first envelope.
@@ -92,9 +79,7 @@ pub fn initiate(
     let expected = kuvert_core::identity::account_id(&bundle.cert.account_key);
     let bundle = VerifiedBundle::verify(bundle, &expected, NOW).expect("a good bundle");
     let bob = commit(alice.initiate(&bundle, NOW, rng).expect("a good bundle"));
-    let sent = alice
-        .encrypt(&bob, &Content::text(text), NOW, rng)
-        .expect("a session");
+    let sent = alice.encrypt(&bob, &Content::text(text), NOW, rng).expect("a session");
     (bob, commit(sent).envelope)
 }
 
@@ -124,12 +109,7 @@ impl KuvertPair {
         let (mut alice, mut bob) = (alice.load(), bob.load());
         let (her_peer, envelope) = initiate(&mut alice, bundle, "x", &mut rng);
         let (his_peer, _) = receive(&mut bob, &envelope, &mut rng);
-        let mut pair = Self {
-            alice,
-            bob,
-            peers: [his_peer, her_peer],
-            rng,
-        };
+        let mut pair = Self { alice, bob, peers: [his_peer, her_peer], rng };
         pair.turn();
         pair
     }
@@ -149,12 +129,7 @@ impl Pair for KuvertPair {
             Side::Bob => (&mut self.bob, alices_name),
         };
         let content = Content::text(text);
-        commit(
-            device
-                .encrypt(&peer, &content, NOW, &mut self.rng)
-                .expect("a session"),
-        )
-        .envelope
+        commit(device.encrypt(&peer, &content, NOW, &mut self.rng).expect("a session")).envelope
     }
 
     fn open(&mut self, at: Side, envelope: &[u8]) -> usize {

@@ -20,18 +20,10 @@ impl Published {
     pub fn new() -> Self {
         let mut account = Account::new();
         account.generate_one_time_keys(1);
-        let one_time = *account
-            .one_time_keys()
-            .values()
-            .next()
-            .expect("one was made");
+        let one_time = *account.one_time_keys().values().next().expect("one was made");
         account.mark_keys_as_published();
         let signature = account.sign(one_time.to_bytes());
-        Self {
-            account,
-            one_time,
-            signature,
-        }
+        Self { account, one_time, signature }
     }
 
     /// A copy of Bob's account, for a handshake that uses up the key.
@@ -44,8 +36,7 @@ impl Published {
     #[must_use]
     pub fn signature_is_good(&self) -> bool {
         let key: Ed25519PublicKey = self.account.ed25519_key();
-        key.verify(&self.one_time.to_bytes(), &self.signature)
-            .is_ok()
+        key.verify(&self.one_time.to_bytes(), &self.signature).is_ok()
     }
 }
 
@@ -68,9 +59,7 @@ pub fn initiate(alice: &Account, bob: &Published, text: &str) -> (Session, Vec<u
 /// Bob's handshake: the session and the length of the first text.
 #[must_use]
 pub fn respond(bob: &mut Account, alice: Curve25519PublicKey, envelope: &[u8]) -> (Session, usize) {
-    let OlmMessage::PreKey(message) = decode(envelope) else {
-        panic!("a first message")
-    };
+    let OlmMessage::PreKey(message) = decode(envelope) else { panic!("a first message") };
     let created = bob.create_inbound_session(SessionConfig::version_1(), alice, &message);
     let created = created.expect("the message is good");
     (created.session, created.plaintext.len())
@@ -78,10 +67,7 @@ pub fn respond(bob: &mut Account, alice: Curve25519PublicKey, envelope: &[u8]) -
 
 /// A type byte and the message, as a carrier would have it.
 fn encrypt(session: &mut Session, text: &str) -> Vec<u8> {
-    let (kind, mut bytes) = session
-        .encrypt(text)
-        .expect("an established session")
-        .to_parts();
+    let (kind, mut bytes) = session.encrypt(text).expect("an established session").to_parts();
     bytes.push(u8::try_from(kind).expect("0 or 1"));
     bytes
 }
@@ -105,10 +91,7 @@ impl OlmPair {
         let (session, envelope) = initiate(&alice, &published, "x");
         let mut bob = Account::from_pickle(published.copy());
         let (answer, _) = respond(&mut bob, alice.curve25519_key(), &envelope);
-        let mut pair = Self {
-            alice: session,
-            bob: answer,
-        };
+        let mut pair = Self { alice: session, bob: answer };
         pair.turn();
         pair
     }
@@ -133,9 +116,6 @@ impl Pair for OlmPair {
     }
 
     fn open(&mut self, at: Side, envelope: &[u8]) -> usize {
-        self.session(at)
-            .decrypt(&decode(envelope))
-            .expect("a good message")
-            .len()
+        self.session(at).decrypt(&decode(envelope)).expect("a good message").len()
     }
 }

@@ -127,10 +127,7 @@ fn hmac(bencher: &mut Bencher<'_>, len: usize) {
     let (key, input) = ([4; 32], vec![7; len]);
     bencher.iter(|| {
         let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(black_box(&key));
-        mac.expect("any length will do")
-            .chain_update(black_box(&input))
-            .finalize()
-            .into_bytes()
+        mac.expect("any length will do").chain_update(black_box(&input)).finalize().into_bytes()
     });
 }
 
@@ -139,9 +136,7 @@ fn seal(bencher: &mut Bencher<'_>, len: usize) {
     bencher.iter(|| {
         let cipher = ChaCha20Poly1305::new(black_box(&[4; 32].into()));
         let buffer = buffer.as_mut_slice().into();
-        cipher
-            .encrypt_inout_detached(&[0; 12].into(), &[], buffer)
-            .expect("short enough")
+        cipher.encrypt_inout_detached(&[0; 12].into(), &[], buffer).expect("short enough")
     });
 }
 

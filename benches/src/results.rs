@@ -22,12 +22,7 @@ impl Results {
     /// What was measured under `group` and `name`, if anything.
     #[must_use]
     pub fn time(&self, group: &str, name: &str) -> Option<Time> {
-        let path = self
-            .0
-            .join(group)
-            .join(name)
-            .join("new")
-            .join("sample.json");
+        let path = self.0.join(group).join(name).join("new").join("sample.json");
         read(&path)
     }
 }
@@ -35,20 +30,10 @@ impl Results {
 fn read(path: &Path) -> Option<Time> {
     let sample: Value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
     let numbers = |field: &str| -> Option<Vec<f64>> {
-        sample[field]
-            .as_array()?
-            .iter()
-            .map(Value::as_f64)
-            .collect()
+        sample[field].as_array()?.iter().map(Value::as_f64).collect()
     };
-    let mut times: Vec<f64> = numbers("times")?
-        .iter()
-        .zip(numbers("iters")?)
-        .map(|(t, n)| t / n)
-        .collect();
+    let mut times: Vec<f64> =
+        numbers("times")?.iter().zip(numbers("iters")?).map(|(t, n)| t / n).collect();
     times.sort_by(f64::total_cmp);
-    Some(Time {
-        min: *times.first()?,
-        median: times[times.len() / 2],
-    })
+    Some(Time { min: *times.first()?, median: times[times.len() / 2] })
 }

@@ -24,11 +24,7 @@ pub trait Pair {
     /// A message from one to the other.
     fn pass(&mut self, from: Side, text: &str) {
         let envelope = self.seal(from, text);
-        let to = if from == Side::Alice {
-            Side::Bob
-        } else {
-            Side::Alice
-        };
+        let to = if from == Side::Alice { Side::Bob } else { Side::Alice };
         assert_eq!(self.open(to, &envelope), text.len());
     }
 
@@ -53,41 +49,17 @@ pub struct Row {
 /// All rows, in the order of the table.
 #[must_use]
 pub fn rows() -> Vec<Row> {
-    let row = |group: String, title: String, floor: Floor| Row {
-        group,
-        title,
-        floor,
-    };
+    let row = |group: String, title: String, floor: Floor| Row { group, title, floor };
     let first = BODY_LENS[0];
     let mut rows = vec![
-        row(
-            "initiator".into(),
-            "handshake, initiator".into(),
-            Floor::initiator(first),
-        ),
-        row(
-            "responder".into(),
-            "handshake, responder".into(),
-            Floor::responder(first),
-        ),
+        row("initiator".into(), "handshake, initiator".into(), Floor::initiator(first)),
+        row("responder".into(), "handshake, responder".into(), Floor::responder(first)),
     ];
     for len in BODY_LENS {
-        rows.push(row(
-            format!("encrypt-{len}"),
-            format!("encrypt {len} B"),
-            Floor::seal(len),
-        ));
-        rows.push(row(
-            format!("decrypt-{len}"),
-            format!("decrypt {len} B"),
-            Floor::open(len),
-        ));
+        rows.push(row(format!("encrypt-{len}"), format!("encrypt {len} B"), Floor::seal(len)));
+        rows.push(row(format!("decrypt-{len}"), format!("decrypt {len} B"), Floor::open(len)));
     }
-    rows.push(row(
-        "ping-pong".into(),
-        format!("ping-pong {first} B"),
-        Floor::turn(first),
-    ));
+    rows.push(row("ping-pong".into(), format!("ping-pong {first} B"), Floor::turn(first)));
     rows
 }
 

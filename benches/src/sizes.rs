@@ -42,28 +42,14 @@ pub fn vodozemac(len: usize) -> Overhead {
 
 fn later(first: usize, pair: &mut impl Pair, text: &str) -> Overhead {
     let same_chain = mean((0..ROUNDS).map(|_| pass(pair, Side::Alice, text)));
-    let turns = (0..ROUNDS).map(|round| {
-        if round % 2 == 0 {
-            Side::Bob
-        } else {
-            Side::Alice
-        }
-    });
+    let turns = (0..ROUNDS).map(|round| if round % 2 == 0 { Side::Bob } else { Side::Alice });
     let turn = mean(turns.map(|side| pass(pair, side, text)));
-    Overhead {
-        first,
-        same_chain,
-        turn,
-    }
+    Overhead { first, same_chain, turn }
 }
 
 fn pass(pair: &mut impl Pair, from: Side, text: &str) -> usize {
     let envelope = pair.seal(from, text);
-    let to = if from == Side::Alice {
-        Side::Bob
-    } else {
-        Side::Alice
-    };
+    let to = if from == Side::Alice { Side::Bob } else { Side::Alice };
     assert_eq!(pair.open(to, &envelope), text.len());
     envelope.len() - text.len()
 }

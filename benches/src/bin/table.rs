@@ -8,11 +8,9 @@ use kuvert_benches::scenario::{BODY_LENS, Row, rows};
 use kuvert_benches::sizes;
 
 fn main() {
-    let folder = env::args_os()
-        .nth(1)
-        .expect("usage: table FOLDER-OF-CRITERION");
+    let folder = env::args_os().nth(1).expect("usage: table FOLDER-OF-CRITERION");
     let results = Results(folder.into());
-    println!("Microseconds; the fastest of 40 samples, and the one in the middle.\n");
+    println!("Microseconds; the fastest of 100 samples, and the one in the middle.\n");
     head();
     rows().iter().for_each(|row| line(&results, row));
     println!();
@@ -56,10 +54,7 @@ fn time(results: &Results, row: &Row, name: &str) -> Option<Time> {
     let time = results.time(&row.group, name)?;
     // One iteration of ping-pong is a message each way.
     let messages = if row.group == "ping-pong" { 2.0 } else { 1.0 };
-    Some(Time {
-        min: time.min / messages,
-        median: time.median / messages,
-    })
+    Some(Time { min: time.min / messages, median: time.median / messages })
 }
 
 fn notes() {
@@ -103,9 +98,7 @@ fn overhead() {
 fn floor_lines(results: &Results, row: &Row) {
     println!("\n{}", row.title);
     for line in &row.floor.0 {
-        let one = results
-            .time("primitive", &line.primitive.id())
-            .map(|time| time.min);
+        let one = results.time("primitive", &line.primitive.id()).map(|time| time.min);
         let all = one.map(|one| one * f64::from(line.count));
         println!(
             "  {:<34}{:>2} x {:<26}{}{}",
