@@ -30,18 +30,23 @@ impl Key {
     /// If the parts make no valid key; both come from the program, never from a peer.
     #[must_use]
     pub fn new(collection: &str, id: impl fmt::Display) -> Self {
-        Self::parse(&alloc::format!("{collection}/{id}")).expect("keys are built by this program")
+        let key = Self(alloc::format!("{collection}/{id}"));
+        assert!(Self::is_valid(&key.0), "keys are built by this program");
+        key
     }
 
     /// Reads a key back from its text; `None` if it is not one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        Self::is_valid(text).then(|| Self(text.into()))
+    }
+
+    fn is_valid(text: &str) -> bool {
         let is_segment = |segment: &str| {
             let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
             !segment.is_empty() && segment.bytes().all(is_plain)
         };
-        let is_key = text.len() <= Self::MAX_LEN && text.split('/').all(is_segment);
-        is_key.then(|| Self(text.into()))
+        text.len() <= Self::MAX_LEN && text.split('/').all(is_segment)
     }
 
     /// The key's text.

@@ -87,7 +87,31 @@ pub struct Frame {
     pub body: Vec<u8>,
 }
 
-impl Encode for Frame {
+impl Frame {
+    /// The frame with its body borrowed.
+    #[must_use]
+    pub fn as_ref(&self) -> FrameRef<'_> {
+        let Self { frame_type, sent, message_id, expire_seconds, ref body } = *self;
+        FrameRef { frame_type, sent, message_id, expire_seconds, body }
+    }
+}
+
+/// A frame that borrows its body, so that a long one is copied once: into its envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameRef<'a> {
+    /// What it is about.
+    pub frame_type: FrameType,
+    /// When its sender says it was sent.
+    pub sent: Timestamp,
+    /// Its name.
+    pub message_id: MessageId,
+    /// Seconds after which both sides erase it; 0 means never.
+    pub expire_seconds: u32,
+    /// What it says, by type.
+    pub body: &'a [u8],
+}
+
+impl Encode for FrameRef<'_> {
     /// # Panics
     ///
     /// If the body is longer than `u32::MAX` bytes; sealing refuses frames far below that.
@@ -98,7 +122,17 @@ impl Encode for Frame {
         self.message_id.encode_into(out);
         out.extend_from_slice(&self.expire_seconds.to_be_bytes());
         out.extend_from_slice(&len.to_be_bytes());
-        out.extend_from_slice(&self.body);
+        out.extend_from_slice(self.body);
+    }
+
+    fn encoded_len(&self) -> usize {
+        FRAME_HEAD_LEN + self.body.len()
+    }
+}
+
+impl Encode for Frame {
+    fn encode_into(&self, out: &mut Vec<u8>) {
+        self.as_ref().encode_into(out);
     }
 
     fn encoded_len(&self) -> usize {

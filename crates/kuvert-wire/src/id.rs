@@ -58,7 +58,8 @@ macro_rules! bytes_newtype {
 
         impl core::fmt::Display for $name {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                let mut digits = [0; 2 * $len];
+                f.write_str($crate::id::hex(&self.0, &mut digits))
             }
         }
 
@@ -72,6 +73,16 @@ macro_rules! bytes_newtype {
     };
 }
 pub(crate) use bytes_newtype;
+
+/// Writes `bytes` as lower-case hexadecimal into `digits`, which is twice as long.
+pub(crate) fn hex<'a>(bytes: &[u8], digits: &'a mut [u8]) -> &'a str {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+    core::str::from_utf8(digits).unwrap_or_default()
+}
 
 bytes_newtype!(
     /// An account's name, 32 bytes: `HL("account-id", account_pk)`. It certifies itself: no directory can swap the key.

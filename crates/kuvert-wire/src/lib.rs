@@ -30,7 +30,7 @@ pub use address::{Address, AddressError, RelayUrl};
 pub use bundle::{DeviceCert, MediumPrekey, OneTimePrekey, PrekeyBundle};
 pub use codec::{Decode, DecodeError, Encode, Reader};
 pub use envelope::{Envelope, InitPrefix, Kind, SessionMessage};
-pub use frame::{Control, Frame, FrameType, Receipt};
+pub use frame::{Control, Frame, FrameRef, FrameType, Receipt};
 pub use header::{Fragment, Header, PqFields, PqKind};
 pub use id::{
     AccountId, DeliveryToken, DeviceId, InitId, MailboxId, MessageId, PostId, PrekeyId, SessionId,

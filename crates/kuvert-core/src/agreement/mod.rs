@@ -20,7 +20,7 @@ mod initiator;
 mod responder;
 mod schedule;
 
-use kuvert_wire::{InitId, InitPrefix, SessionId};
+use kuvert_wire::{DecodeError, InitId, InitPrefix, SessionId};
 
 pub(crate) use initiator::initiate;
 pub(crate) use responder::{Responded, respond};
@@ -75,8 +75,8 @@ pub(crate) enum AgreementError {
     #[error(transparent)]
     Unauthentic(#[from] Unauthentic),
     /// It opens to something that is no certificate.
-    #[error("malformed certificate in the first message")]
-    Malformed,
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
     /// The certificate is refused.
     #[error(transparent)]
     Cert(#[from] CertError),
@@ -88,7 +88,7 @@ impl From<AgreementError> for ProtocolError {
             AgreementError::UnknownPrekey => Self::UnknownPrekey,
             AgreementError::BadKey(_) | AgreementError::OwnAccount => Self::BadKey,
             AgreementError::Unauthentic(_) => Self::Undecryptable,
-            AgreementError::Malformed => Self::Malformed,
+            AgreementError::Decode(error) => error.into(),
             AgreementError::Cert(error) => error.into(),
         }
     }

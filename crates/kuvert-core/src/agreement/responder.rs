@@ -24,7 +24,7 @@ pub(crate) struct Responded {
 /// - [`AgreementError::UnknownPrekey`]: these are not the prekeys that the prefix names.
 /// - [`AgreementError::BadKey`]: a Diffie-Hellman result is zero.
 /// - [`AgreementError::Unauthentic`]: the certificate does not open.
-/// - [`AgreementError::Malformed`], [`AgreementError::Cert`]: it opens and is no good certificate.
+/// - [`AgreementError::Decode`], [`AgreementError::Cert`]: it opens and is no good certificate.
 /// - [`AgreementError::OwnAccount`]: it is one of our own account.
 ///
 /// # Spec
@@ -87,7 +87,7 @@ fn first_stage(
 }
 
 fn verified(our: &IdentityKeyPair, cert: &[u8]) -> Result<VerifiedCert, AgreementError> {
-    let cert = DeviceCert::decode(cert).map_err(|_| AgreementError::Malformed)?;
+    let cert = DeviceCert::decode(cert)?;
     let their = VerifiedCert::verify(cert)?; // AGR-6
     if their.account_key() == our.cert().account_key() {
         return Err(AgreementError::OwnAccount); // IDN-6

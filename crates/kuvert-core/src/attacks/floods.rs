@@ -102,7 +102,6 @@ fn keys_scattered_one_by_one() {
 /// The network holds a message back, waits until its neighbour's key has long expired, and lets the
 /// next ones overtake each other; a key is kept for its own thirty days, whatever lies beside it.
 #[test]
-#[ignore = "a page keeps the time of its oldest key when that has expired, so a key kept 33 days later goes early"]
 fn a_key_kept_beside_an_old_one() {
     const DAY: core::time::Duration = core::time::Duration::from_secs(24 * 3600);
     for days in [0, 29, 31, 33, 65, 400] {

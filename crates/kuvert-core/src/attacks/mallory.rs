@@ -207,7 +207,9 @@ impl Mallory {
         envelope.extend_from_slice(&salt);
         envelope.extend_from_slice(&sealed.commitment);
         envelope.extend_from_slice(&sealed.franking);
-        sealed.append_ciphertext(frame, &mut envelope);
+        let start = envelope.len();
+        envelope.extend_from_slice(frame);
+        sealed.seal_in_place(&mut envelope, start);
         envelope
     }
 }

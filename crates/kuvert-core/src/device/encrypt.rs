@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec;
 
-use kuvert_wire::{Control, DeviceId, Frame, MessageId, Timestamp};
+use kuvert_wire::{Control, DeviceId, FrameRef, MessageId, Timestamp};
 use rand_core::CryptoRng;
 
 use super::content::{Content, Outgoing};
@@ -82,7 +82,8 @@ impl Device {
             token: Some(mailbox.token),
             relay: String::from(relay),
         };
-        let frame = frame_of(&Content::control(&control), now, rng);
+        let content = Content::control(&control);
+        let frame = frame_of(&content, now, rng);
         let Outbound { envelope, mut step } = session.seal(&frame, now, rng)?;
         mailbox.announced = true;
         (step.head.mailbox, step.head.previous_mailbox) = (mailbox, previous);
@@ -107,7 +108,8 @@ impl Device {
         rng: &mut R,
     ) -> Result<Step<'_, Outgoing>, ProtocolError> {
         let (peer, session) = self.sendable(peer, now)?;
-        let frame = frame_of(&Content::control(&Control::Empty), now, rng);
+        let content = Content::control(&Control::Empty);
+        let frame = frame_of(&content, now, rng);
         let heal_until = session.ratchet.state.pq_mixed() + 1;
         let Outbound { envelope, mut step } = session.seal_burst(&frame, now, rng)?;
         step.head.heal_until = heal_until;
@@ -133,18 +135,22 @@ impl Device {
     }
 }
 
-fn frame_of<R: CryptoRng + ?Sized>(content: &Content, now: Timestamp, rng: &mut R) -> Frame {
+fn frame_of<'a, R: CryptoRng + ?Sized>(
+    content: &'a Content,
+    now: Timestamp,
+    rng: &mut R,
+) -> FrameRef<'a> {
     let message_id = content.message_id.unwrap_or_else(|| {
         let mut id = [0; MessageId::LEN];
         rng.fill_bytes(&mut id);
         MessageId::from_bytes(id)
     });
-    Frame {
+    FrameRef {
         frame_type: content.frame_type,
         sent: now,
         message_id,
         expire_seconds: content.expire_seconds,
-        body: content.body.to_vec(),
+        body: &content.body,
     }
 }
 

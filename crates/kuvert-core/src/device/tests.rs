@@ -538,7 +538,7 @@ fn an_inactive_session_does_not_send_but_receives() {
         expire_seconds: 0,
         body: vec![],
     };
-    let refused = session.seal(&frame, alice.now, &mut alice.rng).err();
+    let refused = session.seal(&frame.as_ref(), alice.now, &mut alice.rng).err();
     assert_eq!(refused, Some(ProtocolError::NoSession));
 }
 

@@ -183,7 +183,8 @@ pub fn seal(
     let sealed = sealing::seal(key, &context.bound()?, frame)
         .map_err(|_: ProtocolError| BadInput { what: "frame" })?;
     let (fc, com, mut ct) = (sealed.franking, sealed.commitment, Vec::new());
-    sealed.append_ciphertext(frame, &mut ct);
+    ct.extend_from_slice(frame);
+    sealed.seal_in_place(&mut ct, 0);
     Ok(SealedFrame { fc, com, ct })
 }
 

@@ -90,7 +90,8 @@ impl Ratchet {
         rng: &mut R,
     ) -> Result<Opened, ProtocolError> {
         let header = found.header?;
-        let mut step = Stepping { state: self.state.duplicate(), plan: self.skipped.plan(), now };
+        let mut step =
+            Stepping { state: self.state.duplicate(), plan: self.skipped.plan(now), now };
         check_numbers(&header)?;
         let key = match found.via {
             Via::Current => step.current_chain(&header)?,
@@ -99,7 +100,7 @@ impl Ratchet {
         };
         let frame = open_body(&key, kind, message)?;
         let pq = step.state.pq.receive(&header.pq, rng);
-        Ok(Opened { frame, pages: step.plan.finish(now), state: step.state, pq })
+        Ok(Opened { frame, pages: step.plan.finish(), state: step.state, pq })
     }
 }
 
@@ -286,7 +287,7 @@ impl Stepping<'_> {
             chain.next_number += 1;
             run.push(key);
         }
-        self.plan.keep(chain.id, base, &run, self.now);
+        self.plan.keep(chain.id, base, &run);
         Ok(())
     }
 }

@@ -61,7 +61,7 @@ pub(crate) struct Received<'a> {
     pub(crate) ciphertext: &'a [u8],
 }
 
-/// Derives what seals `frame`; [`Sealed::append_ciphertext`] then does.
+/// Derives what seals `frame`; [`Sealed::seal_in_place`] then does.
 ///
 /// # Errors
 ///
@@ -82,12 +82,12 @@ pub(crate) fn seal(
 }
 
 impl Sealed {
-    /// Appends `ct` to `out`: the frame, padded to its class and sealed where it lies.
-    pub(crate) fn append_ciphertext(self, frame: &[u8], out: &mut Vec<u8>) {
-        let start = out.len();
-        out.extend_from_slice(frame);
+    /// Turns the frame, which is `out` from `start` on, into `ct`: padded to its class and sealed
+    /// where it lies.
+    pub(crate) fn seal_in_place(self, out: &mut Vec<u8>, start: usize) {
+        let frame_len = out.len() - start;
         out.push(0x80);
-        out.resize(start + padded_len(frame.len()), 0);
+        out.resize(start + padded_len(frame_len), 0);
         aead::seal_in_place(&self.key, &ZERO_NONCE, &[], out, start);
     }
 }
@@ -155,7 +155,8 @@ mod tests {
     fn sealed(frame: &[u8]) -> ([u8; 32], [u8; 32], Vec<u8>) {
         let sealed = seal(message_key(), &BOUND, frame).expect("short enough");
         let (franking, commitment, mut ciphertext) = (sealed.franking, sealed.commitment, vec![]);
-        sealed.append_ciphertext(frame, &mut ciphertext);
+        ciphertext.extend_from_slice(frame);
+        sealed.seal_in_place(&mut ciphertext, 0);
         (franking, commitment, ciphertext)
     }
 

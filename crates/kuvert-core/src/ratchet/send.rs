@@ -8,11 +8,13 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use kuvert_wire::envelope::{Kind, SEALED_BURST_HEADER_LEN, SEALED_HEADER_LEN, SessionMessage};
+use kuvert_wire::frame::MAX_FRAME;
 use kuvert_wire::header::HEADER_LEN;
 use kuvert_wire::padding::padded_len;
 use kuvert_wire::{Encode, Header, RatchetPublicKey, Timestamp};
 use rand_core::CryptoRng;
 
+use super::keys::{HeaderKey, MessageKey};
 use super::sealing::{self, Bound};
 use super::state::{Receiving, SendingChain, State};
 use crate::crypto::aead::TAG_LEN;
@@ -37,14 +39,17 @@ impl State {
     ///
     /// [`ProtocolError::ChainExhausted`] at the end of a chain, [`ProtocolError::TooLarge`] for a
     /// frame over its limit, [`ProtocolError::NoSession`] for a responder that has not been spoken
-    /// to. `out` may then hold half a message.
+    /// to. `out` then holds nothing of the frame.
     pub(crate) fn seal<R: CryptoRng + ?Sized>(
         &self,
         sending: Sending,
-        frame: &[u8],
+        frame: &impl Encode,
         out: &mut Vec<u8>,
         rng: &mut R,
     ) -> Result<Self, ProtocolError> {
+        if frame.encoded_len() > MAX_FRAME {
+            return Err(ProtocolError::TooLarge); // MSG-11
+        }
         let mut next = self.duplicate();
         if next.step_due {
             next.begin_chain(sending.now, rng)?;
@@ -65,26 +70,8 @@ impl State {
         let (message_key, chain_key) = chain.chain.advance(chain.next_number);
         chain.chain = chain_key;
         chain.next_number += 1;
-
-        let mut random = [0; 28];
-        rng.fill_bytes(&mut random);
-        let (header_nonce, salt) = random.split_first_chunk().expect("28 bytes are 12 and 16");
-        let salt = salt.first_chunk().expect("28 bytes are 12 and 16");
-
-        let sealed_len = sealed_header_len(&header);
-        let message_len = SessionMessage::overhead(usize::from(sealed_len));
-        out.reserve(message_len + padded_len(frame.len()) + TAG_LEN);
-        out.extend_from_slice(header_nonce);
-        out.extend_from_slice(&sealed_len.to_be_bytes());
-        let start = out.len();
-        chain.header_key.seal_into(sending.kind, header_nonce, &header, out);
-
-        let bound = Bound { kind: sending.kind, header_nonce, sealed_header: &out[start..], salt };
-        let sealed = sealing::seal(message_key, &bound, frame)?;
-        out.extend_from_slice(salt);
-        out.extend_from_slice(&sealed.commitment);
-        out.extend_from_slice(&sealed.franking);
-        sealed.append_ciphertext(frame, out);
+        let keys = (message_key, &chain.header_key);
+        seal_message(keys, sending.kind, &header, frame, out, rng)?;
         Ok(next)
     }
 
@@ -117,6 +104,46 @@ impl State {
         Ok(())
     }
 }
+
+/// Appends one session message. The frame is written once, to where it is then sealed.
+fn seal_message<R: CryptoRng + ?Sized>(
+    (message_key, header_key): (MessageKey, &HeaderKey),
+    kind: Kind,
+    header: &Header,
+    frame: &impl Encode,
+    out: &mut Vec<u8>,
+    rng: &mut R,
+) -> Result<(), ProtocolError> {
+    let mut random = [0; 28];
+    rng.fill_bytes(&mut random);
+    let (header_nonce, salt) = random.split_first_chunk().expect("28 bytes are 12 and 16");
+    let salt = salt.first_chunk().expect("28 bytes are 12 and 16");
+
+    let sealed_len = sealed_header_len(header);
+    let message_len = SessionMessage::overhead(usize::from(sealed_len));
+    out.reserve(message_len + padded_len(frame.encoded_len()) + TAG_LEN);
+    out.extend_from_slice(header_nonce);
+    out.extend_from_slice(&sealed_len.to_be_bytes());
+    let header_start = out.len();
+    header_key.seal_into(kind, header_nonce, header, out);
+    let commitments_start = out.len();
+    out.extend_from_slice(salt);
+    out.extend_from_slice(&[0; COMMITMENTS_LEN]);
+    let frame_start = out.len();
+    frame.encode_into(out);
+
+    let sealed_header = &out[header_start..commitments_start];
+    let bound = Bound { kind, header_nonce, sealed_header, salt };
+    let sealed = sealing::seal(message_key, &bound, &out[frame_start..])?;
+    let commitments = &mut out[frame_start - COMMITMENTS_LEN..frame_start];
+    commitments[..32].copy_from_slice(&sealed.commitment);
+    commitments[32..].copy_from_slice(&sealed.franking);
+    sealed.seal_in_place(out, frame_start);
+    Ok(())
+}
+
+/// `com` and `fc`.
+const COMMITMENTS_LEN: usize = 64;
 
 /// Length of `header` once sealed: one of two.
 fn sealed_header_len(header: &Header) -> u16 {

@@ -105,12 +105,14 @@ impl Page {
         self.entries.push(Entry { offset, age, key: *key.0.expose() });
     }
 
-    /// Drops keys kept for more than 30 days; whether there were any.
-    fn expire(&mut self, now: u32) -> bool {
-        let (before, since) = (self.entries.len(), self.since);
+    /// Drops keys kept for 30 days, and counts the ages of the others from the oldest of them.
+    fn expire(&mut self, now: u32) {
+        let since = self.since;
         let kept_at = |entry: &Entry| since + AGE_HOURS * u32::from(entry.age);
-        self.entries.retain(|entry| now.saturating_sub(kept_at(entry)) <= max_age_hours());
-        self.entries.len() < before
+        self.entries.retain(|entry| now.saturating_sub(kept_at(entry)) < max_age_hours());
+        let oldest = self.entries.iter().map(|entry| entry.age).min().unwrap_or_default();
+        self.entries.iter_mut().for_each(|entry| entry.age -= oldest);
+        self.since += AGE_HOURS * u32::from(oldest);
     }
 
     /// Reads a page whose record is named `id`.
@@ -196,9 +198,12 @@ impl SkippedMessageKeys {
         self.count -= before.map_or(0, |page| page.entries.len());
     }
 
-    /// Starts a plan: nothing changed yet.
-    pub(crate) fn plan(&self) -> Plan<'_> {
-        Plan { kept: self, changed: BTreeMap::new(), count: self.count }
+    /// Starts a plan at `now`: keys that are too old are gone, nothing else has changed.
+    pub(crate) fn plan(&self, now: Timestamp) -> Plan<'_> {
+        let (now, changed) = (hours(now), BTreeMap::new());
+        let mut plan = Plan { kept: self, changed, count: self.count, now };
+        plan.expire();
+        plan
     }
 }
 
@@ -210,6 +215,8 @@ pub(crate) struct Plan<'a> {
     kept: &'a SkippedMessageKeys,
     changed: PageChanges,
     count: usize,
+    /// In hours since the Unix epoch.
+    now: u32,
 }
 
 impl Plan<'_> {
@@ -221,9 +228,9 @@ impl Plan<'_> {
         Some(key)
     }
 
-    /// Keeps the keys of a run of messages from `first` on, skipped at `now`.
-    pub(crate) fn keep(&mut self, chain: u32, first: u32, run: &[MessageKey], now: Timestamp) {
-        let now = hours(now);
+    /// Keeps the keys of a run of messages from `first` on.
+    pub(crate) fn keep(&mut self, chain: u32, first: u32, run: &[MessageKey]) {
+        let now = self.now;
         let mut open: Option<Page> = None;
         for (number, key) in (first..).zip(run) {
             let (id, offset) = PageId::of(chain, number);
@@ -247,23 +254,22 @@ impl Plan<'_> {
         ids.into_iter().for_each(|id| self.remove(id));
     }
 
-    /// Forgets what is too old or too much, oldest first, and gives the changes.
-    pub(crate) fn finish(mut self, now: Timestamp) -> PageChanges {
-        self.expire(hours(now));
+    /// Forgets what is too much, oldest first, and gives the changes.
+    pub(crate) fn finish(mut self) -> PageChanges {
         if self.count > MAX_SKIPPED_KEYS {
             self.drop_oldest(self.count - MAX_SKIPPED_KEYS);
         }
         self.changed
     }
 
-    fn expire(&mut self, now: u32) {
-        let is_old = |page: &&Arc<Page>| now.saturating_sub(page.since) > max_age_hours();
+    fn expire(&mut self) {
+        let now = self.now;
+        let is_old = |page: &&Arc<Page>| now.saturating_sub(page.since) >= max_age_hours();
         let old: Vec<_> = self.kept.pages.values().filter(is_old).map(|page| page.id).collect();
         for id in old {
             let Some(mut page) = self.page(id).map(|page| Page::clone(&page)) else { continue };
-            if page.expire(now) {
-                self.change(id, page); // RAT-13
-            }
+            page.expire(now);
+            self.change(id, page); // RAT-13
         }
     }
 
@@ -330,18 +336,18 @@ mod tests {
     fn kept(runs: &[(u32, core::ops::Range<u32>)], now: u64) -> SkippedMessageKeys {
         let mut skipped = SkippedMessageKeys::default();
         for (chain, run) in runs {
-            let mut plan = skipped.plan();
-            plan.keep(*chain, run.start, &keys(run.clone()), Timestamp::from_millis(now));
-            let changes = plan.finish(Timestamp::from_millis(now));
+            let mut plan = skipped.plan(Timestamp::from_millis(now));
+            plan.keep(*chain, run.start, &keys(run.clone()));
+            let changes = plan.finish();
             adopt(&mut skipped, changes);
         }
         skipped
     }
 
     fn take(skipped: &mut SkippedMessageKeys, chain: u32, number: u32) -> Option<u32> {
-        let mut plan = skipped.plan();
+        let mut plan = skipped.plan(Timestamp::default());
         let key = plan.take(chain, number)?;
-        let changes = plan.finish(Timestamp::default());
+        let changes = plan.finish();
         adopt(skipped, changes);
         let [a, b, c, d, ..] = *key.0.expose();
         Some(u32::from_be_bytes([a, b, c, d]))
@@ -365,9 +371,9 @@ mod tests {
     fn the_oldest_keys_go_first() {
         let skipped = kept(&[(0, 0..1000), (1, 0..1000), (2, 0..130)], 0);
         assert_eq!(skipped.count(), MAX_SKIPPED_KEYS);
-        assert!(skipped.plan().take(0, 129).is_none());
-        assert!(skipped.plan().take(0, 130).is_some());
-        assert!(skipped.plan().take(2, 0).is_some());
+        assert!(skipped.plan(Timestamp::default()).take(0, 129).is_none());
+        assert!(skipped.plan(Timestamp::default()).take(0, 130).is_some());
+        assert!(skipped.plan(Timestamp::default()).take(2, 0).is_some());
     }
 
     /// RAT-13
@@ -376,19 +382,18 @@ mod tests {
         let day = |n: u64| Timestamp::from_millis(n * 24 * HOUR_MILLIS);
         let mut skipped = SkippedMessageKeys::default();
         for (number, kept_on) in [(0, day(1)), (1, day(11))] {
-            let mut plan = skipped.plan();
-            plan.keep(0, number, &keys(number..number + 1), kept_on);
-            let changes = plan.finish(kept_on);
+            let mut plan = skipped.plan(kept_on);
+            plan.keep(0, number, &keys(number..number + 1));
+            let changes = plan.finish();
             adopt(&mut skipped, changes);
         }
         let left_on = |now: Timestamp| {
-            let changes = skipped.plan().finish(now);
+            let changes = skipped.plan(now).finish();
             let gone = changes.get(&PageId { chain: 0, base: 0 });
             gone.map_or(2, |page| page.as_ref().map_or(0, |page| page.entries.len()))
         };
         let (third, last) = (left_on(day(31)), left_on(day(41)));
-        assert_eq!((left_on(day(30)), third, left_on(day(32)), last), (2, 2, 1, 1));
-        assert_eq!(left_on(day(42)), 0);
+        assert_eq!((left_on(day(30)), third, left_on(day(40)), last), (2, 1, 1, 0));
     }
 
     #[test]
@@ -420,9 +425,9 @@ mod tests {
     #[test]
     fn a_forgotten_chain_is_gone() {
         let mut skipped = kept(&[(0, 0..100), (1, 0..1)], 0);
-        let mut plan = skipped.plan();
+        let mut plan = skipped.plan(Timestamp::default());
         plan.forget_chain(0);
-        let changes = plan.finish(Timestamp::default());
+        let changes = plan.finish();
         adopt(&mut skipped, changes);
         assert_eq!(skipped.count(), 1);
     }

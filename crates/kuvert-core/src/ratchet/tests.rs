@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use kuvert_wire::envelope::Kind;
-use kuvert_wire::{Envelope, RatchetPublicKey, Reader, SessionId, Timestamp};
+use kuvert_wire::{Encode, Envelope, RatchetPublicKey, Reader, SessionId, Timestamp};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
@@ -32,6 +32,19 @@ fn seeds() -> Seeds {
     }
 }
 
+/// Bytes in a frame's place.
+struct Raw<'a>(&'a [u8]);
+
+impl Encode for Raw<'_> {
+    fn encode_into(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.0);
+    }
+
+    fn encoded_len(&self) -> usize {
+        self.0.len()
+    }
+}
+
 /// One side of a conversation, with its own randomness.
 struct Party {
     ratchet: Ratchet,
@@ -46,7 +59,8 @@ impl Party {
     fn try_send(&mut self, text: &[u8]) -> Result<Vec<u8>, ProtocolError> {
         let mut out = vec![2, 1];
         let sending = Sending { kind: Kind::Session, burst: false, now: NOW };
-        self.ratchet.state = self.ratchet.state.seal(sending, text, &mut out, &mut self.rng)?;
+        self.ratchet.state =
+            self.ratchet.state.seal(sending, &Raw(text), &mut out, &mut self.rng)?;
         self.reload();
         Ok(out)
     }
@@ -215,7 +229,7 @@ fn a_new_chain_has_a_new_ratchet_key() {
 /// Begins a chain under a ratchet key that a correct sender would not take.
 fn begin_chain_with(state: &mut State, key: alloc::sync::Arc<DhSecret>, rng: &mut ChaCha20Rng) {
     let sending = Sending { kind: Kind::Session, burst: false, now: NOW };
-    *state = state.seal(sending, b"", &mut vec![], rng).expect("can send");
+    *state = state.seal(sending, &Raw(b""), &mut vec![], rng).expect("can send");
     let header_key = {
         // The header key by which the peer knows the next chain is the one just put to use.
         let chain = state.sending.as_ref().expect("has one");

@@ -7,13 +7,13 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use kuvert_wire::envelope::{ENVELOPE_HEAD_LEN, Kind, VERSION};
+use kuvert_wire::envelope::{ENVELOPE_HEAD_LEN, Kind, SEALED_HEADER_LEN, TAG_LEN, VERSION};
+use kuvert_wire::padding::padded_len;
 use kuvert_wire::{
-    Control, Decode, Encode, Envelope, Frame, FrameType, InitPrefix, Receipt, SessionMessage,
-    Timestamp,
+    Control, Decode, Encode, Envelope, Frame, FrameRef, FrameType, InitPrefix, Receipt,
+    SessionMessage, Timestamp,
 };
 use rand_core::CryptoRng;
-use zeroize::Zeroizing;
 
 use super::{Begun, Head, Named, Route, Session, SessionStep, Status, hash_of};
 use crate::crypto::ct_eq;
@@ -48,7 +48,7 @@ impl Session {
     /// when the session is inactive.
     pub(crate) fn seal<R: CryptoRng + ?Sized>(
         &self,
-        frame: &Frame,
+        frame: &FrameRef<'_>,
         now: Timestamp,
         rng: &mut R,
     ) -> Result<Outbound, ProtocolError> {
@@ -63,7 +63,7 @@ impl Session {
     /// As [`Session::seal`].
     pub(crate) fn seal_burst<R: CryptoRng + ?Sized>(
         &self,
-        frame: &Frame,
+        frame: &FrameRef<'_>,
         now: Timestamp,
         rng: &mut R,
     ) -> Result<Outbound, ProtocolError> {
@@ -72,7 +72,7 @@ impl Session {
 
     fn seal_with<R: CryptoRng + ?Sized>(
         &self,
-        frame: &Frame,
+        frame: &FrameRef<'_>,
         burst: bool,
         now: Timestamp,
         rng: &mut R,
@@ -83,14 +83,14 @@ impl Session {
         let prefix = self.head.unanswered_prefix();
         let kind = if prefix.is_some() { Kind::Init } else { Kind::Session };
         let prefix_len = prefix.map_or(0, |_| InitPrefix::LEN);
-        let mut envelope = Vec::with_capacity(ENVELOPE_HEAD_LEN + prefix_len);
+        let short = SessionMessage::overhead(SEALED_HEADER_LEN) + padded_len(frame.encoded_len());
+        let mut envelope = Vec::with_capacity(ENVELOPE_HEAD_LEN + prefix_len + short + TAG_LEN);
         envelope.extend_from_slice(&[kind.code(), VERSION]);
         if let Some(prefix) = prefix {
             prefix.encode_into(&mut envelope);
         }
-        let bytes = Zeroizing::new(frame.encode());
         let sending = Sending { kind, burst, now };
-        let state = self.ratchet.state.seal(sending, &bytes, &mut envelope, rng)?;
+        let state = self.ratchet.state.seal(sending, frame, &mut envelope, rng)?;
         let step = SessionStep { head: self.head.clone(), state, pages: Default::default() };
         Ok(Outbound { envelope, step })
     }
