@@ -47,7 +47,6 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<bool> {
 /// # Errors
 ///
 /// When the vectors, the example bytes or the labels are not as the reference computes them.
-#[allow(dead_code, reason = "for whoever adds the step to `cargo xtask test`")]
 pub(crate) fn step(context: &Context) -> Result<Outcome> {
     match python(context) {
         Ok(python) => Ok(Outcome::Passed(compared(context, &python)?)),
