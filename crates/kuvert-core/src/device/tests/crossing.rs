@@ -1,0 +1,221 @@
+//! Several sessions with one peer: crossed, taken over, set aside, ended.
+
+use super::*;
+
+#[test]
+fn both_begin_at_once_and_no_message_is_lost() {
+    let (mut alice, mut bob) = (Party::new(1), Party::new(2));
+    let (for_alice, for_bob) = (bob.bundle(true), alice.bundle(true));
+    alice.initiate(&for_alice).expect("begins");
+    bob.initiate(&for_bob).expect("begins");
+    let (alice_id, bob_id) = (alice.id(), bob.id());
+    let from_alice: Vec<_> = (0..3).map(|n| alice.send(&bob_id, &alloc::format!("{n}"))).collect();
+    let from_bob: Vec<_> = (0..3).map(|n| bob.send(&alice_id, &alloc::format!("{n}"))).collect();
+    for (n, (a, b)) in from_alice.iter().zip(&from_bob).enumerate() {
+        bob.hears(a, &alloc::format!("{n}"));
+        alice.hears(b, &alloc::format!("{n}"));
+    }
+    assert_eq!(active(&alice, &bob_id), active(&bob, &alice_id));
+    let later = alice.send(&bob_id, "later");
+    bob.hears(&later, "later");
+    let back = bob.send(&alice_id, "back");
+    alice.hears(&back, "back");
+}
+
+#[test]
+fn the_follower_comes_to_the_session_that_the_leader_sends_on() {
+    let (mut alice, mut bob) = leader_and_follower();
+    let (for_alice, for_bob) = (bob.bundle(true), alice.bundle(true));
+    alice.initiate(&for_alice).expect("begins");
+    bob.initiate(&for_bob).expect("begins");
+    let from_alice = alice.send(&bob.id(), "alice's first");
+    let from_bob = bob.send(&alice.id(), "bob's first, late");
+    bob.hears(&from_alice, "alice's first");
+    let answer = bob.send(&alice.id(), "answer on alice's");
+    alice.hears(&answer, "answer on alice's");
+    alice.hears(&from_bob, "bob's first, late");
+    assert_ne!(active(&alice, &bob.id()), active(&bob, &alice.id()));
+    let there = alice.send(&bob.id(), "on bob's");
+    bob.hears(&there, "on bob's");
+    assert_eq!(active(&alice, &bob.id()), active(&bob, &alice.id()));
+    let back = bob.send(&alice.id(), "back");
+    alice.hears(&back, "back");
+}
+
+#[test]
+fn two_that_crossed_do_not_swap_for_ever() {
+    let (mut alice, mut bob) = leader_and_follower();
+    bob.initiate(&alice.bundle(true)).expect("begins");
+    let first = bob.send(&alice.id(), "bob's first");
+    alice.initiate(&bob.bundle(true)).expect("begins");
+    let from_alice = alice.send(&bob.id(), "alice's first");
+    bob.initiate(&alice.bundle(true)).expect("begins");
+    let second = bob.send(&alice.id(), "bob's second");
+    alice.hears(&first, "bob's first");
+    alice.hears(&second, "bob's second");
+    bob.hears(&from_alice, "alice's first");
+    let (there, back) = (alice.send(&bob.id(), "there"), bob.send(&alice.id(), "back"));
+    bob.hears(&there, "there");
+    alice.hears(&back, "back");
+    assert_eq!(active(&alice, &bob.id()), active(&bob, &alice.id()));
+}
+
+#[test]
+fn a_late_answer_to_a_session_we_replaced_does_not_bring_it_back() {
+    let (mut bob, mut alice) = leader_and_follower();
+    alice.initiate(&bob.bundle(true)).expect("begins");
+    let first = alice.send(&bob.id(), "first");
+    bob.hears(&first, "first");
+    let late = bob.send(&alice.id(), "late answer");
+    alice.initiate(&bob.bundle(true)).expect("begins anew");
+    let second = alice.send(&bob.id(), "second");
+    bob.hears(&second, "second");
+    let answer = bob.send(&alice.id(), "answer");
+    alice.hears(&answer, "answer");
+    alice.hears(&late, "late answer");
+    assert_eq!(active(&alice, &bob.id()), active(&bob, &alice.id()));
+}
+
+#[test]
+fn strangers_cannot_fill_all_places() {
+    let (mut alice, mut bob) = begun(true);
+    let hello = alice.send(&bob.id(), "hello");
+    bob.hears(&hello, "hello");
+    let first = bob.device.sessions().next().expect("one").session;
+    // Sessions of strangers, as if each had come by a first message of its own.
+    let record = bob.store.0.get(&Key::new("session", first)).expect("stored").value.clone();
+    for n in 0..crate::limits::MAX_UNANSWERED_SESSIONS {
+        let mut id = [0xee; 16];
+        id[..8].copy_from_slice(&u64::try_from(n).expect("fits").to_be_bytes());
+        let mut session = Session::decode(&record).expect("its own bytes");
+        session.head.id = kuvert_wire::SessionId::from_bytes(id);
+        let mut cert = alice.device.cert().clone();
+        cert.device_key =
+            kuvert_wire::DeviceKey::from_bytes([id, id].concat().try_into().expect("32"));
+        let mut peer = Peer::new(cert);
+        peer.active = Some(session.head.id);
+        session.head.peer = peer.device_id();
+        session.head.created = Timestamp::from_millis(u64::try_from(n).expect("fits"));
+        let effects = vec![
+            Effect::PutPeer(alloc::boxed::Box::new(peer)),
+            Effect::BeginSession(alloc::boxed::Box::new(session)),
+        ];
+        bob.device.step(effects, ()).commit(|c| bob.store.apply(c)).expect("stored");
+    }
+    let before = bob.device.sessions().count();
+    let mut carol = Party::new(3);
+    let bundle = bob.bundle(true);
+    carol.initiate(&bundle).expect("begins");
+    let envelope = carol.send(&bob.id(), "hello from carol");
+    bob.hears(&envelope, "hello from carol");
+    assert_eq!(bob.device.sessions().count(), before, "the oldest made room");
+    assert_eq!(bob.device.peers().count(), before, "and is forgotten");
+    assert!(bob.device.sessions().any(|session| session.session == first));
+}
+
+#[test]
+fn a_second_beginning_of_the_peer_is_no_tie() {
+    let (mut alice, mut bob) = leader_and_follower();
+    alice.initiate(&bob.bundle(true)).expect("begins");
+    for (text, is_ours_active) in [("first", true), ("second", false)] {
+        bob.initiate(&alice.bundle(true)).expect("begins");
+        let envelope = bob.send(&alice.id(), text);
+        alice.hears(&envelope, text);
+        let facts = alice.device.peer(&bob.id()).and_then(|peer| peer.active()).expect("active");
+        assert_eq!(facts.begun_by_us, is_ours_active);
+    }
+}
+
+/// MSG-12
+#[test]
+fn a_peer_takes_over_five_times_a_day() {
+    let (mut alice, mut bob) = established();
+    for takeover in 0..=MAX_TAKEOVERS {
+        let bundle = bob.bundle(true);
+        alice.initiate(&bundle).expect("begins");
+        let envelope = alice.send(&bob.id(), "again");
+        if takeover < MAX_TAKEOVERS {
+            bob.hears(&envelope, "again");
+            let answer = bob.send(&alice.id(), "answer");
+            alice.hears(&answer, "answer");
+        } else {
+            assert_eq!(bob.receive(&envelope), Err(ProtocolError::TooManySessions));
+            bob.now = bob.now.saturating_add(Duration::from_secs(25 * 3600));
+            bob.hears(&envelope, "again");
+        }
+    }
+}
+
+/// MSG-13
+#[test]
+fn an_inactive_session_does_not_send_but_receives() {
+    let (mut alice, mut bob) = established();
+    let late = bob.send(&alice.id(), "late");
+    let bundle = bob.bundle(true);
+    let id = bob.id();
+    let old = alice.device.peer(&id).and_then(|peer| peer.active()).expect("active").session;
+    alice.initiate(&bundle).expect("begins");
+    alice.hears(&late, "late");
+    let session = &alice.device.sessions[&old].value;
+    assert_eq!(session.head.status, Status::Inactive);
+    let frame = kuvert_wire::Frame {
+        frame_type: FrameType::Message,
+        sent: alice.now,
+        message_id: MessageId::from_bytes([0; 16]),
+        expire_seconds: 0,
+        body: vec![],
+    };
+    let refused = session.seal(&frame.as_ref(), alice.now, &mut alice.rng).err();
+    assert_eq!(refused, Some(ProtocolError::NoSession));
+}
+
+/// MSG-14
+#[test]
+fn a_closed_session_neither_sends_nor_receives() {
+    let (mut alice, mut bob) = established();
+    let late = alice.send(&bob.id(), "late");
+    let close = alice.try_send(&bob.id(), &Content::control(&Control::Close)).expect("can send");
+    assert_eq!(bob.receive(&close).expect("opens").ended, Some(SessionEnd::ByPeer));
+    assert_eq!(bob.receive(&late), Err(ProtocolError::Undecryptable));
+    let refused = bob.try_send(&alice.id(), &Content::text("answer"));
+    assert_eq!(refused, Err(ProtocolError::Closed));
+    assert!(bob.store.0.keys().all(|key| !key.as_str().starts_with("session/")));
+}
+
+#[test]
+fn an_unknown_peer_has_no_session() {
+    let mut alice = Party::new(1);
+    let stranger = DeviceId::from_bytes([7; 16]);
+    let refused = alice.try_send(&stranger, &Content::text("hello"));
+    assert_eq!(refused, Err(ProtocolError::NoSession));
+}
+
+#[test]
+fn sessions_end_when_their_time_is_over() {
+    let (mut alice, bob) = begun(true);
+    alice.now = alice.now.saturating_add(UNANSWERED_AGE).saturating_add(Duration::from_secs(1));
+    let refused = alice.try_send(&bob.id(), &Content::text("hello"));
+    assert_eq!(refused, Err(ProtocolError::Closed));
+    alice.device.tidy(alice.now).commit(|c| alice.store.apply(c)).expect("stored");
+    alice.reload();
+    assert_eq!(alice.device.sessions().count(), 0);
+
+    let (mut alice, mut bob) = established();
+    alice.initiate(&bob.bundle(true)).expect("begins");
+    assert_eq!(alice.device.sessions().count(), 2);
+    alice.now = alice.now.saturating_add(INACTIVE_AGE).saturating_add(Duration::from_secs(1));
+    alice.device.tidy(alice.now).commit(|c| alice.store.apply(c)).expect("stored");
+    alice.reload();
+    assert_eq!(alice.device.sessions().count(), 0, "one was inactive, one unanswered");
+}
+
+#[test]
+fn three_inactive_sessions_are_kept() {
+    let (mut alice, mut bob) = established();
+    for _ in 0..5 {
+        let bundle = bob.bundle(true);
+        alice.initiate(&bundle).expect("begins");
+        assert!(alice.device.sessions().count() <= 4);
+    }
+    assert_eq!(alice.device.sessions().count(), 4);
+}
