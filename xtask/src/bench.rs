@@ -35,9 +35,13 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<bool> {
         command.quiet()
     };
     if !arguments.last {
+        println!(
+            "Measuring takes about five minutes, after the build; leave the machine alone meanwhile."
+        );
         let filter = &arguments.filter;
-        let command = cargo("bench").args(["--bench", "speed", "--", "--quiet"]).args(filter);
-        command.env("CRITERION_HOME", &results).run()?;
+        let command = cargo("bench").args(["--bench", "speed", "--"]).args(filter);
+        context.logged("bench", command.env("CRITERION_HOME", &results))?;
+        println!();
     }
     println!("{}\n", machine(context)?);
     cargo("run").args(["--release", "--quiet", "--bin", "table", "--"]).arg(results).run()?;
