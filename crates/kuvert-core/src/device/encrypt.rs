@@ -9,7 +9,7 @@ use rand_core::CryptoRng;
 
 use super::content::{Content, Outgoing};
 use super::effect::Effect;
-use super::peer::{Peer, front_door};
+use super::peer::Peer;
 use super::{Device, Session};
 use crate::error::ProtocolError;
 use crate::session::{OurMailbox, Outbound, Route};
@@ -160,8 +160,7 @@ fn outgoing(
     message_id: MessageId,
     envelope: alloc::vec::Vec<u8>,
 ) -> Outgoing {
-    let front_door =
-        || Route { mailbox: front_door(&peer.cert), token: None, relay: String::new() };
+    let front_door = || Route { mailbox: peer.front_door(), token: None, relay: String::new() };
     let named = session.head.route.as_ref().map(|named| Route::clone(&named.route));
     let route = named.unwrap_or_else(front_door);
     Outgoing { peer: peer.device_id(), message_id, route, envelope }

@@ -20,6 +20,9 @@ const FORMAT: u8 = 1;
 /// A peer device as stored.
 #[derive(Clone)]
 pub(super) struct Peer {
+    /// Computed from the certificate, as is the front door; never stored.
+    id: DeviceId,
+    front_door: MailboxId,
     pub(super) cert: DeviceCert,
     /// The session to send on.
     pub(super) active: Option<SessionId>,
@@ -32,12 +35,25 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    pub(super) const fn new(cert: DeviceCert) -> Self {
-        Self { cert, active: None, inactive: Vec::new(), takeovers: Vec::new(), closed: false }
+    pub(super) fn new(cert: DeviceCert) -> Self {
+        Self {
+            id: device_id(&cert),
+            front_door: mailbox_id(&MailboxKey::from_bytes(*cert.device_key.as_bytes())),
+            cert,
+            active: None,
+            inactive: Vec::new(),
+            takeovers: Vec::new(),
+            closed: false,
+        }
     }
 
-    pub(super) fn device_id(&self) -> DeviceId {
-        device_id(&self.cert)
+    pub(super) const fn device_id(&self) -> DeviceId {
+        self.id
+    }
+
+    /// The mailbox that takes first messages, owned by the device's signing key.
+    pub(super) const fn front_door(&self) -> MailboxId {
+        self.front_door
     }
 
     /// Counts one more takeover, unless there were too many within the window.
@@ -107,7 +123,7 @@ impl Decode for Peer {
         let takeovers = (0..count(reader, "takeovers", MAX_TAKEOVERS)?)
             .map(|_| Timestamp::decode_from(reader))
             .collect::<Result<_, _>>()?;
-        Ok(Self { cert, active, inactive, takeovers, closed })
+        Ok(Self { active, inactive, takeovers, closed, ..Self::new(cert) })
     }
 }
 
@@ -128,7 +144,7 @@ pub struct PeerView<'a> {
 impl PeerView<'_> {
     /// The peer's device.
     #[must_use]
-    pub fn device_id(&self) -> DeviceId {
+    pub const fn device_id(&self) -> DeviceId {
         self.peer.device_id()
     }
 
@@ -158,8 +174,8 @@ impl PeerView<'_> {
 
     /// The mailbox that takes first messages to it.
     #[must_use]
-    pub fn front_door(&self) -> MailboxId {
-        front_door(&self.peer.cert)
+    pub const fn front_door(&self) -> MailboxId {
+        self.peer.front_door()
     }
 }
 
@@ -170,9 +186,4 @@ impl core::fmt::Debug for PeerView<'_> {
             .field("active", &self.active)
             .finish_non_exhaustive()
     }
-}
-
-/// The front door of a device: a mailbox owned by its signing key.
-pub(super) fn front_door(cert: &DeviceCert) -> MailboxId {
-    mailbox_id(&MailboxKey::from_bytes(*cert.device_key.as_bytes()))
 }
