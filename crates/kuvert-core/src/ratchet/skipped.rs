@@ -1,14 +1,14 @@
 //! Skipped message keys: kept for messages that come late.
 //!
 //! ```text
-//! page (5 + 34 for each key) = since u32 (hours) | count u8 (1..=64) | count × (offset u8 | age u8 | MK 32)
+//! page (9 + 36 for each key) = since u64 | count u8 (1..=64) | count × (offset u8 | age u24 | MK 32)
 //! ```
 //!
 //! Keys are kept in pages of 64 message numbers of one chain, each stored as a record of its own
 //! whose name says which: taking a key rewrites one page, whatever the number kept, and keys that are
-//! scattered one by one cost at most 39 bytes each. Ages are in units of three hours after `since`,
-//! rounded so that a key goes early rather than late. A received message works on a [`Plan`] over
-//! the pages and changes nothing until it is adopted.
+//! scattered one by one cost at most 45 bytes each. Ages are in seconds after `since`, rounded down, so
+//! that a key goes early rather than late. A received message works on a [`Plan`] over the pages and
+//! changes nothing until it is adopted.
 //!
 //! # Spec
 //!
@@ -19,8 +19,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
+use core::time::Duration;
 
-use kuvert_wire::{DecodeError, Encode, Reader, Timestamp};
+use kuvert_wire::{Decode, DecodeError, Encode, Reader, Timestamp};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::keys::MessageKey;
@@ -28,9 +29,6 @@ use crate::limits::{MAX_SKIPPED_KEYS, SKIPPED_KEY_AGE};
 
 /// Message numbers in a page.
 const PAGE_LEN: u32 = 64;
-const HOUR_MILLIS: u64 = 3_600_000;
-/// The unit of a key's age.
-const AGE_HOURS: u32 = 3;
 
 /// A page's place: its chain, and its first message number, a multiple of 64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,8 +70,8 @@ impl FromStr for PageId {
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 struct Entry {
     offset: u8,
-    /// When it was kept: units of three hours after the page's `since`.
-    age: u8,
+    /// When it was kept: seconds after the page's `since`, below 2^24 (194 days).
+    age: u32,
     key: [u8; 32],
 }
 
@@ -81,8 +79,8 @@ struct Entry {
 #[derive(Clone)]
 pub(crate) struct Page {
     id: PageId,
-    /// When its oldest key was kept, in hours since the Unix epoch.
-    since: u32,
+    /// When its oldest key was kept.
+    since: Timestamp,
     entries: Vec<Entry>,
 }
 
@@ -100,19 +98,23 @@ impl Page {
         Some((key, rest))
     }
 
-    fn insert(&mut self, offset: u8, key: &MessageKey, now: u32) {
-        let age = u8::try_from(now.saturating_sub(self.since) / AGE_HOURS).unwrap_or(u8::MAX);
-        self.entries.push(Entry { offset, age, key: *key.0.expose() });
+    fn insert(&mut self, offset: u8, key: &MessageKey, now: Timestamp) {
+        let age = u32::try_from(now.since(self.since).as_secs()).unwrap_or(MAX_AGE);
+        self.entries.push(Entry { offset, age: age.min(MAX_AGE), key: *key.0.expose() });
     }
 
-    /// Drops keys kept for 30 days, and counts the ages of the others from the oldest of them.
-    fn expire(&mut self, now: u32) {
-        let since = self.since;
-        let kept_at = |entry: &Entry| since + AGE_HOURS * u32::from(entry.age);
-        self.entries.retain(|entry| now.saturating_sub(kept_at(entry)) < max_age_hours());
-        let oldest = self.entries.iter().map(|entry| entry.age).min().unwrap_or_default();
-        self.entries.iter_mut().for_each(|entry| entry.age -= oldest);
-        self.since += AGE_HOURS * u32::from(oldest);
+    fn kept_at(&self, entry: &Entry) -> Timestamp {
+        self.since.saturating_add(Duration::from_secs(entry.age.into()))
+    }
+
+    /// Drops keys kept for more than 30 days, and counts the ages of the others from the oldest.
+    fn expire(&mut self, now: Timestamp) {
+        let mut entries = core::mem::take(&mut self.entries);
+        entries.retain(|entry| now.since(self.kept_at(entry)) <= SKIPPED_KEY_AGE);
+        let oldest = entries.iter().map(|entry| entry.age).min().unwrap_or_default();
+        entries.iter_mut().for_each(|entry| entry.age -= oldest);
+        self.since = self.since.saturating_add(Duration::from_secs(oldest.into()));
+        self.entries = entries;
     }
 
     /// Reads a page whose record is named `id`.
@@ -121,11 +123,12 @@ impl Page {
     ///
     /// A [`DecodeError`] when the record is not a page.
     pub(crate) fn decode(id: PageId, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let since = reader.u32()?;
+        let since = Timestamp::decode_from(reader)?;
         let count = usize::from(reader.u8()?);
         let mut entries = Vec::with_capacity(count.min(PAGE_LEN as usize));
         for _ in 0..count {
-            let (offset, age) = (reader.u8()?, reader.u8()?);
+            let (offset, [a, b, c]) = (reader.u8()?, reader.array()?);
+            let age = u32::from_be_bytes([0, a, b, c]);
             entries.push(Entry { offset, age, key: reader.array()? });
         }
         let is_rising = entries.is_sorted_by(|a, b| a.offset < b.offset);
@@ -139,26 +142,22 @@ impl Page {
 
 impl Encode for Page {
     fn encode_into(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.since.to_be_bytes());
+        self.since.encode_into(out);
         out.push(u8::try_from(self.entries.len()).expect("a page has 64 places"));
         for entry in &self.entries {
-            out.extend_from_slice(&[entry.offset, entry.age]);
+            out.push(entry.offset);
+            out.extend_from_slice(&entry.age.to_be_bytes()[1..]);
             out.extend_from_slice(&entry.key);
         }
     }
 
     fn encoded_len(&self) -> usize {
-        4 + 1 + 34 * self.entries.len()
+        8 + 1 + 36 * self.entries.len()
     }
 }
 
-fn hours(at: Timestamp) -> u32 {
-    u32::try_from(at.as_millis() / HOUR_MILLIS).unwrap_or(u32::MAX)
-}
-
-fn max_age_hours() -> u32 {
-    u32::try_from(SKIPPED_KEY_AGE.as_secs() / 3600).unwrap_or(u32::MAX)
-}
+/// The highest age that fits its 3 bytes; a key is gone long before.
+const MAX_AGE: u32 = (1 << 24) - 1;
 
 /// The skipped keys of one session.
 #[derive(Default)]
@@ -200,8 +199,7 @@ impl SkippedMessageKeys {
 
     /// Starts a plan at `now`: keys that are too old are gone, nothing else has changed.
     pub(crate) fn plan(&self, now: Timestamp) -> Plan<'_> {
-        let (now, changed) = (hours(now), BTreeMap::new());
-        let mut plan = Plan { kept: self, changed, count: self.count, now };
+        let mut plan = Plan { kept: self, changed: BTreeMap::new(), count: self.count, now };
         plan.expire();
         plan
     }
@@ -215,8 +213,7 @@ pub(crate) struct Plan<'a> {
     kept: &'a SkippedMessageKeys,
     changed: PageChanges,
     count: usize,
-    /// In hours since the Unix epoch.
-    now: u32,
+    now: Timestamp,
 }
 
 impl Plan<'_> {
@@ -264,7 +261,7 @@ impl Plan<'_> {
 
     fn expire(&mut self) {
         let now = self.now;
-        let is_old = |page: &&Arc<Page>| now.saturating_sub(page.since) >= max_age_hours();
+        let is_old = |page: &&Arc<Page>| now.since(page.since) > SKIPPED_KEY_AGE;
         let old: Vec<_> = self.kept.pages.values().filter(is_old).map(|page| page.id).collect();
         for id in old {
             let Some(mut page) = self.page(id).map(|page| Page::clone(&page)) else { continue };
@@ -379,7 +376,7 @@ mod tests {
     /// RAT-13
     #[test]
     fn each_key_is_kept_for_thirty_days() {
-        let day = |n: u64| Timestamp::from_millis(n * 24 * HOUR_MILLIS);
+        let day = |n: u64| Timestamp::from_millis(n * 24 * 3_600_000);
         let mut skipped = SkippedMessageKeys::default();
         for (number, kept_on) in [(0, day(1)), (1, day(11))] {
             let mut plan = skipped.plan(kept_on);
@@ -387,21 +384,22 @@ mod tests {
             let changes = plan.finish();
             adopt(&mut skipped, changes);
         }
-        let left_on = |now: Timestamp| {
+        let left_at = |now: Timestamp| {
             let changes = skipped.plan(now).finish();
             let gone = changes.get(&PageId { chain: 0, base: 0 });
             gone.map_or(2, |page| page.as_ref().map_or(0, |page| page.entries.len()))
         };
-        let (third, last) = (left_on(day(31)), left_on(day(41)));
-        assert_eq!((left_on(day(30)), third, left_on(day(40)), last), (2, 1, 1, 0));
+        let just_after = |n| day(n).saturating_add(Duration::from_millis(1));
+        assert_eq!((left_at(day(31)), left_at(just_after(31))), (2, 1));
+        assert_eq!((left_at(day(41)), left_at(just_after(41))), (1, 0));
     }
 
     #[test]
-    fn scattered_keys_cost_at_most_39_bytes_each() {
+    fn scattered_keys_cost_at_most_45_bytes_each() {
         let runs: Vec<_> = (0..2000).map(|n| (0, n * 64..n * 64 + 1)).collect();
         let skipped = kept(&runs, 0);
         let bytes: usize = skipped.pages().map(Page::encoded_len).sum();
-        assert_eq!((skipped.count(), bytes), (2000, 39 * 2000));
+        assert_eq!((skipped.count(), bytes), (2000, 45 * 2000));
         let runs: Vec<_> = (0..2000).map(|n| (0, n * 2..n * 2 + 1)).collect();
         let skipped = kept(&runs, 0);
         assert_eq!((skipped.count(), skipped.page_ids().count()), (2000, 63));
