@@ -4,6 +4,7 @@
 //! module cannot do: wipe copies that a primitive leaves in registers or on the stack while it works.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::fmt;
 
 use rand_core::CryptoRng;
@@ -82,6 +83,13 @@ impl<const N: usize> fmt::Debug for Secret<N> {
         let Self(_) = self;
         write!(f, "Secret({N} bytes)")
     }
+}
+
+/// Wipes and empties a buffer at once. Dropping a wiping vector does it byte by byte, which for a
+/// long message costs more than opening it.
+pub(crate) fn wipe(buffer: &mut Vec<u8>) {
+    buffer.as_mut_slice().zeroize();
+    buffer.clear();
 }
 
 #[cfg(test)]

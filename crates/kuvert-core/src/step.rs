@@ -30,6 +30,7 @@ use kuvert_wire::Encode;
 use zeroize::Zeroizing;
 
 use crate::record::{Change, Key, Version};
+use crate::secret::wipe;
 
 /// The records a step changes: all of them or none, in one atomic batch.
 #[must_use = "the step's output is released only for changes that have been made durable"]
@@ -38,6 +39,16 @@ pub struct Changes {
     list: Vec<Change>,
     /// Which step they belong to; 0 for an application's own batch.
     step: u64,
+}
+
+impl Drop for Changes {
+    fn drop(&mut self) {
+        for change in &mut self.list {
+            if let Change::Put { value, .. } = change {
+                wipe(value);
+            }
+        }
+    }
 }
 
 impl Changes {

@@ -22,6 +22,7 @@ use crate::ratchet::pq::PqFailed;
 use crate::ratchet::receive::{Found, Opened};
 use crate::ratchet::send::Sending;
 use crate::ratchet::state::State;
+use crate::secret::wipe;
 
 /// A sealed frame and the session after it.
 pub(crate) struct Outbound {
@@ -115,10 +116,12 @@ impl Session {
     ) -> Result<Incoming, ProtocolError> {
         self.check_prefix(envelope)?;
         let (kind, message) = (envelope.kind(), &envelope.message);
-        let Opened { frame, state, pages, pq } =
+        let Opened { frame: mut bytes, state, pages, pq } =
             self.ratchet.open(found, kind, message, now, rng)?;
         // MSG-5 MSG-6 MSG-7: authentic bytes that are no frame look like any other failure.
-        let frame = Frame::decode(&frame).map_err(|_| ProtocolError::Undecryptable)?;
+        let frame = Frame::decode(&bytes).map_err(|_| ProtocolError::Undecryptable);
+        wipe(&mut bytes);
+        let frame = frame?;
         let mut head = self.head.clone();
         head.note_heard(&state, frame.sent);
         let closed = head.obey(&frame)?;
