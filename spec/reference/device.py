@@ -328,11 +328,15 @@ class Device:
         return Opened(frame, step.id, False)
 
     def is_followed(self, peer, session, frame):
-        """Rule 2: the device with the lower id leads, and its newest message says where."""
+        """Rule 2: the peer's newest message says where it sends; one of the two follows."""
         active = self.sessions.get(peer.active)
         if active is None or active.state != "Established" or session.state != "Inactive":
             return False
-        return self.peer_of[session.id] < self.id and int.from_bytes(frame[2:10], "big") > active.last_heard
+        if int.from_bytes(frame[2:10], "big") <= active.last_heard:
+            return False
+        if session.by_us == active.by_us:
+            return not session.by_us
+        return self.peer_of[session.id] < self.id
 
     def receive_first(self, m, now, random):
         keys, cert = strict.respond(self.identity, self.mediums, self.one_times, m.prefix)
