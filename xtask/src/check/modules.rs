@@ -17,9 +17,9 @@ use crate::steps::Outcome;
 /// From left to right. Those in one row know nothing of each other.
 const ORDER: &[&[&str]] = &[
     &["limits"],
+    &["secret"],
     &["record"],
     &["step"],
-    &["secret"],
     &["rng"],
     &["crypto"],
     &["error"],
