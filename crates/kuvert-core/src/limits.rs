@@ -6,7 +6,6 @@
 
 use core::time::Duration;
 
-const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Messages in one chain. A chain this long has not healed for a million messages; counters are far
@@ -55,9 +54,3 @@ pub const MAX_REPLAY_CACHE: usize = 10_000;
 pub const BURST_AFTER: Duration = DAY;
 /// A session's mailbox is renamed this often.
 pub const MAILBOX_ROTATION: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Automatic resets towards one peer within a day.
-pub const MAX_RESETS: usize = 4;
-/// Hand-made time between two automatic resets.
-pub const RESET_GAP: Duration = Duration::from_secs(10 * 60);
-/// The window in which the relay counts hand-outs of one-time prekeys.
-pub const HAND_OUT_WINDOW: Duration = HOUR;

@@ -24,7 +24,7 @@ pub const BURST_HEADER_LEN: usize = 1340;
 pub const BURST: usize = 10;
 /// Bytes of data in a fragment.
 pub const FRAGMENT_LEN: usize = 128;
-/// The highest fragment index; one more than the field's points would be the polynomial's own value set.
+/// The highest fragment index: the code has 255 points, 0 to 254.
 pub const MAX_FRAGMENT_INDEX: u8 = 254;
 
 /// What a session message says about the ratchet; sealed under the header key.

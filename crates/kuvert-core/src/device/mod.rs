@@ -1,8 +1,8 @@
 //! A device: its identity, prekeys, peers and sessions, as one machine.
 //!
 //! Every operation borrows the device, and gives a [`Step`] that changes it once the step's records
-//! are durable; dropping the step, or failing to store it, leaves the device as it was. `handle`,
-//! clock and randomness come from outside.
+//! are durable; dropping the step, or failing to store it, leaves the device as it was. Clock
+//! and randomness come from outside.
 //!
 //! | verb | what comes out |
 //! |---|---|

@@ -76,7 +76,6 @@ struct Entry {
 }
 
 /// Up to 64 keys of one chain, lowest number first. Wiped on drop.
-#[derive(Clone)]
 pub(crate) struct Page {
     id: PageId,
     /// When its oldest key was kept.
@@ -89,13 +88,19 @@ impl Page {
         self.id
     }
 
+    /// A copy with some of the keys. It has room for all 64, and nothing is taken out of it later:
+    /// moving entries about, or growing, would leave keys behind that nobody wipes.
+    fn keeping(&self, mut keep: impl FnMut(&Entry) -> bool) -> Self {
+        let mut entries = Vec::with_capacity(PAGE_LEN as usize);
+        entries.extend(self.entries.iter().filter(|entry| keep(entry)).cloned());
+        Self { id: self.id, since: self.since, entries }
+    }
+
     /// The key at `offset` and the page without it.
     fn taken(&self, offset: u8) -> Option<(MessageKey, Self)> {
         let place = self.entries.iter().position(|entry| entry.offset == offset)?;
         let key = MessageKey::from_kept(&self.entries[place].key);
-        let mut rest = self.clone();
-        rest.entries.remove(place);
-        Some((key, rest))
+        Some((key, self.keeping(|entry| entry.offset != offset)))
     }
 
     fn insert(&mut self, offset: u8, key: &MessageKey, now: Timestamp) {
@@ -108,13 +113,12 @@ impl Page {
     }
 
     /// Drops keys kept for more than 30 days, and counts the ages of the others from the oldest.
-    fn expire(&mut self, now: Timestamp) {
-        let mut entries = core::mem::take(&mut self.entries);
-        entries.retain(|entry| now.since(self.kept_at(entry)) <= SKIPPED_KEY_AGE);
-        let oldest = entries.iter().map(|entry| entry.age).min().unwrap_or_default();
-        entries.iter_mut().for_each(|entry| entry.age -= oldest);
-        self.since = self.since.saturating_add(Duration::from_secs(oldest.into()));
-        self.entries = entries;
+    fn expired(&self, now: Timestamp) -> Self {
+        let mut page = self.keeping(|entry| now.since(self.kept_at(entry)) <= SKIPPED_KEY_AGE);
+        let oldest = page.entries.iter().map(|entry| entry.age).min().unwrap_or_default();
+        page.entries.iter_mut().for_each(|entry| entry.age -= oldest);
+        page.since = self.since.saturating_add(Duration::from_secs(oldest.into()));
+        page
     }
 
     /// Reads a page whose record is named `id`.
@@ -235,8 +239,8 @@ impl Plan<'_> {
                 self.change(full.id, full);
             }
             let page = open.get_or_insert_with(|| {
-                let kept = self.page(id).map(|page| Page::clone(&page));
-                kept.unwrap_or(Page { id, since: now, entries: Vec::new() })
+                let empty = Page { id, since: now, entries: Vec::with_capacity(PAGE_LEN as usize) };
+                self.page(id).map_or(empty, |page| page.keeping(|_| true))
             });
             page.insert(offset, key, now);
         }
@@ -264,19 +268,21 @@ impl Plan<'_> {
         let is_old = |page: &&Arc<Page>| now.since(page.since) > SKIPPED_KEY_AGE;
         let old: Vec<_> = self.kept.pages.values().filter(is_old).map(|page| page.id).collect();
         for id in old {
-            let Some(mut page) = self.page(id).map(|page| Page::clone(&page)) else { continue };
-            page.expire(now);
-            self.change(id, page); // RAT-13
+            let Some(page) = self.page(id) else { continue };
+            self.change(id, page.expired(now)); // RAT-13
         }
     }
 
     fn drop_oldest(&mut self, mut excess: usize) {
         for id in self.ids() {
-            let Some(mut page) = self.page(id).map(|page| Page::clone(&page)) else { continue };
-            let dropped = excess.min(page.entries.len());
-            page.entries.drain(..dropped);
-            self.change(id, page); // RAT-13
-            excess -= dropped;
+            let Some(page) = self.page(id) else { continue };
+            let mut dropped = 0;
+            let rest = page.keeping(|_| {
+                dropped += 1;
+                dropped > excess
+            });
+            excess -= page.entries.len() - rest.entries.len();
+            self.change(id, rest); // RAT-13
             if excess == 0 {
                 return;
             }
