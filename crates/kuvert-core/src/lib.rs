@@ -38,6 +38,12 @@ pub mod secret;
 pub(crate) mod session;
 pub mod step;
 
+/// Which key and nonce seal what: for simulators, never in a program.
+#[cfg(feature = "tap")]
+pub mod tap {
+    pub use crate::crypto::tap::{Seen, start, stop};
+}
+
 pub use device::{
     Content, Device, LoadError, Mailbox, Outgoing, PeerView, PrekeyUpload, Received, SessionEnd,
 };

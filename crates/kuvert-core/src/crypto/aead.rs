@@ -45,7 +45,7 @@ pub(crate) fn seal_in_place(
     buf: &mut Vec<u8>,
     start: usize,
 ) {
-    #[cfg(test)]
+    #[cfg(any(test, feature = "tap"))]
     super::tap::sees(key, nonce, ad, &buf[start..]);
     let plaintext = InOutBuf::from(&mut buf[start..]);
     let tag = cipher(key)

@@ -25,7 +25,7 @@ pub(crate) mod kdf;
 pub(crate) mod kem;
 pub(crate) mod sign;
 
-#[cfg(test)]
+#[cfg(any(test, feature = "tap"))]
 pub(crate) mod tap;
 #[cfg(test)]
 mod vectors;
