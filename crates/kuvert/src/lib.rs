@@ -41,6 +41,7 @@ mod event;
 mod name;
 mod random;
 mod record;
+mod surroundings;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
@@ -58,6 +59,10 @@ pub use client::{Client, Contact, MAX_TEXT_BYTES, Status};
 pub use error::Error;
 pub use event::{Delivery, DeliveryState, Event, HistoryEntry, Message, NotText, Sender, Sent};
 pub use name::{MAX_NAME_CHARS, NameError, Petname};
+#[cfg(feature = "hazmat")]
+pub use surroundings::Surroundings;
+#[cfg(not(feature = "hazmat"))]
+pub(crate) use surroundings::Surroundings;
 
 /// What operations of a client return.
 pub type Result<T, E = Error> = core::result::Result<T, E>;

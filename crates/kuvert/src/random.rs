@@ -17,8 +17,7 @@ impl OsRandom {
         Ok(Self(()))
     }
 
-    /// `N` random bytes.
-    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
+    fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut out = [0; N];
         let Ok(()) = self.try_fill_bytes(&mut out);
         out

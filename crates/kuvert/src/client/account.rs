@@ -5,12 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use kuvert_core::{Device, LoadError, Version};
 use kuvert_store::Store;
-use kuvert_wire::{RelayUrl, Timestamp};
+use kuvert_wire::RelayUrl;
 
-use super::{Client, system_time};
-use crate::random::OsRandom;
+use super::Client;
 use crate::record::{self, AccountRecord};
-use crate::{Carrier, Error};
+use crate::{Carrier, Error, Surroundings};
 
 impl<S: Store, T: Carrier> Client<S, T> {
     /// Makes an account and its first device in `store`, with `carrier`'s home relay as its home.
@@ -22,25 +21,24 @@ impl<S: Store, T: Carrier> Client<S, T> {
     /// [`Error::AccountExists`]; [`Error::Store`], [`Error::Rng`].
     #[expect(clippy::unused_async, reason = "may ask the relay one day, and reads like the rest")]
     pub async fn create_account(store: S, carrier: T, name: &str) -> Result<Self, Error> {
-        let relay = carrier.home().clone();
-        let record = AccountRecord { name: name.to_owned(), relay: relay.to_string() };
-        Self::create_with(store, carrier, &record, system_time)
+        Self::create_with(store, carrier, name, Surroundings::system()?)
     }
 
     pub(crate) fn create_with(
         mut store: S,
         carrier: T,
-        account: &AccountRecord,
-        clock: fn() -> Timestamp,
+        name: &str,
+        mut around: Surroundings,
     ) -> Result<Self, Error> {
         if Self::account_record(&store)?.is_some() {
             return Err(Error::AccountExists);
         }
-        let mut random = OsRandom::new()?;
-        let device = Device::create(clock(), &mut random)
-            .also(record::insert(record::account_key(), account)?)
+        let relay = carrier.home().to_string();
+        let account = AccountRecord { name: name.to_owned(), relay };
+        let device = Device::create(around.now(), &mut around.random)
+            .also(record::insert(record::account_key(), &account)?)
             .commit(|changes| store.apply(changes))?;
-        Self::assemble(store, carrier, (device, Version::ABSENT), account, clock)
+        Self::assemble(store, carrier, (device, Version::ABSENT), &account, around)
     }
 
     /// Opens the account in `store`; `connect` makes the carrier for its home relay.
@@ -51,19 +49,19 @@ impl<S: Store, T: Carrier> Client<S, T> {
     ///
     /// [`Error::NoAccount`]; [`Error::Store`], [`Error::Record`] if the store cannot be read.
     pub fn open(store: S, connect: impl FnOnce(RelayUrl) -> T) -> Result<Self, Error> {
-        Self::open_with(store, connect, system_time)
+        Self::open_with(store, connect, Surroundings::system()?)
     }
 
     pub(crate) fn open_with(
         store: S,
         connect: impl FnOnce(RelayUrl) -> T,
-        clock: fn() -> Timestamp,
+        around: Surroundings,
     ) -> Result<Self, Error> {
         let account = Self::account_record(&store)?.ok_or(Error::NoAccount)?.value;
         let seen = counter_version(&store)?;
         let device = load_device(&store)?;
         let carrier = connect(home_of(&account)?);
-        Self::assemble(store, carrier, (device, seen), &account, clock)
+        Self::assemble(store, carrier, (device, seen), &account, around)
     }
 
     fn assemble(
@@ -71,13 +69,12 @@ impl<S: Store, T: Carrier> Client<S, T> {
         carrier: T,
         (device, seen): (Device, Version),
         account: &AccountRecord,
-        clock: fn() -> Timestamp,
+        around: Surroundings,
     ) -> Result<Self, Error> {
         let unshown = record::read_all(&store, record::UNSHOWN)?.into();
         Ok(Self {
             relay: home_of(account)?,
             name: account.name.clone(),
-            random: OsRandom::new()?,
             current: None,
             alarms: Default::default(),
             alarmed: Vec::new(),
@@ -89,7 +86,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
             seen,
             store,
             carrier,
-            clock,
+            around,
             unshown,
         })
     }

@@ -60,7 +60,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let key = record::inbox_key(seq);
         let context = record::pack_context(&key, &InboxContext { at: now.as_millis() })?;
         let mut device = lock(&self.device);
-        match device.decrypt(envelope, now, &mut self.random) {
+        match device.decrypt(envelope, now, &mut self.around.random) {
             Ok(step) => {
                 let step = step.keep(key, &context).also(counter);
                 step.commit(|changes| self.store.apply(changes))?;

@@ -13,6 +13,8 @@
 
 mod account;
 mod contacts;
+#[cfg(feature = "hazmat")]
+mod hazmat;
 mod history;
 mod intake;
 mod next;
@@ -39,9 +41,8 @@ use kuvert_store::{Store, StoreError};
 use kuvert_transport::Delivered;
 use kuvert_wire::{AccountId, Address, DeviceId, MailboxId, RelayUrl, Timestamp};
 
-use crate::random::OsRandom;
 use crate::record::{self, AccountRecord, UnshownRecord, Versioned};
-use crate::{Carrier, Error};
+use crate::{Carrier, Error, Surroundings};
 
 /// How often an operation is tried anew while other processes change the same records.
 const MAX_ATTEMPTS: usize = 20;
@@ -58,8 +59,7 @@ pub struct Client<S, T> {
     device: Arc<Mutex<Device>>,
     name: String,
     relay: RelayUrl,
-    clock: fn() -> Timestamp,
-    random: OsRandom,
+    around: Surroundings,
     /// Version of the counter that goes with the state in memory.
     seen: Version,
     /// Events not acknowledged, oldest first; refreshed from the store when others change it.
@@ -113,7 +113,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     }
 
     fn now(&self) -> Timestamp {
-        (self.clock)()
+        self.around.now()
     }
 
     /// Tries `attempt` until no other process changes the same records in between.
@@ -182,11 +182,4 @@ impl<S: Store, T: Carrier> Client<S, T> {
 /// The device. A panic elsewhere leaves it as it was: steps change it in one go or not at all.
 fn lock(device: &Mutex<Device>) -> MutexGuard<'_, Device> {
     device.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The system's clock.
-fn system_time() -> Timestamp {
-    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let millis = since_epoch.map_or(0, |span| span.as_millis());
-    Timestamp::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
 }

@@ -54,7 +54,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         if !device.is_publishing_due(stock, now) {
             return Ok(None);
         }
-        let step = device.prekeys(stock, now, &mut self.random).also(counter);
+        let step = device.prekeys(stock, now, &mut self.around.random).also(counter);
         let upload = step.commit(|changes| self.store.apply(changes))?;
         drop(device);
         self.reserved();

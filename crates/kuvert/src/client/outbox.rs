@@ -65,7 +65,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let their = self.sending_to(peer).ok_or(ProtocolError::NoSession)?;
         let (key, context) = self.outbox_place(peer, seq)?;
         let (now, mut device) = (self.now(), lock(&self.device));
-        let step = device.encrypt(&their, content, now, &mut self.random)?.keep(key, &context);
+        let step =
+            device.encrypt(&their, content, now, &mut self.around.random)?.keep(key, &context);
         let step = changes.into_iter().fold(step, |step, change| step.also(change));
         step.commit(|changes| self.store.apply(changes))?;
         drop(device);
@@ -80,7 +81,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         seq: u64,
     ) -> Result<(Key, Vec<u8>), Error> {
         let key = record::outbox_key(seq);
-        let context = OutboxContext { account: *peer.as_bytes(), post: self.random.bytes() };
+        let context = OutboxContext { account: *peer.as_bytes(), post: self.around.bytes() };
         let context = record::pack_context(&key, &context)?;
         Ok((key, context))
     }

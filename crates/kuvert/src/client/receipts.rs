@@ -36,7 +36,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     }
 
     fn receipt_time(&mut self) -> Timestamp {
-        let jitter = u64::from_le_bytes(self.random.bytes()) % (JITTER_MILLIS + 1);
+        let jitter = u64::from_le_bytes(self.around.bytes()) % (JITTER_MILLIS + 1);
         self.now().saturating_add(MIN_DELAY + Duration::from_millis(jitter))
     }
 

@@ -34,7 +34,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         if online {
             self.prepare_session(&peer).await?;
         }
-        let id = MessageId::from_bytes(self.random.bytes());
+        let id = MessageId::from_bytes(self.around.bytes());
         let content = Content::text(text).named(id);
         self.contend(|client| client.enqueue(&peer, id, text, &content))?;
         Ok(self.dispatch(&peer, id, online).await)

@@ -69,7 +69,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
             }
             let (now, (_, counter)) = (client.now(), client.reserve(0)?);
             let mut device = lock(&client.device);
-            let step = device.initiate(bundle, now, &mut client.random)?.also(counter);
+            let step = device.initiate(bundle, now, &mut client.around.random)?.also(counter);
             step.commit(|changes| client.store.apply(changes))?;
             drop(device);
             client.reserved();
@@ -102,7 +102,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         if !device.is_announcement_due(&their, now) {
             return Ok(());
         }
-        let step = device.announce_mailbox(&their, &relay, now, &mut self.random)?;
+        let step = device.announce_mailbox(&their, &relay, now, &mut self.around.random)?;
         step.keep(key, &context).also(counter).commit(|changes| self.store.apply(changes))?;
         drop(device);
         self.reserved();

@@ -13,8 +13,7 @@ use kuvert_wire::{AccountId, DeliveryToken, MailboxId, PostId, PrekeyBundle, Rel
 
 use crate::client::Client;
 use crate::event::Event;
-use crate::record::AccountRecord;
-use crate::{Carrier, Petname};
+use crate::{Carrier, Petname, Surroundings};
 
 thread_local! {
     static NOW: Cell<u64> = const { Cell::new(1_800_000_000_000) };
@@ -27,6 +26,12 @@ pub(super) fn now() -> Timestamp {
 
 pub(super) fn pass(span: Duration) {
     NOW.set(now().saturating_add(span).as_millis());
+}
+
+/// The clock of this test, and the system's generator.
+pub(super) fn around() -> Surroundings {
+    let system = Surroundings::system().expect("a generator");
+    Surroundings { clock: Box::new(now), ..system }
 }
 
 /// A store that fails when it is told to.
@@ -139,15 +144,14 @@ fn wire(hub: &LoopbackHub) -> Wire {
 /// Someone with an account and published prekeys.
 pub(super) async fn person(hub: &LoopbackHub, name: &str) -> Person {
     let wire = wire(hub);
-    let account = AccountRecord { name: name.into(), relay: wire.home.to_string() };
-    let mut person = Client::create_with(Disk::default(), wire, &account, now).expect("made");
+    let mut person = Client::create_with(Disk::default(), wire, name, around()).expect("made");
     person.publish_prekeys().await.expect("published");
     person
 }
 
 /// The same account in another process.
 pub(super) fn reopened(hub: &LoopbackHub, person: &Person) -> Person {
-    Client::open_with(person.store.clone(), |_| wire(hub), now).expect("opened")
+    Client::open_with(person.store.clone(), |_| wire(hub), around()).expect("opened")
 }
 
 /// Alice and Bob, who are each other's contacts.

@@ -1,0 +1,46 @@
+//! For simulators: clients in surroundings of one's own.
+
+use kuvert_store::Store;
+use kuvert_wire::RelayUrl;
+
+use super::Client;
+use crate::{Carrier, Error, Surroundings};
+
+impl<S: Store, T: Carrier> Client<S, T> {
+    /// [`Client::create_account`] with another clock and another generator.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::create_account`].
+    pub fn create_in(
+        store: S,
+        carrier: T,
+        name: &str,
+        around: Surroundings,
+    ) -> Result<Self, Error> {
+        Self::create_with(store, carrier, name, around)
+    }
+
+    /// [`Client::open`] with another clock and another generator.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::open`].
+    pub fn open_in(
+        store: S,
+        connect: impl FnOnce(RelayUrl) -> T,
+        around: Surroundings,
+    ) -> Result<Self, Error> {
+        Self::open_with(store, connect, around)
+    }
+
+    /// The store, to look into it.
+    pub const fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// The carrier, to switch its faults.
+    pub const fn carrier(&self) -> &T {
+        &self.carrier
+    }
+}
