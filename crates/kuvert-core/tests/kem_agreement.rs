@@ -25,8 +25,8 @@ struct Path {
 
 macro_rules! libcrux {
     ($name:literal, $path:path, $set:ident, $public:ident, $private:ident, $ciphertext:ident) => {{
-        use $path as imp;
         use libcrux_ml_kem::$set::{$ciphertext, $private, $public};
+        use $path as imp;
         Path {
             name: $name,
             generate: |seed| {
@@ -38,7 +38,8 @@ macro_rules! libcrux {
                 (ct.as_slice().to_vec(), shared.to_vec())
             },
             decapsulate: |dk, ct| {
-                let (dk, ct) = ($private::try_from(dk).unwrap(), $ciphertext::try_from(ct).unwrap());
+                let (dk, ct) =
+                    ($private::try_from(dk).unwrap(), $ciphertext::try_from(ct).unwrap());
                 imp::decapsulate(&dk, &ct).to_vec()
             },
             check: |ek| imp::validate_public_key(&$public::try_from(ek).unwrap()),
