@@ -115,7 +115,13 @@ impl Loopback {
 
 impl Transport for Loopback {
     fn profile(&self) -> Profile {
-        Profile { max_len_bytes: MAX_ENVELOPE, ordered: true, duplicates: false, text_safe: false }
+        Profile {
+            max_len_bytes: MAX_ENVELOPE,
+            ordered: true,
+            duplicates: false,
+            text_safe: false,
+            lossy: false,
+        }
     }
 
     async fn open(

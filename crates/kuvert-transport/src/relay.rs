@@ -135,7 +135,13 @@ impl Shared {
 
 impl Transport for RelayClient {
     fn profile(&self) -> Profile {
-        Profile { max_len_bytes: MAX_ENVELOPE, ordered: true, duplicates: false, text_safe: false }
+        Profile {
+            max_len_bytes: MAX_ENVELOPE,
+            ordered: true,
+            duplicates: false,
+            text_safe: false,
+            lossy: false,
+        }
     }
 
     async fn open(

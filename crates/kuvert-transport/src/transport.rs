@@ -21,6 +21,8 @@ pub struct Profile {
     pub duplicates: bool,
     /// Whether only printable text survives, so that envelopes must be text-encoded first.
     pub text_safe: bool,
+    /// Whether an envelope that was posted may never come out. A client then sends again what nobody has acknowledged.
+    pub lossy: bool,
 }
 
 impl Profile {
