@@ -142,6 +142,17 @@ impl ProtocolError {
         }
     }
 
+    /// Its number in stored records: its place in [`ProtocolError::ALL`], from 1.
+    pub(crate) fn code(self) -> u8 {
+        let place = Self::ALL.iter().zip(1..).find(|(error, _)| **error == self);
+        place.map_or(0, |(_, number)| number)
+    }
+
+    /// The error with this number.
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code).checked_sub(1)?).copied()
+    }
+
     /// Whose move it is.
     #[must_use]
     pub const fn advice(self) -> Advice {
@@ -192,6 +203,7 @@ mod tests {
         for (i, error) in ProtocolError::ALL.iter().enumerate() {
             assert_eq!(format!("{error:?}"), error.name());
             assert!(!ProtocolError::ALL[..i].contains(error));
+            assert_eq!(ProtocolError::from_code(error.code()), Some(*error));
         }
     }
 }

@@ -45,7 +45,8 @@ pub mod tap {
 }
 
 pub use device::{
-    Content, Device, LoadError, Mailbox, Outgoing, PeerView, PrekeyUpload, Received, SessionEnd,
+    Content, Device, LoadError, Mailbox, Outcome, Outcomes, Outgoing, PeerView, PrekeyUpload,
+    Received, Reset, SessionEnd,
 };
 pub use error::{Advice, ProtocolError};
 pub use ratchet::state::RatchetFacts;

@@ -19,6 +19,8 @@ pub const MAX_SKIPPED_KEYS: usize = 2000;
 pub const MAX_OLD_CHAINS: usize = 5;
 /// How long a skipped key is kept for its late message.
 pub const SKIPPED_KEY_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Received messages remembered per session, to tell a repeated one from two in one place.
+pub const MAX_SEEN: usize = 64;
 /// Inactive sessions kept per peer, receive only.
 pub const MAX_INACTIVE: usize = 3;
 /// How long an inactive session still receives.
@@ -54,3 +56,22 @@ pub const MAX_REPLAY_CACHE: usize = 10_000;
 pub const BURST_AFTER: Duration = DAY;
 /// A session's mailbox is renamed this often.
 pub const MAILBOX_ROTATION: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Resets of sessions with one peer that are made by themselves within [`RESET_WINDOW`].
+pub const MAX_RESETS: usize = 4;
+/// The window in which automatic resets are counted.
+pub const RESET_WINDOW: Duration = DAY;
+/// Between two automatic resets of sessions with one peer passes at least this time.
+pub const RESET_PAUSE: Duration = Duration::from_secs(600);
+/// An automatic reset comes at least this much after what made it necessary: what is merely late has
+/// time to arrive.
+pub const HEALING_DELAY: Duration = Duration::from_secs(5);
+/// And up to this much later by chance, so that the relay cannot tell which envelope made it.
+pub const HEALING_JITTER: Duration = Duration::from_secs(55);
+/// Envelopes that wait because they cannot be opened yet, in all.
+pub const MAX_WAITING: usize = 64;
+/// Of these, from one peer.
+pub const MAX_WAITING_OF_PEER: usize = 16;
+/// Bytes of all envelopes that wait: sixteen of the longest ones.
+pub const MAX_WAITING_BYTES: usize = 1 << 20;
+/// Names of messages in one `resend`.
+pub const MAX_HELD: usize = 1000;

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use kuvert_wire::{DeviceId, Envelope, Frame, InitPrefix, SessionId, Timestamp};
+use kuvert_wire::{DeviceCert, DeviceId, Envelope, Frame, InitPrefix, SessionId, Timestamp};
 use rand_core::CryptoRng;
 
 use super::content::{Received, SessionEnd};
@@ -14,7 +14,7 @@ use super::placement::become_active;
 use super::{Device, Session};
 use crate::agreement::init_id;
 use crate::error::ProtocolError;
-use crate::ratchet::receive::Found;
+use crate::ratchet::receive::{Found, Refused};
 use crate::session::{Begun, Incoming, SessionStep, Status};
 use crate::step::Step;
 
@@ -44,15 +44,26 @@ impl Device {
         now: Timestamp,
         rng: &mut R,
     ) -> Result<Step<'_, Received>, ProtocolError> {
-        let envelope = Envelope::decode(envelope)?;
-        let (effects, received) = match &envelope.prefix {
-            Some(prefix) => self.open_init(prefix, &envelope, now, rng)?,
+        let opened = self.open_any(envelope, now, rng);
+        let (effects, received) = opened.map_err(|refusal| refusal.error)?;
+        Ok(self.step(effects, received))
+    }
+
+    /// The same without a step, and with all that is known about a refusal.
+    pub(super) fn open_any<R: CryptoRng + ?Sized>(
+        &self,
+        envelope: &[u8],
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<(Vec<Effect>, Received), Refusal> {
+        let envelope = Envelope::decode(envelope).map_err(ProtocolError::from)?;
+        match &envelope.prefix {
+            Some(prefix) => self.open_init(prefix, &envelope, now, rng),
             None => {
                 let (session, found) = self.find(&envelope)?;
-                self.open_on(session, found, &envelope, now, rng)?
+                self.open_on(session, found, &envelope, now, rng)
             }
-        };
-        Ok(self.step(effects, received))
+        }
     }
 
     /// An envelope with a first flight: of a session that it began, or of a new one.
@@ -62,7 +73,7 @@ impl Device {
         envelope: &Envelope<'_>,
         now: Timestamp,
         rng: &mut R,
-    ) -> Result<(Vec<Effect>, Received), ProtocolError> {
+    ) -> Result<(Vec<Effect>, Received), Refusal> {
         let init = init_id(prefix);
         if let Some(session) = self.by_init.get(&init).and_then(|id| self.sessions.get(id)) {
             let session = &session.value;
@@ -71,7 +82,7 @@ impl Device {
             return self.open_on(session, found, envelope, now, rng);
         }
         if self.replays.contains(&(prefix.medium_id, init)) {
-            return Err(ProtocolError::Duplicate); // AGR-8
+            return Err(ProtocolError::Duplicate.into()); // AGR-8
         }
         self.open_first(prefix, envelope, now, rng)
     }
@@ -93,10 +104,11 @@ impl Device {
         envelope: &Envelope<'_>,
         now: Timestamp,
         rng: &mut R,
-    ) -> Result<(Vec<Effect>, Received), ProtocolError> {
+    ) -> Result<(Vec<Effect>, Received), Refusal> {
         let id = session.head.id;
         let peer = &self.peers.get(&session.head.peer).ok_or(ProtocolError::Storage)?.value;
-        let incoming = session.open(found, envelope, now, rng)?;
+        let incoming = session.open(found, envelope, now, rng);
+        let incoming = incoming.map_err(|refused| Refusal::of(session.head.peer, refused))?;
         let is_followed = self.is_followed(peer, session, &incoming.frame);
         let received = Received {
             peer: session.head.peer,
@@ -146,6 +158,30 @@ impl Device {
             Effect::PutPeer(Box::new(peer))
         });
         core::iter::once(Effect::EndSession(*id)).chain(peer).collect()
+    }
+}
+
+/// Why an envelope was refused, and what is known of where it came from.
+pub(super) struct Refusal {
+    pub(super) error: ProtocolError,
+    /// Whose it is, if that is authenticated.
+    pub(super) peer: Option<DeviceId>,
+    /// Two messages stand in one place.
+    pub(super) is_forked: bool,
+    /// A device about which a person has to be asked.
+    pub(super) newcomer: Option<Box<DeviceCert>>,
+}
+
+impl Refusal {
+    pub(super) const fn of(peer: DeviceId, refused: Refused) -> Self {
+        let Refused { error, is_forked } = refused;
+        Self { error, peer: Some(peer), is_forked, newcomer: None }
+    }
+}
+
+impl<E: Into<ProtocolError>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), peer: None, is_forked: false, newcomer: None }
     }
 }
 

@@ -9,6 +9,7 @@ use kuvert_wire::{DeviceId, Encode, InitId, PrekeyId, SessionId};
 use zeroize::Zeroizing;
 
 use super::peer::Peer;
+use super::waiting::{Waiting, WaitingName, waiting_key};
 use super::{DatedOneTime, Device, Stored};
 use crate::prekey::MediumPrekeyPair;
 use crate::ratchet::skipped::{Page, PageId};
@@ -34,6 +35,9 @@ pub(super) enum Effect {
     DropOneTime(PrekeyId),
     RememberInit(PrekeyId, InitId),
     NotePublished(PrekeyId),
+    /// An envelope that cannot be opened yet.
+    Wait(Box<Waiting>),
+    EndWait(WaitingName),
 }
 
 impl Device {
@@ -87,11 +91,22 @@ impl Device {
             Effect::NotePublished(id) => {
                 vec![put(published_key(), self.published.version, published_value(Some(*id)))]
             }
+            Effect::Wait(waiting) => {
+                let mut value = Zeroizing::new(Vec::with_capacity(64 + waiting.envelope.len()));
+                waiting.encode_into(&mut value);
+                vec![put(waiting_key(&waiting.name), Version::ABSENT, value)]
+            }
+            Effect::EndWait(name) => {
+                let stored = self.waiting.get(name);
+                let delete = stored.map(|stored| delete(waiting_key(name), stored.version));
+                delete.into_iter().collect()
+            }
         }
     }
 
     /// An effect in memory, once its records are durable.
     pub(super) fn adopt(&mut self, effect: Effect) {
+        self.turn += 1;
         match effect {
             Effect::BeginSession(session) => self.insert_session(*session),
             Effect::StepSession(step) => self.adopt_step(*step),
@@ -123,6 +138,10 @@ impl Device {
             Effect::NotePublished(id) => {
                 self.published = Stored { version: self.published.version.next(), value: Some(id) };
             }
+            Effect::Wait(waiting) => {
+                self.waiting.insert(waiting.name, first_version(*waiting));
+            }
+            Effect::EndWait(name) => drop(self.waiting.remove(&name)),
         }
     }
 

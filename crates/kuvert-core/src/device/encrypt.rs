@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec;
 
-use kuvert_wire::{Control, DeviceId, FrameRef, MessageId, Timestamp};
+use kuvert_wire::{Control, DeviceId, FrameRef, FrameType, MessageId, Timestamp};
 use rand_core::CryptoRng;
 
 use super::content::{Content, Outgoing};
@@ -24,6 +24,8 @@ impl Device {
     /// - [`ProtocolError::Closed`]: the session has ended, or waited 30 days for its first answer.
     /// - [`ProtocolError::TooLarge`]: the body is over 65,501 bytes.
     /// - [`ProtocolError::ChainExhausted`]: 2^20 messages without an answer.
+    /// - [`ProtocolError::IdentityChanged`]: a person has to say first whether another device may speak
+    ///   for this account.
     ///
     /// # Spec
     ///
@@ -39,7 +41,12 @@ impl Device {
         let frame = frame_of(content, now, rng);
         let Outbound { envelope, step } = session.seal(&frame, now, rng)?;
         let outgoing = outgoing(peer, session, frame.message_id, envelope);
-        Ok(self.step(vec![Effect::StepSession(Box::new(step))], outgoing))
+        let mut effects = vec![Effect::StepSession(Box::new(step))];
+        if content.frame_type == FrameType::Message && !peer.recovery.accepted {
+            let id = peer.device_id();
+            self.amend(&mut effects, &id, |peer| peer.recovery.accepted = true);
+        }
+        Ok(self.step(effects, outgoing))
     }
 
     /// Whether the peer has yet to be told our mailbox for the active session, or a fresh one is
@@ -124,6 +131,7 @@ impl Device {
         now: Timestamp,
     ) -> Result<(&Peer, &Session), ProtocolError> {
         let peer = &self.peers.get(peer).ok_or(ProtocolError::NoSession)?.value;
+        self.require_settled(&peer.cert.account_key)?;
         let Some(session) = self.active_session(peer) else {
             let ended = if peer.closed { ProtocolError::Closed } else { ProtocolError::NoSession };
             return Err(ended); // MSG-14
@@ -135,7 +143,7 @@ impl Device {
     }
 }
 
-fn frame_of<'a, R: CryptoRng + ?Sized>(
+pub(super) fn frame_of<'a, R: CryptoRng + ?Sized>(
     content: &'a Content,
     now: Timestamp,
     rng: &mut R,
@@ -154,7 +162,7 @@ fn frame_of<'a, R: CryptoRng + ?Sized>(
     }
 }
 
-fn outgoing(
+pub(super) fn outgoing(
     peer: &Peer,
     session: &Session,
     message_id: MessageId,

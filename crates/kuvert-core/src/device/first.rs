@@ -9,7 +9,7 @@ use rand_core::CryptoRng;
 
 use super::Device;
 use super::content::Received;
-use super::decrypt::end_of;
+use super::decrypt::{Refusal, end_of};
 use super::effect::Effect;
 use super::peer::Peer;
 use super::placement::{is_tie, place_theirs};
@@ -27,16 +27,25 @@ impl Device {
         envelope: &Envelope<'_>,
         now: Timestamp,
         rng: &mut R,
-    ) -> Result<(Vec<Effect>, Received), ProtocolError> {
+    ) -> Result<(Vec<Effect>, Received), Refusal> {
         let Responded { secrets, their } = self.respond(prefix)?;
         let mut peer = self.pinned(their.device_id(), their.cert())?;
         if self.sessions.len() >= MAX_SESSIONS {
-            return Err(ProtocolError::TooManySessions);
+            return Err(ProtocolError::TooManySessions.into());
         }
         let mut session = Session::begun_by_peer(secrets, prefix, *their.device_id(), now, rng);
         let found = session.find(envelope.kind(), &envelope.message);
         let found = found.ok_or(ProtocolError::Undecryptable)?; // AGR-7
-        let incoming = session.open(found, envelope, now, rng)?; // AGR-7
+        let incoming = session.open(found, envelope, now, rng); // AGR-7
+        let incoming = incoming.map_err(|refused| refused.error)?;
+        if !self.may_speak(their.cert()) {
+            return Err(Refusal {
+                error: ProtocolError::IdentityChanged,
+                peer: Some(*their.device_id()),
+                is_forked: false,
+                newcomer: Some(Box::new(their.cert().clone())),
+            }); // IDN-7
+        }
         let received = Received {
             peer: *their.device_id(),
             account: *their.account_key(),
@@ -52,7 +61,10 @@ impl Device {
             return Ok((effects, received));
         }
         effects.extend(self.make_room(&received.peer));
-        effects.extend(self.place(&mut peer, &mut session, now)?);
+        effects.extend(self.give_way(&mut peer));
+        let placed = self.place(&mut peer, &mut session, now);
+        effects
+            .extend(placed.map_err(|error| Refusal { peer: Some(received.peer), ..error.into() })?);
         effects.push(Effect::PutPeer(Box::new(peer)));
         effects.push(Effect::BeginSession(Box::new(session)));
         Ok((effects, received))

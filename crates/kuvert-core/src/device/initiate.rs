@@ -10,6 +10,7 @@ use super::Device;
 use super::effect::Effect;
 use super::peer::Peer;
 use super::placement::become_active;
+use super::recovery::Healing;
 use crate::agreement;
 use crate::error::ProtocolError;
 use crate::limits::MAX_SESSIONS;
@@ -26,7 +27,8 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// - [`ProtocolError::IdentityChanged`]: the device is pinned under another account.
+    /// - [`ProtocolError::IdentityChanged`]: the device is pinned under another account, or is another
+    ///   device of an accepted account and no person has said yes ([`Device::answer_identity`]).
     /// - [`ProtocolError::BadKey`]: our own bundle, or a key of small order.
     /// - [`ProtocolError::TooManySessions`]: 4,096 sessions are open.
     ///
@@ -42,12 +44,21 @@ impl Device {
         let their = bundle.cert();
         let id = *their.device_id();
         let mut peer = self.pinned(&id, their.cert())?;
+        self.require_settled(&their.cert().account_key)?;
+        if !self.may_speak(their.cert()) {
+            return Err(ProtocolError::IdentityChanged); // IDN-7
+        }
         if self.sessions.len() >= MAX_SESSIONS {
             return Err(ProtocolError::TooManySessions);
         }
         let initiated = agreement::initiate(&self.identity, bundle, rng)?;
         let session = Session::begun_by_us(initiated.secrets, initiated.prefix, id, now, rng);
-        let mut effects = become_active(&mut peer, session.head.id, now);
+        let mut effects = self.give_way(&mut peer);
+        effects.extend(become_active(&mut peer, session.head.id, now));
+        peer.recovery.accepted = true;
+        if peer.recovery.healing != Healing::None {
+            peer.recovery.healing = Healing::Begun(session.head.id);
+        }
         effects.push(Effect::PutPeer(Box::new(peer)));
         effects.push(Effect::BeginSession(Box::new(session)));
         Ok(self.step(effects, id))
@@ -66,6 +77,16 @@ impl Device {
         peer.inactive.clear();
         effects.push(Effect::PutPeer(Box::new(peer)));
         Ok(self.step(effects, ()))
+    }
+
+    /// The peer as pinned; it has to be known.
+    pub(super) fn known(
+        &self,
+        id: &DeviceId,
+        cert: &kuvert_wire::DeviceCert,
+    ) -> Result<Peer, ProtocolError> {
+        let peer = self.pinned(id, cert)?;
+        if self.peers.contains_key(id) { Ok(peer) } else { Err(ProtocolError::NoSession) }
     }
 
     /// The peer as pinned, or a new one for this certificate.

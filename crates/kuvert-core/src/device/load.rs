@@ -6,6 +6,7 @@ use kuvert_wire::{Decode, DecodeError, DeviceId, InitId, PrekeyId, Reader, Sessi
 
 use super::effect::{identity_key, published_key};
 use super::peer::Peer;
+use super::waiting::{Waiting, WaitingName};
 use super::{DatedOneTime, Device, Stored};
 use crate::identity::IdentityKeyPair;
 use crate::prekey::{MediumPrekeyPair, OneTimePrekeyPair};
@@ -55,6 +56,7 @@ struct Loading {
     sessions: BTreeMap<SessionId, Stored<Session>>,
     pages: alloc::vec::Vec<(SessionId, Version, Page)>,
     replays: BTreeSet<(PrekeyId, InitId)>,
+    waiting: BTreeMap<WaitingName, Stored<Waiting>>,
 }
 
 impl Loading {
@@ -100,6 +102,10 @@ impl Loading {
                 self.replays.insert((medium, InitId::from_bytes(unhex(init)?)));
                 reader.take(1)?;
             }
+            ["waiting", ..] => {
+                let value = Waiting::decode(&mut reader)?;
+                self.waiting.insert(value.name, Stored { version, value });
+            }
             _ => return Err(DecodeError::Unknown { what: "record" }),
         }
         reader.finish()
@@ -136,6 +142,8 @@ impl Loading {
             sessions: self.sessions,
             pages,
             replays: self.replays,
+            waiting: self.waiting,
+            turn: 0,
         })
     }
 }

@@ -10,7 +10,9 @@
 //! | [`Device::prekeys`] | prekeys to publish |
 //! | [`Device::initiate`] | a session with the owner of a verified bundle |
 //! | [`Device::encrypt`] | an envelope for a peer |
-//! | [`Device::decrypt`] | what an envelope says |
+//! | [`Device::receive`] | what came of an envelope |
+//! | [`Device::decrypt`] | the same, strictly: what it says or an error |
+//! | [`Device::reset`] | a new session in place of one that does not work |
 //!
 //! # Spec
 //!
@@ -21,15 +23,22 @@ mod decrypt;
 mod effect;
 mod encrypt;
 mod first;
+mod healing;
 mod initiate;
 mod load;
 mod mailboxes;
+mod outcome;
 mod peer;
 mod placement;
 mod prekeys;
+mod question;
+mod receive;
+mod recovery;
+mod retry;
 #[cfg(test)]
 mod tests;
 mod tidy;
+mod waiting;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::fmt;
@@ -47,10 +56,13 @@ use crate::session::{Session, SessionFacts};
 use crate::step::Step;
 use effect::Effect;
 use peer::Peer;
+use waiting::{Waiting, WaitingName};
 
 pub use content::{Content, Outgoing, Received, SessionEnd};
+pub use healing::Reset;
 pub use load::LoadError;
 pub use mailboxes::Mailbox;
+pub use outcome::{Outcome, Outcomes};
 pub use peer::PeerView;
 pub use prekeys::PrekeyUpload;
 
@@ -68,6 +80,10 @@ pub struct Device {
     replays: BTreeSet<(PrekeyId, InitId)>,
     /// Which session a peer's first flight began.
     by_init: BTreeMap<InitId, SessionId>,
+    /// Envelopes that cannot be opened yet.
+    waiting: BTreeMap<WaitingName, Stored<Waiting>>,
+    /// Counts changes that may open them.
+    turn: u64,
 }
 
 /// A value and the version of its record.
@@ -85,7 +101,7 @@ struct DatedOneTime {
 impl Device {
     /// The prefixes under which the device's records are; [`Device::load`] wants all of them.
     pub const COLLECTIONS: &[&str] =
-        &["device/", "prekey/", "peer/", "session/", "skipped/", "replay/"];
+        &["device/", "prekey/", "peer/", "session/", "skipped/", "replay/", "waiting/"];
 
     /// Makes an account and its first device.
     pub fn create<R: CryptoRng + ?Sized>(now: Timestamp, rng: &mut R) -> Step<'static, Self> {
@@ -99,6 +115,8 @@ impl Device {
             pages: BTreeMap::new(),
             replays: BTreeSet::new(),
             by_init: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            turn: 0,
         };
         Step::new(device.first_records(), device, || {})
     }

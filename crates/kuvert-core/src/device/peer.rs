@@ -11,11 +11,13 @@ use kuvert_wire::{
     MailboxKey, Reader, SessionId, Timestamp,
 };
 
+use super::recovery::{Healing, Question, Recovery};
 use crate::identity::{account_id, device_id, mailbox_id};
 use crate::limits::{MAX_INACTIVE, MAX_TAKEOVERS, TAKEOVER_WINDOW};
 use crate::session::SessionFacts;
 
-const FORMAT: u8 = 1;
+/// Format 1 had nothing about recovery.
+const FORMAT: u8 = 2;
 
 /// A peer device as stored.
 #[derive(Clone)]
@@ -32,6 +34,8 @@ pub(super) struct Peer {
     pub(super) takeovers: Vec<Timestamp>,
     /// The last session ended by itself: a new one has to be begun.
     pub(super) closed: bool,
+    /// How its sessions are mended.
+    pub(super) recovery: Recovery,
 }
 
 impl Peer {
@@ -44,6 +48,7 @@ impl Peer {
             inactive: Vec::new(),
             takeovers: Vec::new(),
             closed: false,
+            recovery: Recovery::default(),
         }
     }
 
@@ -58,12 +63,17 @@ impl Peer {
 
     /// Counts one more takeover, unless there were too many within the window.
     pub(super) fn note_takeover(&mut self, now: Timestamp) -> bool {
-        self.takeovers.retain(|at| now.since(*at) < TAKEOVER_WINDOW);
+        self.takeovers.retain(|at| counts(*at, now));
         let is_allowed = self.takeovers.len() < MAX_TAKEOVERS;
         if is_allowed {
             self.takeovers.push(now);
         }
         is_allowed
+    }
+
+    /// Whether one more takeover would be allowed.
+    pub(super) fn may_take_over(&self, now: Timestamp) -> bool {
+        self.takeovers.iter().filter(|at| counts(**at, now)).count() < MAX_TAKEOVERS
     }
 
     /// Makes `session` inactive; what falls off the end comes back.
@@ -82,6 +92,12 @@ impl Peer {
     }
 }
 
+/// Whether a takeover at that time is still counted. One in the future was noted by a clock that has
+/// been put right since.
+fn counts(at: Timestamp, now: Timestamp) -> bool {
+    now.since(at) < TAKEOVER_WINDOW && at.since(now) < TAKEOVER_WINDOW
+}
+
 impl Encode for Peer {
     fn encode_into(&self, out: &mut Vec<u8>) {
         out.push(FORMAT);
@@ -98,19 +114,20 @@ impl Encode for Peer {
         }
         out.push(u8::try_from(self.takeovers.len()).expect("at most five are kept"));
         self.takeovers.iter().for_each(|at| at.encode_into(out));
+        self.recovery.encode_into(out);
     }
 
     fn encoded_len(&self) -> usize {
         let active = self.active.map_or(0, |_| SessionId::LEN);
         let lists = self.inactive.len() * (SessionId::LEN + 8) + self.takeovers.len() * 8;
-        1 + DeviceCert::LEN + 1 + 1 + active + 1 + 1 + lists
+        1 + DeviceCert::LEN + 1 + 1 + active + 1 + 1 + lists + self.recovery.encoded_len()
     }
 }
 
 impl Decode for Peer {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let format = reader.u8()?;
-        if format != FORMAT {
+        if !(1..=FORMAT).contains(&format) {
             return Err(DecodeError::UnsupportedVersion { found: format.into() });
         }
         let cert = DeviceCert::decode_from(reader)?;
@@ -123,7 +140,11 @@ impl Decode for Peer {
         let takeovers = (0..count(reader, "takeovers", MAX_TAKEOVERS)?)
             .map(|_| Timestamp::decode_from(reader))
             .collect::<Result<_, _>>()?;
-        Ok(Self { active, inactive, takeovers, closed, ..Self::new(cert) })
+        let recovery = match format {
+            1 => Recovery::of_accepted(active.is_some()),
+            _ => Recovery::decode_from(reader)?,
+        };
+        Ok(Self { active, inactive, takeovers, closed, recovery, ..Self::new(cert) })
     }
 }
 
@@ -176,6 +197,42 @@ impl PeerView<'_> {
     #[must_use]
     pub const fn front_door(&self) -> MailboxId {
         self.peer.front_door()
+    }
+
+    /// Whether a person here wrote to it or accepted it. Nothing is sent to it by itself before that.
+    #[must_use]
+    pub const fn is_accepted(&self) -> bool {
+        self.peer.recovery.accepted
+    }
+
+    /// Whether its session is being replaced, because it did not work.
+    #[must_use]
+    pub const fn is_healing(&self) -> bool {
+        !matches!(self.peer.recovery.healing, Healing::None)
+    }
+
+    /// When the session will be replaced, if that is due.
+    #[must_use]
+    pub const fn heals_at(&self) -> Option<Timestamp> {
+        match self.peer.recovery.healing {
+            Healing::Due(at) => Some(at),
+            Healing::None | Healing::Begun(_) => None,
+        }
+    }
+
+    /// Since when an old copy of its state is known to be in use; until its next new session.
+    #[must_use]
+    pub const fn clone_suspected(&self) -> Option<Timestamp> {
+        self.peer.recovery.clone_suspected
+    }
+
+    /// The device that a person is asked about: may it speak for this peer's account?
+    #[must_use]
+    pub const fn identity_question(&self) -> Option<DeviceId> {
+        match self.peer.recovery.question {
+            Question::Asked(device) => Some(device),
+            Question::None | Question::Accepted(_) => None,
+        }
     }
 }
 

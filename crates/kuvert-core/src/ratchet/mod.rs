@@ -21,6 +21,7 @@ pub(crate) mod keys;
 pub(crate) mod pq;
 pub(crate) mod receive;
 pub(crate) mod sealing;
+mod seen;
 pub(crate) mod send;
 pub(crate) mod skipped;
 pub(crate) mod state;

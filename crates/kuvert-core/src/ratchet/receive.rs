@@ -37,6 +37,20 @@ enum Via {
     Kept(usize),
 }
 
+/// Why a message whose header opened was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) error: ProtocolError,
+    /// The header is authentic and shows that the peer's state is in use twice.
+    pub(crate) is_forked: bool,
+}
+
+impl<E: Into<ProtocolError>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), is_forked: false }
+    }
+}
+
 /// A message that has been opened, and the state after it.
 pub(crate) struct Opened {
     /// The frame's bytes, authentic.
@@ -88,17 +102,18 @@ impl Ratchet {
         message: &SessionMessage<'_>,
         now: Timestamp,
         rng: &mut R,
-    ) -> Result<Opened, ProtocolError> {
+    ) -> Result<Opened, Refused> {
         let header = found.header?;
-        let mut step =
-            Stepping { state: self.state.duplicate(), plan: self.skipped.plan(now), now };
+        let (state, plan) = (self.state.duplicate(), self.skipped.plan(now));
+        let mut step = Stepping { state, plan, now, sealed_header: message.sealed_header };
         check_numbers(&header)?;
         let key = match found.via {
             Via::Current => step.current_chain(&header)?,
             Via::Next => step.new_chain(&header, rng)?,
             Via::Kept(place) => step.kept_chain(place, &header)?,
         };
-        let frame = open_body(&key, kind, message)?;
+        let frame = open_body(&key.key, kind, message)?;
+        step.state.seen.note(key.chain, header.message_number, message.sealed_header);
         let pq = step.state.pq.receive(&header.pq, rng);
         Ok(Opened { frame, pages: step.plan.finish(), state: step.state, pq })
     }
@@ -135,14 +150,21 @@ struct Stepping<'a> {
     state: State,
     plan: Plan<'a>,
     now: Timestamp,
+    sealed_header: &'a [u8],
+}
+
+/// The key of one message, and the chain that it is of.
+struct Keyed {
+    chain: u32,
+    key: MessageKey,
 }
 
 impl Stepping<'_> {
     /// The key of a message in the chain that is running, or that its first message begins.
-    fn current_chain(&mut self, header: &Header) -> Result<MessageKey, ProtocolError> {
+    fn current_chain(&mut self, header: &Header) -> Result<Keyed, Refused> {
         self.begin_expected(header)?;
         let Receiving::Running { chain, .. } = &self.state.receiving else {
-            return Err(ProtocolError::Undecryptable);
+            return Err(ProtocolError::Undecryptable.into());
         };
         check_belongs(chain, header)?;
         if header.message_number < chain.next_number {
@@ -150,9 +172,9 @@ impl Stepping<'_> {
         }
         let gap = header.message_number - chain.next_number;
         if gap > MAX_SKIP {
-            return Err(ProtocolError::TooManySkipped); // RAT-12
+            return Err(ProtocolError::TooManySkipped.into()); // RAT-12
         }
-        self.skip_and_advance(header.message_number)
+        Ok(self.skip_and_advance(header.message_number)?)
     }
 
     /// The responder's first message names the ratchet key of the chain that the handshake gave.
@@ -179,7 +201,7 @@ impl Stepping<'_> {
         &mut self,
         header: &Header,
         rng: &mut R,
-    ) -> Result<MessageKey, ProtocolError> {
+    ) -> Result<Keyed, ProtocolError> {
         let known = |chain: &ReceivingChain| chain.ratchet_key == header.ratchet_key;
         let (id, old_gap) = match &self.state.receiving {
             Receiving::Running { chain, .. } if known(chain) => {
@@ -249,18 +271,22 @@ impl Stepping<'_> {
     }
 
     /// The key of a late message of an earlier chain.
-    fn kept_chain(&mut self, place: usize, header: &Header) -> Result<MessageKey, ProtocolError> {
+    fn kept_chain(&mut self, place: usize, header: &Header) -> Result<Keyed, Refused> {
         let chain = self.state.kept.get(place).ok_or(ProtocolError::Undecryptable)?;
         check_belongs(chain, header)?;
         self.late(chain.id, header.message_number)
     }
 
     /// The key kept for a late message: if there is none, it has been used or dropped.
-    fn late(&mut self, chain: u32, number: u32) -> Result<MessageKey, ProtocolError> {
-        self.plan.take(chain, number).ok_or(ProtocolError::Duplicate) // RAT-10 RAT-13
+    fn late(&mut self, chain: u32, number: u32) -> Result<Keyed, Refused> {
+        if let Some(key) = self.plan.take(chain, number) {
+            return Ok(Keyed { chain, key });
+        }
+        let is_forked = self.state.seen.contradicts(chain, number, self.sealed_header);
+        Err(Refused { error: ProtocolError::Duplicate, is_forked }) // RAT-10 RAT-13
     }
 
-    fn skip_and_advance(&mut self, number: u32) -> Result<MessageKey, ProtocolError> {
+    fn skip_and_advance(&mut self, number: u32) -> Result<Keyed, ProtocolError> {
         self.skip_to(number)?;
         let Receiving::Running { tip, chain } = &mut self.state.receiving else {
             return Err(ProtocolError::Undecryptable);
@@ -268,7 +294,7 @@ impl Stepping<'_> {
         let (key, next) = tip.advance(chain.next_number);
         *tip = next;
         chain.next_number += 1;
-        Ok(key)
+        Ok(Keyed { chain: chain.id, key })
     }
 
     /// Keeps the keys of the current chain's messages before `number`. The caller has bounded them.
@@ -293,12 +319,14 @@ impl Stepping<'_> {
 }
 
 /// Whether a header says what its chain is known by.
-fn check_belongs(chain: &ReceivingChain, header: &Header) -> Result<(), ProtocolError> {
+fn check_belongs(chain: &ReceivingChain, header: &Header) -> Result<(), Refused> {
+    let error = ProtocolError::Undecryptable;
     if chain.ratchet_key != header.ratchet_key {
-        return Err(ProtocolError::Undecryptable); // RAT-7
+        // One header key, two ratchet keys: a chain that was begun twice.
+        return Err(Refused { error, is_forked: true }); // RAT-7
     }
     if chain.pq_mixed != header.pq_mixed {
-        return Err(ProtocolError::Undecryptable); // RAT-16
+        return Err(error.into()); // RAT-16
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use rand_core::CryptoRng;
 
 use super::keys::{ChainKey, HeaderKey, RootKey};
 use super::pq::{PqRatchet, Role};
+use super::seen::Seen;
 use super::skipped::SkippedMessageKeys;
 use crate::crypto::dh::DhSecret;
 use crate::secret::Secret;
@@ -51,6 +52,8 @@ pub(crate) struct State {
     /// Earlier receiving chains, oldest first, for messages that come late.
     pub(super) kept: Vec<ReceivingChain>,
     pub(super) pq: PqRatchet,
+    /// The messages received last.
+    pub(super) seen: Seen,
 }
 
 /// DHs, CKs, HKs, Ns, PN.
@@ -132,6 +135,7 @@ impl Ratchet {
             step_due: false,
             kept: Vec::new(),
             pq: PqRatchet::new(Role::Initiator, seeds.pq_0, now, rng),
+            seen: Seen::default(),
         })
     }
 
@@ -154,6 +158,7 @@ impl Ratchet {
             step_due: false,
             kept: Vec::new(),
             pq: PqRatchet::new(Role::Responder, seeds.pq_0, now, rng),
+            seen: Seen::default(),
         })
     }
 
@@ -198,6 +203,7 @@ impl State {
             step_due: self.step_due,
             kept: self.kept.iter().map(ReceivingChain::duplicate).collect(),
             pq: self.pq.duplicate(),
+            seen: self.seen.clone(),
         }
     }
 

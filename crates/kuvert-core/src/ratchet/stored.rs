@@ -6,6 +6,7 @@
 //! receiving: 0 | 1 | CKr 32 | HKr 32 | 2 | CKr 32 | chain
 //! kept:      count u8 (≤ 5) × chain          chain = id u32 | DHr 32 | HKr 32 | Nr u32 | pq_mixed u32
 //! post-quantum ratchet
+//! seen:     count u8 (≤ 64) × (chain u32 | number u32 | mark 4)          from record format 2 on
 //! ```
 //!
 //! # Spec
@@ -19,6 +20,7 @@ use kuvert_wire::{Decode, DecodeError, Encode, RatchetPublicKey, Reader, Session
 
 use super::keys::{ChainKey, HeaderKey, RootKey};
 use super::pq::PqRatchet;
+use super::seen::Seen;
 use super::state::{Receiving, ReceivingChain, SendingChain, State};
 use crate::crypto::dh::DhSecret;
 use crate::limits::MAX_OLD_CHAINS;
@@ -37,14 +39,18 @@ impl State {
         out.push(u8::try_from(self.kept.len()).expect("at most five chains are kept"));
         self.kept.iter().for_each(|chain| encode_chain(chain, out));
         Encode::encode_into(&self.pq, out);
+        self.seen.encode_into(out);
     }
 
-    /// Reads a state back.
+    /// Reads a state back; records of format 1 do not say what was received last.
     ///
     /// # Errors
     ///
     /// A [`DecodeError`] when the record is not one that [`State::encode_into`] wrote.
-    pub(crate) fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode_from(
+        reader: &mut Reader<'_>,
+        has_seen: bool,
+    ) -> Result<Self, DecodeError> {
         Ok(Self {
             session: SessionId::decode_from(reader)?,
             root: RootKey::new(secret(reader)?),
@@ -55,6 +61,7 @@ impl State {
             receiving: decode_receiving(reader)?,
             kept: decode_kept(reader)?,
             pq: PqRatchet::decode_from(reader)?,
+            seen: if has_seen { Seen::decode_from(reader)? } else { Seen::default() },
         })
     }
 }

@@ -70,7 +70,8 @@ impl Party {
         let message = &envelope.message;
         let found =
             self.ratchet.find(Kind::Session, message).ok_or(ProtocolError::Undecryptable)?;
-        self.ratchet.open(found, Kind::Session, message, NOW, &mut self.rng)
+        let opened = self.ratchet.open(found, Kind::Session, message, NOW, &mut self.rng);
+        opened.map_err(|refused| refused.error)
     }
 
     fn receive(&mut self, envelope: &[u8]) -> Result<Vec<u8>, ProtocolError> {
@@ -89,7 +90,7 @@ impl Party {
         let mut bytes = vec![];
         self.ratchet.state.encode_into(&mut bytes);
         let mut reader = Reader::new(&bytes);
-        let state = State::decode_from(&mut reader).expect("its own bytes");
+        let state = State::decode_from(&mut reader, true).expect("its own bytes");
         reader.finish().expect("all of them");
         let mut again = vec![];
         state.encode_into(&mut again);
@@ -177,7 +178,8 @@ fn two_seals_of_one_state_share_no_key() {
     let mut bytes = vec![];
     alice.state().encode_into(&mut bytes);
     let first = alice.send(b"first");
-    alice.ratchet.state = State::decode_from(&mut Reader::new(&bytes)).expect("its own bytes");
+    alice.ratchet.state =
+        State::decode_from(&mut Reader::new(&bytes), true).expect("its own bytes");
     let second = alice.send(b"other");
     let tail = |envelope: &[u8]| envelope[envelope.len() - 16 - 256..].to_vec();
     let (first, second) = (tail(&first), tail(&second));

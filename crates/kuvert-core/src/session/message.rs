@@ -19,7 +19,7 @@ use super::{Begun, Head, Named, Route, Session, SessionStep, Status, hash_of};
 use crate::crypto::ct_eq;
 use crate::error::ProtocolError;
 use crate::ratchet::pq::PqFailed;
-use crate::ratchet::receive::{Found, Opened};
+use crate::ratchet::receive::{Found, Opened, Refused};
 use crate::ratchet::send::Sending;
 use crate::ratchet::state::State;
 use crate::secret::wipe;
@@ -113,7 +113,7 @@ impl Session {
         envelope: &Envelope<'_>,
         now: Timestamp,
         rng: &mut R,
-    ) -> Result<Incoming, ProtocolError> {
+    ) -> Result<Incoming, Refused> {
         self.check_prefix(envelope)?;
         let (kind, message) = (envelope.kind(), &envelope.message);
         let Opened { frame: mut bytes, state, pages, pq } =

@@ -1,7 +1,7 @@
 //! A session as a stored record.
 //!
 //! ```text
-//! format u8=1 | session 16 | peer 16 | status u8 | weak_start u8 | created u64 | last_heard u64 | heal_until u32
+//! format u8=2 | session 16 | peer 16 | status u8 | weak_start u8 | created u64 | last_heard u64 | heal_until u32
 //! begun:   0 | 1 | prefix 1803 | 2 | init_id 32 | SHA-256 of the prefix 32
 //! mailbox 89 | has_previous u8 | [mailbox 89] | has_route u8 | [sent u64 | route]
 //! ratchet state
@@ -22,8 +22,8 @@ use super::{Begun, Head, Named, OurMailbox, Route, Session, Status};
 use crate::ratchet::Ratchet;
 use crate::ratchet::state::State;
 
-/// The only record format so far.
-const FORMAT: u8 = 1;
+/// Format 1 had no list of the messages received last.
+const FORMAT: u8 = 2;
 
 /// Appends a session's record to `out`.
 pub(crate) fn encode(head: &Head, state: &State, out: &mut Vec<u8>) {
@@ -51,11 +51,11 @@ impl Session {
     pub(crate) fn decode(record: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(record);
         let format = reader.u8()?;
-        if format != FORMAT {
+        if !(1..=FORMAT).contains(&format) {
             return Err(DecodeError::UnsupportedVersion { found: format.into() });
         }
         let head = decode_head(&mut reader)?;
-        let state = State::decode_from(&mut reader)?;
+        let state = State::decode_from(&mut reader, format >= 2)?;
         reader.finish()?;
         Ok(Self { head, ratchet: Ratchet::from_state(state) })
     }

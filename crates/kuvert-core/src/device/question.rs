@@ -1,0 +1,127 @@
+//! The question that only a person answers: may another device speak for a known account?
+//!
+//! The account's key vouches for the new device, which proves that whoever has the key wants it; that
+//! may be a person with a new phone, or a thief. Until it is answered, nothing is sent to the account,
+//! and what the new device sends waits.
+//!
+//! # Spec
+//!
+//! `spec/05-messages.md`, "Another device of a known account"; check IDN-7.
+
+use alloc::vec::Vec;
+
+use kuvert_wire::{AccountId, AccountKey, DeviceCert, DeviceId};
+
+use super::Device;
+use super::effect::Effect;
+use super::outcome::Outcome;
+use super::peer::Peer;
+use super::recovery::{Healing, Question};
+use crate::error::ProtocolError;
+use crate::identity::{account_id, device_id};
+use crate::step::Step;
+
+impl Device {
+    /// Answers [`Outcome::IdentityChanged`] as a person did: whether `newcomer` may take the place of
+    /// the account's known device. With `accept`, the sessions of the known one end, and what the
+    /// newcomer sent opens by [`Device::retry`]; without, what it sent is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError::NoSession`] when no device of this account is known.
+    pub fn answer_identity(
+        &mut self,
+        account: &AccountId,
+        newcomer: &DeviceId,
+        accept: bool,
+    ) -> Result<Step<'_, ()>, ProtocolError> {
+        let question = if accept { Question::Accepted(*newcomer) } else { Question::None };
+        let known: Vec<_> = self
+            .peers
+            .values()
+            .map(|stored| &stored.value)
+            .filter(|peer| account_id(&peer.cert.account_key) == *account)
+            .map(Peer::device_id)
+            .collect();
+        if known.is_empty() {
+            return Err(ProtocolError::NoSession);
+        }
+        let mut effects = Vec::new();
+        for id in &known {
+            self.amend(&mut effects, id, |peer| peer.recovery.question = question);
+        }
+        if !accept {
+            let theirs = self.waiting.values().filter(|stored| stored.value.peer == *newcomer);
+            effects.extend(theirs.map(|stored| Effect::EndWait(stored.value.name)));
+        }
+        Ok(self.step(effects, ()))
+    }
+
+    /// Whether a person has to answer first.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError::IdentityChanged`].
+    pub(super) fn require_settled(&self, account: &AccountKey) -> Result<(), ProtocolError> {
+        if self.is_in_question(account) { Err(ProtocolError::IdentityChanged) } else { Ok(()) } // IDN-7
+    }
+
+    pub(super) fn is_in_question(&self, account: &AccountKey) -> bool {
+        let is_asked = |peer: &Peer| matches!(peer.recovery.question, Question::Asked(_));
+        self.devices_of(account).any(is_asked)
+    }
+
+    /// Whether the holder of a certificate may speak for its account: it is known, or the account is
+    /// not, or a person has said so.
+    pub(super) fn may_speak(&self, cert: &DeviceCert) -> bool {
+        let id = device_id(cert);
+        let is_settled = |peer: &Peer| {
+            peer.device_id() == id || peer.recovery.question == Question::Accepted(id)
+        };
+        let mut accepted = self.devices_of(&cert.account_key).filter(|peer| peer.recovery.accepted);
+        self.peers.contains_key(&id) || accepted.all(is_settled)
+    }
+
+    /// What a newcomer that a person has accepted does to the devices before it: they give it their place.
+    pub(super) fn give_way(&self, newcomer: &mut Peer) -> Vec<Effect> {
+        let accepted = Question::Accepted(newcomer.device_id());
+        let before = self
+            .devices_of(&newcomer.cert.account_key)
+            .filter(|peer| peer.recovery.question == accepted);
+        let mut effects = Vec::new();
+        for peer in before {
+            newcomer.recovery.accepted |= peer.recovery.accepted;
+            let sessions = peer.active.iter().chain(peer.inactive.iter().map(|(id, _)| id));
+            effects.extend(sessions.map(|id| Effect::EndSession(*id)));
+            effects.push(Effect::DropPeer(peer.device_id()));
+        }
+        effects
+    }
+
+    /// Asks a person about the holder of a certificate, if that was not done.
+    pub(super) fn ask_about(
+        &self,
+        effects: &mut Vec<Effect>,
+        newcomer: &DeviceCert,
+    ) -> Option<Outcome> {
+        let (account, peer) = (newcomer.account_key, device_id(newcomer));
+        let asked = Question::Asked(peer);
+        let unasked: Vec<_> = self
+            .devices_of(&account)
+            .filter(|peer| peer.recovery.question != asked)
+            .map(Peer::device_id)
+            .collect();
+        for id in &unasked {
+            self.amend(effects, id, |peer| {
+                peer.recovery.question = asked;
+                peer.recovery.healing = Healing::None;
+            });
+        }
+        (!unasked.is_empty()).then_some(Outcome::IdentityChanged { peer, account })
+    }
+
+    fn devices_of(&self, account: &AccountKey) -> impl Iterator<Item = &Peer> {
+        let peers = self.peers.values().map(|stored| &stored.value);
+        peers.filter(move |peer| peer.cert.account_key == *account)
+    }
+}

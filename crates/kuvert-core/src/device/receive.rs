@@ -1,0 +1,197 @@
+//! Receiving with everything that follows from it: nothing is an error here, all of it is an outcome.
+//!
+//! ```text
+//! opens ─────────────────────▶ Message            [Healed]  [HealingStarted: the session ended in PqFailed]
+//! opened before ─────────────▶ AlreadyReceived
+//! its place is taken ────────▶ CloneSuspected     [HealingStarted]
+//! a peer's, not openable yet ▶ Pending            [HealingStarted] [IdentityChanged]
+//! anything else ─────────────▶ Rejected
+//! ```
+//!
+//! # Spec
+//!
+//! `spec/05-messages.md`, "Outcomes" and "Recovery"; checks MSG-17 to MSG-20.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use kuvert_wire::{DeviceId, MailboxId, Timestamp};
+use rand_core::CryptoRng;
+
+use super::Device;
+use super::content::{Received, SessionEnd};
+use super::decrypt::Refusal;
+use super::effect::Effect;
+use super::outcome::{Outcome, Outcomes};
+use super::peer::Peer;
+use super::recovery::Healing;
+use super::waiting::Waiting;
+use crate::error::ProtocolError;
+use crate::step::Step;
+
+/// What an envelope does, and what is told of it.
+type Followed = (Vec<Effect>, Vec<Outcome>);
+
+impl Device {
+    /// Opens one received envelope and does what follows from it. What came of it comes out of the step.
+    ///
+    /// `via` is the own mailbox that it was found in, if that is known: when nothing opens it, this
+    /// says whose session does not work. After the step, call [`Device::retry`] until it gives nothing.
+    ///
+    /// An envelope that is [`Outcome::Rejected`] or [`Outcome::AlreadyReceived`] changes nothing.
+    ///
+    /// # Spec
+    ///
+    /// `spec/05-messages.md`, "Outcomes".
+    pub fn receive<R: CryptoRng + ?Sized>(
+        &mut self,
+        envelope: &[u8],
+        via: Option<&MailboxId>,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Step<'_, Outcomes> {
+        let (effects, outcomes) = match self.open_any(envelope, now, rng) {
+            Ok((effects, received)) => self.opened(effects, received, now, rng),
+            Err(mut refusal) => {
+                refusal.peer = refusal.peer.or_else(|| self.peer_of_mailbox(via?));
+                self.refused(envelope, &refusal, now, rng)
+            }
+        };
+        self.step(effects, Outcomes::of(outcomes))
+    }
+
+    /// What follows from a message that has opened.
+    pub(super) fn opened<R: CryptoRng + ?Sized>(
+        &self,
+        mut effects: Vec<Effect>,
+        received: Received,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Followed {
+        let peer = received.peer;
+        let (session, is_new) = (received.session, received.begins_session);
+        let ended = received.ended;
+        let mut outcomes = vec![Outcome::Message(received)];
+        let is_mended = |healing| match healing {
+            Healing::None => false,
+            Healing::Due(_) => is_new,
+            Healing::Begun(begun) => is_new || begun == session,
+        };
+        let healing = self.peers.get(&peer).map(|peer| peer.value.recovery.healing);
+        if healing.is_some_and(is_mended) && ended.is_none() {
+            self.amend(&mut effects, &peer, |peer| {
+                peer.recovery.healing = Healing::None;
+                peer.recovery.clone_suspected = None;
+            });
+            effects.extend(self.drop_undecryptable_of(&peer));
+            outcomes.push(Outcome::Healed { peer });
+        }
+        if ended == Some(SessionEnd::PqFailed) {
+            outcomes.extend(self.begin_healing(&mut effects, &peer, now, rng));
+        }
+        (effects, outcomes)
+    }
+
+    /// What follows from an envelope that does not open.
+    fn refused<R: CryptoRng + ?Sized>(
+        &self,
+        envelope: &[u8],
+        refusal: &Refusal,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Followed {
+        let cause = refusal.error;
+        let rejected = (Vec::new(), vec![Outcome::Rejected { cause }]);
+        match (cause, refusal.peer) {
+            (_, Some(peer)) if refusal.is_forked => {
+                self.forked(&peer, now, rng).unwrap_or(rejected)
+            }
+            (ProtocolError::Duplicate, _) => (Vec::new(), vec![Outcome::AlreadyReceived]),
+            (_, Some(peer)) => {
+                let waiting = Waiting::new(peer, cause, now, envelope);
+                waiting.and_then(|waiting| self.wait(waiting, refusal, rng)).unwrap_or(rejected)
+            }
+            (_, None) => rejected,
+        }
+    }
+
+    /// Two messages stand in one place: told once for each session.
+    fn forked<R: CryptoRng + ?Sized>(
+        &self,
+        peer: &DeviceId,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Option<Followed> {
+        let known = &self.peers.get(peer)?.value;
+        if known.recovery.clone_suspected.is_some() {
+            return None;
+        }
+        let mut effects = Vec::new();
+        self.amend(&mut effects, peer, |peer| peer.recovery.clone_suspected = Some(now)); // MSG-20
+        let mut outcomes = vec![Outcome::CloneSuspected { peer: *peer }];
+        outcomes.extend(self.begin_healing(&mut effects, peer, now, rng));
+        Some((effects, outcomes))
+    }
+
+    /// Lets an envelope wait, if its peer is one to wait for and there is room.
+    fn wait<R: CryptoRng + ?Sized>(
+        &self,
+        waiting: Waiting,
+        refusal: &Refusal,
+        rng: &mut R,
+    ) -> Option<Followed> {
+        let (peer, cause, now) = (waiting.peer, waiting.cause, waiting.since);
+        let is_question = cause == ProtocolError::IdentityChanged;
+        let is_accepted = |peer: &Peer| peer.recovery.accepted;
+        if !is_question && !self.peers.get(&peer).is_some_and(|peer| is_accepted(&peer.value)) {
+            return None; // MSG-18
+        }
+        let pending = Outcome::Pending { cause, deadline: waiting.deadline };
+        if self.waiting.contains_key(&waiting.name) {
+            return Some((Vec::new(), vec![pending]));
+        }
+        let mut outcomes = vec![pending];
+        let mut effects = Vec::new();
+        match &refusal.newcomer {
+            Some(newcomer) if is_question => {
+                outcomes.extend(self.ask_about(&mut effects, newcomer));
+            }
+            _ if cause == ProtocolError::TooManySessions => {}
+            _ => outcomes.extend(self.begin_healing(&mut effects, &peer, now, rng)),
+        }
+        if !self.has_room_for(&waiting) {
+            outcomes[0] = Outcome::Rejected { cause };
+            return Some((effects, outcomes));
+        }
+        effects.push(Effect::Wait(Box::new(waiting)));
+        Some((effects, outcomes))
+    }
+
+    /// Changes a peer's record as part of what is done anyway: there is one change for each record.
+    pub(super) fn amend(
+        &self,
+        effects: &mut Vec<Effect>,
+        id: &DeviceId,
+        change: impl FnOnce(&mut Peer),
+    ) {
+        let planned = effects.iter_mut().find_map(|effect| match effect {
+            Effect::PutPeer(peer) if peer.device_id() == *id => Some(peer),
+            _ => None,
+        });
+        if let Some(peer) = planned {
+            return change(peer);
+        }
+        let Some(stored) = self.peers.get(id) else { return };
+        let mut peer = Box::new(stored.value.clone());
+        change(&mut peer);
+        effects.push(Effect::PutPeer(peer));
+    }
+
+    /// The peer for whose session an own mailbox is.
+    fn peer_of_mailbox(&self, mailbox: &MailboxId) -> Option<DeviceId> {
+        let mailboxes = self.mailboxes().filter(|own| own.peer.is_some());
+        let mut found = mailboxes.filter(|own| crate::identity::mailbox_id(&own.key) == *mailbox);
+        found.next()?.peer
+    }
+}

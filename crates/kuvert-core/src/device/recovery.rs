@@ -1,0 +1,249 @@
+//! What is kept of a peer so that its sessions can be mended: whether a reset is due, how many there
+//! were, and what a person has to answer first.
+//!
+//! ```text
+//! accepted u8 | healing: 0 · 1 due u64 · 2 session 16 | resets u8 (≤ 4) × u64
+//! clone_suspected u64 (0 none) | question: 0 · 1 asked device 16 · 2 accepted device 16
+//! ```
+//!
+//! # Spec
+//!
+//! `spec/05-messages.md`, "Recovery"; the limits are checks MSG-17 and MSG-18.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use kuvert_wire::{Decode, DecodeError, DeviceId, Encode, Reader, SessionId, Timestamp};
+use rand_core::CryptoRng;
+
+use crate::limits::{HEALING_DELAY, HEALING_JITTER, MAX_RESETS, RESET_PAUSE, RESET_WINDOW};
+
+/// The part of a peer's record that recovery needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Recovery {
+    /// A person here wrote to this peer or accepted it. Nothing is automatic before that.
+    pub(super) accepted: bool,
+    pub(super) healing: Healing,
+    /// Automatic resets within the last day, oldest first.
+    resets: Vec<Timestamp>,
+    /// When two messages were found in one place.
+    pub(super) clone_suspected: Option<Timestamp>,
+    pub(super) question: Question,
+}
+
+/// How far the mending of the active session is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Healing {
+    #[default]
+    None,
+    /// A reset is due.
+    Due(Timestamp),
+    /// This session has been begun and waits for its first answer.
+    Begun(SessionId),
+}
+
+/// What a person is asked: whether another device may take this one's place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Question {
+    #[default]
+    None,
+    Asked(DeviceId),
+    Accepted(DeviceId),
+}
+
+impl Recovery {
+    /// Nothing has happened yet.
+    pub(super) fn of_accepted(accepted: bool) -> Self {
+        Self { accepted, ..Self::default() }
+    }
+
+    /// Makes a reset due, at a moment that the budget allows; `None` if there is nothing new to do.
+    pub(super) fn schedule<R: CryptoRng + ?Sized>(
+        &mut self,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Option<Timestamp> {
+        if !self.accepted || self.healing != Healing::None {
+            return None; // MSG-18
+        }
+        let due = self.earliest(now).saturating_add(jitter(rng));
+        self.healing = Healing::Due(due);
+        Some(due)
+    }
+
+    /// The earliest moment of the next automatic reset.
+    fn earliest(&self, now: Timestamp) -> Timestamp {
+        let counted: Vec<_> = self.resets.iter().filter(|at| counts(**at, now)).collect();
+        let after_last = counted.last().map(|last| last.saturating_add(RESET_PAUSE));
+        let after_first = counted.first().filter(|_| counted.len() == MAX_RESETS);
+        let after_first = after_first.map(|first| first.saturating_add(RESET_WINDOW));
+        let soon = now.saturating_add(HEALING_DELAY);
+        after_last.into_iter().chain(after_first).fold(soon, Timestamp::max)
+    }
+
+    /// Whether a reset is due now.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        // What seems to be due in some days was set by a clock that has been put right since.
+        let is_due = |at: Timestamp| at <= now || at.since(now) > 2 * RESET_WINDOW;
+        self.accepted && matches!(self.healing, Healing::Due(at) if is_due(at))
+    }
+
+    /// Takes one automatic reset out of the budget; `false` if there is none left now.
+    pub(super) fn spend(&mut self, now: Timestamp) -> bool {
+        self.resets.retain(|at| counts(*at, now));
+        let is_early = self.resets.last().is_some_and(|last| now.since(*last) < RESET_PAUSE);
+        if is_early || self.resets.len() == MAX_RESETS {
+            return false; // MSG-17
+        }
+        self.resets.push(now);
+        true
+    }
+}
+
+/// Whether a reset at that time still takes part of the budget. One in the future was noted by a clock
+/// that has been put right since.
+fn counts(at: Timestamp, now: Timestamp) -> bool {
+    now.since(at) < RESET_WINDOW && at.since(now) < RESET_WINDOW
+}
+
+fn jitter<R: CryptoRng + ?Sized>(rng: &mut R) -> Duration {
+    let span = u64::try_from(HEALING_JITTER.as_millis()).unwrap_or(u64::MAX);
+    Duration::from_millis(rng.next_u64() % (span + 1))
+}
+
+impl Encode for Recovery {
+    fn encode_into(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(self.accepted));
+        match self.healing {
+            Healing::None => out.push(0),
+            Healing::Due(at) => {
+                out.push(1);
+                at.encode_into(out);
+            }
+            Healing::Begun(session) => {
+                out.push(2);
+                session.encode_into(out);
+            }
+        }
+        out.push(u8::try_from(self.resets.len()).expect("at most four are kept"));
+        self.resets.iter().for_each(|at| at.encode_into(out));
+        self.clone_suspected.unwrap_or_default().encode_into(out);
+        match self.question {
+            Question::None => out.push(0),
+            Question::Asked(device) => {
+                out.push(1);
+                device.encode_into(out);
+            }
+            Question::Accepted(device) => {
+                out.push(2);
+                device.encode_into(out);
+            }
+        }
+    }
+
+    fn encoded_len(&self) -> usize {
+        let healing = match self.healing {
+            Healing::None => 0,
+            Healing::Due(_) => 8,
+            Healing::Begun(_) => SessionId::LEN,
+        };
+        let question = if self.question == Question::None { 0 } else { DeviceId::LEN };
+        1 + 1 + healing + 1 + 8 * self.resets.len() + 8 + 1 + question
+    }
+}
+
+impl Decode for Recovery {
+    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            accepted: reader.flag("accepted")?,
+            healing: match reader.u8()? {
+                0 => Healing::None,
+                1 => Healing::Due(Timestamp::decode_from(reader)?),
+                2 => Healing::Begun(SessionId::decode_from(reader)?),
+                _ => return Err(DecodeError::Unknown { what: "healing" }),
+            },
+            resets: decode_resets(reader)?,
+            clone_suspected: Some(Timestamp::decode_from(reader)?)
+                .filter(|at| *at != Timestamp::default()),
+            question: match reader.u8()? {
+                0 => Question::None,
+                1 => Question::Asked(DeviceId::decode_from(reader)?),
+                2 => Question::Accepted(DeviceId::decode_from(reader)?),
+                _ => return Err(DecodeError::Unknown { what: "question" }),
+            },
+        })
+    }
+}
+
+fn decode_resets(reader: &mut Reader<'_>) -> Result<Vec<Timestamp>, DecodeError> {
+    let count = usize::from(reader.u8()?);
+    if count > MAX_RESETS {
+        return Err(DecodeError::TooLong { what: "automatic resets", limit: MAX_RESETS });
+    }
+    (0..count).map(|_| Timestamp::decode_from(reader)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(1_700_000_000_000 + seconds * 1000)
+    }
+
+    /// MSG-17
+    #[test]
+    fn four_resets_a_day_ten_minutes_apart() {
+        let mut recovery = Recovery::default();
+        assert!(recovery.spend(at(0)));
+        assert!(!recovery.spend(at(599)));
+        assert!(recovery.spend(at(600)));
+        assert!(recovery.spend(at(1200)) && recovery.spend(at(86_399)));
+        assert!(!recovery.spend(at(86_399 + 599)));
+        assert!(recovery.spend(at(86_400 + 600)), "two of them are older than a day");
+    }
+
+    /// MSG-17
+    #[test]
+    fn what_is_scheduled_is_within_the_budget() {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let mut recovery = Recovery { accepted: true, ..Recovery::default() };
+        let mut now = at(0);
+        for reset in 0..20 {
+            let due = recovery.schedule(now, &mut rng).expect("nothing is due yet");
+            assert!(due.since(now) >= HEALING_DELAY);
+            assert_eq!(recovery.schedule(now, &mut rng), None, "it is due already");
+            assert!(!recovery.is_due(now) && recovery.is_due(due));
+            assert!(recovery.spend(due), "reset {reset}");
+            (recovery.healing, now) = (Healing::None, due);
+        }
+        assert!(now >= at(4 * 86_400), "four a day");
+    }
+
+    /// MSG-18
+    #[test]
+    fn nothing_is_automatic_towards_strangers() {
+        let mut recovery = Recovery::default();
+        assert_eq!(recovery.schedule(at(0), &mut ChaCha20Rng::seed_from_u64(1)), None);
+        assert_eq!(recovery, Recovery::default());
+    }
+
+    #[test]
+    fn it_round_trips() {
+        let device = DeviceId::from_bytes([1; 16]);
+        let healings =
+            [Healing::None, Healing::Due(at(1)), Healing::Begun(SessionId::from_bytes([2; 16]))];
+        let questions = [Question::None, Question::Asked(device), Question::Accepted(device)];
+        for (healing, question) in healings.into_iter().zip(questions) {
+            let resets = alloc::vec![at(2), at(3)];
+            let clone_suspected = Some(at(4));
+            let recovery = Recovery { accepted: true, healing, resets, clone_suspected, question };
+            let bytes = recovery.encode();
+            assert_eq!(bytes.len(), recovery.encoded_len());
+            assert_eq!(Recovery::decode(&bytes), Ok(recovery));
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Waiting envelopes, tried again.
+//!
+//! # Spec
+//!
+//! `spec/05-messages.md`, "What waits".
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use kuvert_wire::{DeviceId, Timestamp};
+use rand_core::CryptoRng;
+
+use super::Device;
+use super::effect::Effect;
+use super::outcome::{Outcome, Outcomes};
+use super::recovery::{Healing, Question};
+use super::waiting::{Waiting, WaitingName};
+use crate::error::ProtocolError;
+use crate::step::Step;
+
+impl Device {
+    /// Opens one waiting envelope that opens now, or gives up one that has waited for too long:
+    /// [`Outcome::Rejected`]. `None`: there is nothing to do.
+    ///
+    /// To be called until it gives nothing, after [`Device::receive`] and [`Device::answer_identity`],
+    /// and now and then, as time passes. With nothing waiting it costs nothing.
+    pub fn retry<R: CryptoRng + ?Sized>(
+        &mut self,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Option<Step<'_, Outcomes>> {
+        let mut names: Vec<_> =
+            self.waiting.values().map(|stored| (stored.value.since, stored.value.name)).collect();
+        names.sort_unstable();
+        let found = names.into_iter().find_map(|(_, name)| self.try_waiting(&name, now, rng));
+        let turn = self.turn;
+        self.waiting.values_mut().for_each(|stored| stored.value.tried = Some(turn));
+        let (effects, outcomes) = found?;
+        // Others may open by what this one has changed.
+        self.turn += 1;
+        Some(self.step(effects, Outcomes::of(outcomes)))
+    }
+
+    fn try_waiting<R: CryptoRng + ?Sized>(
+        &self,
+        name: &WaitingName,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Option<(Vec<Effect>, Vec<Outcome>)> {
+        let waiting = &self.waiting.get(name)?.value;
+        let done = Effect::EndWait(*name);
+        if waiting.deadline < now {
+            return Some((vec![done], vec![Outcome::Rejected { cause: waiting.cause }]));
+        }
+        if !self.is_worth_trying(waiting, now) {
+            return None;
+        }
+        match self.open_any(&waiting.envelope, now, rng) {
+            Ok((effects, received)) => {
+                let peer = received.peer;
+                let (mut effects, outcomes) = self.opened(effects, received, now, rng);
+                effects.retain(|effect| !matches!(effect, Effect::EndWait(other) if other == name));
+                effects.push(done);
+                self.call_off_healing(&mut effects, &peer, name);
+                Some((effects, outcomes))
+            }
+            Err(refusal) if refusal.error == ProtocolError::Duplicate => {
+                Some((vec![done], vec![Outcome::AlreadyReceived]))
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// Whether anything has changed that may open it: trying has its price.
+    fn is_worth_trying(&self, waiting: &Waiting, now: Timestamp) -> bool {
+        let peer = self.peers.get(&waiting.peer).map(|stored| &stored.value);
+        match waiting.cause {
+            ProtocolError::TooManySessions => peer.is_none_or(|peer| peer.may_take_over(now)),
+            ProtocolError::IdentityChanged => self.is_answered(&waiting.peer),
+            _ => waiting.tried != Some(self.turn),
+        }
+    }
+
+    fn is_answered(&self, newcomer: &DeviceId) -> bool {
+        let accepted = Question::Accepted(*newcomer);
+        let mut questions = self.peers.values().map(|peer| peer.value.recovery.question);
+        questions.any(|question| question == accepted)
+    }
+
+    /// What was thought lost has opened: without anything else that waits, the session works.
+    fn call_off_healing(&self, effects: &mut Vec<Effect>, peer: &DeviceId, opened: &WaitingName) {
+        let others = self.waiting.values().map(|stored| &stored.value);
+        let is_other = |other: &&Waiting| other.peer == *peer && other.name != *opened;
+        let is_due = |id| {
+            let peer = self.peers.get(id).map(|peer| &peer.value.recovery);
+            peer.is_some_and(|recovery| {
+                matches!(recovery.healing, Healing::Due(_)) && recovery.clone_suspected.is_none()
+            })
+        };
+        if others.filter(is_other).count() == 0 && is_due(peer) {
+            self.amend(effects, peer, |peer| peer.recovery.healing = Healing::None);
+        }
+    }
+
+    /// Ends the waiting of what no session opened: a new session is there, and its sender sends it again.
+    pub(super) fn drop_undecryptable_of(&self, peer: &DeviceId) -> Vec<Effect> {
+        let is_theirs = |waiting: &&Waiting| {
+            waiting.peer == *peer && waiting.cause == ProtocolError::Undecryptable
+        };
+        let waiting = self.waiting.values().map(|stored| &stored.value).filter(is_theirs);
+        waiting.map(|waiting| Effect::EndWait(waiting.name)).collect()
+    }
+}
