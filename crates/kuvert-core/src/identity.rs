@@ -175,6 +175,19 @@ impl IdentityKeyPair {
         pair
     }
 
+    /// One more device of the same account.
+    #[cfg(test)]
+    pub(crate) fn another_device<R: CryptoRng + ?Sized>(
+        of: &Self,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Self {
+        let account = SigningSecret::from_seed(&Secret::copied_from(of.account.seed()));
+        let (device, identity) = (SigningSecret::generate(rng), DhSecret::generate(rng));
+        let cert = issue(&account, &device, &identity, now);
+        Self { account, device, identity, cert }
+    }
+
     /// The device's own certificate.
     pub(crate) const fn cert(&self) -> &VerifiedCert {
         &self.cert

@@ -312,17 +312,18 @@ fn full() -> Party {
 #[test]
 #[ignore = "for `cargo xtask bench`: minutes without optimisation"]
 fn garbage_for_a_full_device() {
+    println!();
     for (sessions, bob) in [(4, many_keys().1), (4096, full())] {
         let name = format!("garbage without a hint, {sessions} sessions");
         let garbage = case("garbage", bob, garbage(195, 272), ProtocolError::Undecryptable);
-        println!("{name:<44}{:>12}{:>12.3}", "", cost(&garbage).time.as_secs_f64() * 1000.0);
+        println!("{name:<44}{:>12}{:>12.3}", "-", cost(&garbage).time.as_secs_f64() * 1000.0);
     }
 }
 
 /// One test, since what others allocate meanwhile would be counted too.
 #[test]
 fn the_worst_envelopes_cost_little() {
-    println!("{:<44}{:>12}{:>12}", "one envelope", "KiB at most", "ms at best");
+    println!("\n{:<44}{:>12}{:>12}", "one envelope", "KiB at most", "ms at best");
     let mut dearest = Cost { memory: 0, time: Duration::ZERO };
     for case in from_the_network().into_iter().chain(from_a_peer()) {
         let cost = cost(&case);

@@ -2,6 +2,9 @@
 
 mod crossing;
 mod first;
+mod healing;
+mod outcomes;
+mod question;
 mod talk;
 
 use alloc::collections::BTreeMap;

@@ -1,0 +1,97 @@
+//! Another device of a known account: a person decides.
+
+use super::outcomes::texts;
+use super::*;
+use crate::identity::IdentityKeyPair;
+
+/// Another device of the same account, as after a restored backup.
+fn second_device(of: &Party, seed: u64) -> Party {
+    let mut other = Party::new(seed);
+    other.device.identity =
+        IdentityKeyPair::another_device(&of.device.identity, of.now, &mut other.rng);
+    other.store = Records::default();
+    let changes = crate::Changes::of(other.device.first_records());
+    other.store.apply(&changes).expect("stored");
+    other.reload();
+    other
+}
+
+/// Alice's new device has written to Bob, who knows her old one.
+fn asked() -> (Party, Party, Party, Vec<Outcome>) {
+    let (alice, mut bob) = established();
+    let mut second = second_device(&alice, 50);
+    second.initiate(&bob.bundle(true)).expect("begins");
+    let hello = second.send(&bob.id(), "my new phone");
+    let outcomes = bob.take(&hello, None);
+    (alice, second, bob, outcomes)
+}
+
+fn answer(bob: &mut Party, of: &Party, newcomer: &DeviceId, accept: bool) {
+    let step = bob.device.answer_identity(&of.device.account_id(), newcomer, accept);
+    step.expect("is known").commit(|c| bob.store.apply(c)).expect("stored");
+    bob.reload();
+}
+
+/// IDN-7
+#[test]
+fn what_a_new_device_says_waits_for_a_person() {
+    let (alice, second, mut bob, outcomes) = asked();
+    let account = *alice.device.account_key();
+    let changed = Outcome::IdentityChanged { peer: second.id(), account };
+    assert!(
+        matches!(
+            &outcomes[..],
+            [Outcome::Pending { cause: ProtocolError::IdentityChanged, .. }, other] if *other == changed
+        ),
+        "{outcomes:?}"
+    );
+    let known = bob.device.peer(&alice.id()).expect("known");
+    assert_eq!(known.identity_question(), Some(second.id()));
+    let sealed = bob.try_send(&alice.id(), &Content::text("who is there?"));
+    assert_eq!(sealed, Err(ProtocolError::IdentityChanged), "nothing is sent");
+    assert!(bob.retry().is_empty());
+}
+
+/// IDN-7
+#[test]
+fn yes_gives_the_place_to_the_new_device() {
+    let (alice, mut second, mut bob, _) = asked();
+    answer(&mut bob, &alice, &second.id(), true);
+    assert_eq!(texts(&bob.retry()), ["my new phone"]);
+    assert!(bob.device.peer(&alice.id()).is_none(), "the old one has given way");
+    let back = bob.send(&second.id(), "welcome");
+    second.hears(&back, "welcome");
+}
+
+/// IDN-7
+#[test]
+fn no_drops_what_it_said() {
+    let (mut alice, second, mut bob, _) = asked();
+    answer(&mut bob, &alice, &second.id(), false);
+    assert!(bob.retry().is_empty());
+    assert_eq!(bob.device.waiting_count(), 0);
+    let back = bob.send(&alice.id(), "is that you?");
+    alice.hears(&back, "is that you?");
+}
+
+/// IDN-7
+#[test]
+fn a_bundle_of_a_new_device_is_a_question_as_well() {
+    let (alice, mut bob) = established();
+    let mut second = second_device(&alice, 50);
+    let bundle = second.bundle(true);
+    assert_eq!(bob.initiate(&bundle), Err(ProtocolError::IdentityChanged));
+    answer(&mut bob, &alice, &second.id(), true);
+    assert_eq!(bob.initiate(&bundle), Ok(second.id()));
+    assert!(bob.device.peer(&alice.id()).is_none());
+}
+
+#[test]
+fn strangers_may_come_with_any_device() {
+    let (mut alice, mut bob) = begun(true);
+    bob.hears(&alice.send(&bob.id(), "hello"), "hello");
+    let mut second = second_device(&alice, 50);
+    second.initiate(&bob.bundle(true)).expect("begins");
+    let hello = second.send(&bob.id(), "me again");
+    assert_eq!(texts(&bob.take(&hello, None)), ["me again"]);
+}
