@@ -6,6 +6,7 @@
 //! The *floor* of an operation is the sum of the primitives that the specification makes
 //! unavoidable in it, each measured alone with the crates that Kuvert uses ([`floor`]).
 
+pub mod conversation;
 pub mod floor;
 pub mod kuvert;
 pub mod olm;
@@ -13,3 +14,5 @@ pub mod primitive;
 pub mod results;
 pub mod scenario;
 pub mod sizes;
+pub mod states;
+pub mod talk;

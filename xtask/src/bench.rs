@@ -1,10 +1,10 @@
-//! `cargo xtask bench`: measures, and prints one table.
+//! `cargo xtask bench`: measures, and prints tables: times, bytes, and what the worst envelopes cost.
 //!
 //! The benchmarks are a package of their own, so that the peers' dependencies stay out of the
 //! workspace.
 
 use anyhow::Result;
-use xshell::cmd;
+use xshell::{Cmd, cmd};
 
 use crate::context::Context;
 
@@ -14,38 +14,73 @@ pub(crate) struct Arguments {
     /// Print the table of the last run again, and measure nothing
     #[arg(long)]
     last: bool,
+    /// Print bytes on the wire, bytes kept, and what the worst envelopes cost, and nothing else
+    #[arg(long)]
+    sizes: bool,
     /// Measure only benchmarks whose name contains this
     filter: Option<String>,
 }
 
-/// Measures unless told otherwise, and prints the table.
+/// Measures unless told otherwise, and prints the tables.
 ///
 /// # Errors
 ///
 /// When the benchmarks do not build or do not run.
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<bool> {
-    let shell = &context.shell;
-    let target = context.target().join("benches");
-    let results = target.join("criterion");
-    let cargo = |verb: &'static str| {
-        let command = cmd!(
-            shell,
-            "cargo {verb} --locked --manifest-path benches/Cargo.toml --target-dir {target}"
-        );
-        command.quiet()
-    };
+    if !arguments.sizes {
+        times(context, arguments)?;
+        println!();
+    }
+    sizes(context)?;
+    println!("\nWhat an envelope costs its receiver (fastest of 30)\n");
+    println!("{}", costs(context)?);
+    Ok(true)
+}
+
+fn times(context: &Context, arguments: &Arguments) -> Result<()> {
+    let results = context.target().join("benches").join("criterion");
     if !arguments.last {
         println!(
             "Measuring takes about five minutes, after the build; leave the machine alone meanwhile."
         );
-        let filter = &arguments.filter;
-        let command = cargo("bench").args(["--bench", "speed", "--"]).args(filter);
-        context.logged("bench", command.env("CRITERION_HOME", &results))?;
+        let command = cargo(context, "bench").args(["--bench", "speed", "--"]);
+        let command = command.args(&arguments.filter).env("CRITERION_HOME", &results);
+        context.logged("bench", command)?;
         println!();
     }
     println!("{}\n", machine(context)?);
-    cargo("run").args(["--release", "--quiet", "--bin", "table", "--"]).arg(results).run()?;
-    Ok(true)
+    let table = ["--release", "--quiet", "--bin", "table", "--"];
+    Ok(cargo(context, "run").args(table).arg(results).run()?)
+}
+
+fn sizes(context: &Context) -> Result<()> {
+    Ok(cargo(context, "run").args(["--release", "--quiet", "--bin", "sizes"]).run()?)
+}
+
+/// The table that a test prints: the test holds the bounds, this shows the numbers.
+fn costs(context: &Context) -> Result<String> {
+    let shell = &context.shell;
+    let command = cmd!(
+        shell,
+        "cargo test --release --locked -p kuvert-core --test hostile -- --nocapture --include-ignored --test-threads 1"
+    );
+    let text = context.logged("hostile", command)?;
+    Ok(text.lines().filter(|line| is_row(line)).collect::<Vec<_>>().join("\n"))
+}
+
+/// Two columns of numbers, or their heads, behind a name.
+fn is_row(line: &str) -> bool {
+    line.len() == 44 + 12 + 12
+}
+
+/// Cargo on the package of the benchmarks.
+fn cargo<'s>(context: &'s Context, verb: &str) -> Cmd<'s> {
+    let (shell, target) = (&context.shell, context.target().join("benches"));
+    let command = cmd!(
+        shell,
+        "cargo {verb} --locked --manifest-path benches/Cargo.toml --target-dir {target}"
+    );
+    command.quiet()
 }
 
 /// The processor and the compiler: without them a time says nothing.
