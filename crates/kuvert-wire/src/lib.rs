@@ -25,6 +25,7 @@ pub mod key;
 pub mod label;
 pub mod padding;
 pub mod relay;
+pub mod transcript;
 
 pub use address::{Address, AddressError, RelayUrl};
 pub use bundle::{DeviceCert, MediumPrekey, OneTimePrekey, PrekeyBundle};
