@@ -400,7 +400,8 @@ fn a_state_put_back_seals_under_other_keys() {
     assert_ne!(one[2..14], other[2..14], "header nonce");
     assert_ne!(one[header.end..header.end + 16], other[header.end..header.end + 16], "salt");
     world.recv("bob", &one).ok();
-    world.refuses("bob", "Duplicate", || world.recv("bob", &other));
+    assert_eq!(world.recv("bob", &other).error(), "Duplicate");
+    world.refuses("bob", "Duplicate", || world.recv("bob", &one));
 }
 
 #[test]
@@ -419,4 +420,45 @@ fn a_damaged_directory_is_not_read() {
     assert_eq!(world.run(&["send", "bob"], b"tea").error(), "Storage");
     fs::write(&rows, &sound).unwrap();
     world.pass("bob", "alice", "all well");
+}
+
+#[test]
+fn an_old_copy_that_is_used_again_is_found_out() {
+    let world = World::talking();
+    world.pass("alice", "bob", "the chain is begun");
+    fs::create_dir(world.path("copy")).unwrap();
+    copy(&world.path("alice"), &world.path("copy"));
+    world.pass("alice", "bob", "tea");
+    let coffee = world.send("copy", "coffee");
+    assert_eq!(world.recv("bob", &coffee).error(), "Duplicate");
+    let session = world.session("bob");
+    assert_eq!(session["findings"], serde_json::json!(["CloneSuspected"]));
+    let peer = world.state("bob")["peers"][0].clone();
+    assert_eq!((&peer["accepted"], &peer["healing"]), (&true.into(), &true.into()));
+    assert!(peer["reset_due"].as_u64().unwrap() > START);
+}
+
+#[test]
+fn outcomes_are_told_as_a_list() {
+    let world = World::talking();
+    let tell = |envelope: &[u8]| {
+        let told = world.run(&["recv", "bob", "--outcomes"], envelope).object()["outcomes"].clone();
+        let name = |outcome: &Value| outcome["outcome"].as_str().unwrap().to_owned();
+        told.as_array().unwrap().iter().map(name).collect::<Vec<_>>()
+    };
+    let tea = world.send("alice", "tea");
+    assert_eq!(tell(&tea), ["Message"]);
+    assert_eq!(tell(&tea), ["AlreadyReceived"]);
+    assert_eq!(tell(b"\x02\x09"), ["Rejected"]);
+    let mut damaged = world.send("alice", "cake");
+    *damaged.last_mut().unwrap() ^= 1;
+    assert_eq!(tell(&damaged), ["Pending", "HealingStarted"]);
+    assert_eq!(world.state("bob")["waiting"], 1);
+
+    let bundle = world.run(&["bundle", "alice"], b"").ok();
+    fs::write(world.path("bundle"), bundle).unwrap();
+    world.run(&["reset", "bob", "bundle", "bundle", "-o", "resend"], b"").ok();
+    let resend = fs::read(world.path("resend")).unwrap();
+    assert_eq!(world.recv("alice", &resend).object()["control"], "resend");
+    assert_eq!(tell(&world.send("alice", "cake")), ["Message", "Healed"]);
 }

@@ -60,7 +60,7 @@ pub(crate) enum Command {
     /// Seal the text on stdin
     Send(Send),
     /// Open the envelope on stdin
-    Recv(Directory),
+    Recv(Recv),
     /// Public facts: sessions, counters, prekeys
     State(Directory),
     /// Heal the session with a peer: its next fragments go ten at a time
@@ -110,6 +110,20 @@ pub(crate) struct Send {
     pub(crate) output: Option<PathBuf>,
 }
 
+/// `recv`.
+#[derive(Debug, Args)]
+pub(crate) struct Recv {
+    #[command(flatten)]
+    pub(crate) device: Directory,
+    /// Do what an app does: what cannot be opened yet waits, sessions that do not work are marked for a
+    /// reset, and everything that came of it is told as a list
+    #[arg(long)]
+    pub(crate) outcomes: bool,
+    /// The own mailbox that the envelope was found in, in hex
+    #[arg(long, value_name = "HEX", requires = "outcomes")]
+    pub(crate) via: Option<String>,
+}
+
 /// A device and one of its peers.
 #[derive(Debug, Args)]
 pub(crate) struct ToPeer {
@@ -127,6 +141,9 @@ pub(crate) struct Reset {
     pub(crate) to: ToPeer,
     /// File with a new bundle of the peer's, raw or in hex; `-` for stdin
     pub(crate) bundle: Option<String>,
+    /// Write the new session's first envelope here: control `resend`, with no message held
+    #[arg(short, long, value_name = "FILE", requires = "bundle")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// `safety`.

@@ -5,13 +5,14 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use kuvert_core::safety_number::SafetyNumber;
-use kuvert_core::{Content, Outgoing, ProtocolError};
+use kuvert_core::{Content, Outgoing, ProtocolError, Reset as How};
 use kuvert_wire::{AccountKey, DeviceId, Encode};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::args::{Bundle, Directory, Peer, Reset, Safety, Send, ToPeer, World};
+use crate::args::{Bundle, Directory, Peer, Recv, Reset, Safety, Send, ToPeer, World};
 use crate::home::Home;
+use crate::outcomes;
 use crate::peers::{find, read, unwrapped, verified_bundle};
 use crate::report::{self, identity, received, sessions};
 
@@ -52,10 +53,20 @@ pub(crate) fn send(options: &Send, world: &World) -> Answered {
     hand_out(outgoing.envelope, options.output.as_deref(), about)
 }
 
-pub(crate) fn recv(from: &Directory, world: &World) -> Answered {
-    let mut home = Home::open(&from.dir, world)?;
+pub(crate) fn recv(options: &Recv, world: &World) -> Answered {
+    let mut home = Home::open(&options.device.dir, world)?;
     let envelope = unwrapped(read(&mut io::stdin().lock())?, "envelope");
-    let message = home.take(|device, now, rng| device.decrypt(&envelope, now, rng))?;
+    if options.outcomes {
+        return outcomes::recv(&mut home, &envelope, options.via.as_deref());
+    }
+    let opened = home.take(|device, now, rng| device.decrypt(&envelope, now, rng));
+    let message = match opened {
+        Err(error) => {
+            outcomes::note_evidence(&options.device.dir, world, &envelope)?;
+            return Err(error);
+        }
+        Ok(message) => message,
+    };
     home.save()?;
     received(&message).map(Answer::Object)
 }
@@ -65,6 +76,8 @@ pub(crate) fn state(of: &Directory, world: &World) -> Answered {
     let mut object = identity(&home.device);
     object["sessions"] = sessions(&home.device);
     object["prekeys"] = json!({ "one_time": home.device.one_time_count() });
+    object["peers"] = home.device.peers().map(|peer| report::recovery(&peer)).collect();
+    object["waiting"] = json!(home.device.waiting_count());
     Ok(Answer::Object(object))
 }
 
@@ -82,6 +95,9 @@ pub(crate) fn reset(options: &Reset, world: &World) -> Answered {
     let mut home = Home::open(&options.to.device.dir, world)?;
     let peer = find(&home, &options.to)?;
     if let Some(bundle) = &options.bundle {
+        if options.output.is_some() {
+            return reset_with_resend(&mut home, &peer, bundle, options);
+        }
         let account = home.device.peer(&peer).map(|peer| peer.account_id());
         let bundle = verified_bundle(bundle, account, home.now)?;
         home.take(|device, now, rng| device.initiate(&bundle, now, rng))?;
@@ -90,6 +106,17 @@ pub(crate) fn reset(options: &Reset, world: &World) -> Answered {
     }
     home.save()?;
     Ok(Answer::Object(about_peer(&home, &peer)))
+}
+
+/// A reset as a program makes it: the first envelope comes with it.
+fn reset_with_resend(home: &mut Home, peer: &DeviceId, bundle: &str, options: &Reset) -> Answered {
+    let account = home.device.peer(peer).map(|peer| peer.account_id());
+    let bundle = verified_bundle(bundle, account, home.now)?;
+    let outgoing =
+        home.take(|device, now, rng| device.reset(&bundle, &[], How::ByHand, now, rng))?;
+    home.save()?;
+    let about = about_message(&outgoing);
+    hand_out(outgoing.envelope, options.output.as_deref(), about)
 }
 
 pub(crate) fn safety(options: &Safety, world: &World) -> Answered {

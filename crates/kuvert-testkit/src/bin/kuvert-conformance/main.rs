@@ -14,6 +14,7 @@ mod device;
 mod home;
 mod input;
 mod kat;
+mod outcomes;
 mod peers;
 mod random;
 mod report;

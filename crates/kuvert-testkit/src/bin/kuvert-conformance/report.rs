@@ -28,11 +28,33 @@ pub(crate) fn sessions(device: &Device) -> Value {
     let closed = device.peers().filter(PeerView::is_closed);
     let closed =
         closed.map(|peer| json!({ "peer": peer.device_id().to_string(), "state": "Closed" }));
-    device.sessions().map(|facts| session(&facts)).chain(closed).collect()
+    let session = |facts: SessionFacts| {
+        let peer = device.peer(&facts.peer);
+        session(&facts, &peer.map(|peer| findings(&peer)).unwrap_or_default())
+    };
+    device.sessions().map(session).chain(closed).collect()
+}
+
+/// What was found out about a peer that a person should know.
+fn findings(peer: &PeerView<'_>) -> Vec<&'static str> {
+    let clone = peer.clone_suspected().map(|_| "CloneSuspected");
+    let question = peer.identity_question().map(|_| "IdentityChanged");
+    clone.into_iter().chain(question).collect()
+}
+
+/// How the sessions with a peer are mended.
+pub(crate) fn recovery(view: &PeerView<'_>) -> Value {
+    let mut about = peer(view);
+    about["accepted"] = json!(view.is_accepted());
+    about["healing"] = json!(view.is_healing());
+    about["reset_due"] = json!(view.heals_at().map(|at| at.as_millis()));
+    about["identity_question"] = json!(view.identity_question().map(|id| id.to_string()));
+    about["findings"] = json!(findings(view));
+    about
 }
 
 /// One session.
-pub(crate) fn session(facts: &SessionFacts) -> Value {
+fn session(facts: &SessionFacts, findings: &[&str]) -> Value {
     let ratchet = &facts.ratchet;
     json!({
         "peer": facts.peer.to_string(),
@@ -47,7 +69,7 @@ pub(crate) fn session(facts: &SessionFacts) -> Value {
         "pq_mixed": ratchet.pq_mixed,
         "pq_epoch": u64::from(ratchet.pq_mixed) + 1,
         "skipped": ratchet.skipped,
-        "findings": [],
+        "findings": findings,
     })
 }
 
