@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use kuvert_wire::{
     AccountKey, Control, Decode, DecodeError, DeviceId, Encode, Frame, FrameType, MessageId,
-    Reader, Receipt, SessionId,
+    Reader, Receipt, SessionId, Timestamp,
 };
 use zeroize::Zeroizing;
 
@@ -21,6 +21,7 @@ pub struct Content {
     pub(super) body: Zeroizing<Vec<u8>>,
     pub(super) expire_seconds: u32,
     pub(super) message_id: Option<MessageId>,
+    pub(super) sent: Option<Timestamp>,
 }
 
 impl Content {
@@ -43,13 +44,26 @@ impl Content {
     }
 
     fn new(frame_type: FrameType, body: Vec<u8>) -> Self {
-        Self { frame_type, body: Zeroizing::new(body), expire_seconds: 0, message_id: None }
+        Self {
+            frame_type,
+            body: Zeroizing::new(body),
+            expire_seconds: 0,
+            message_id: None,
+            sent: None,
+        }
     }
 
     /// Gives it a name of the caller's, such as when it is sent again.
     #[must_use]
     pub const fn named(mut self, message_id: MessageId) -> Self {
         self.message_id = Some(message_id);
+        self
+    }
+
+    /// Gives it the time at which it was first sent, when it is sent again.
+    #[must_use]
+    pub const fn dated(mut self, sent: Timestamp) -> Self {
+        self.sent = Some(sent);
         self
     }
 

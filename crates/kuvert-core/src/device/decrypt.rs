@@ -44,15 +44,17 @@ impl Device {
         now: Timestamp,
         rng: &mut R,
     ) -> Result<Step<'_, Received>, ProtocolError> {
-        let opened = self.open_any(envelope, now, rng);
+        let opened = self.open_any(envelope, None, now, rng);
         let (effects, received) = opened.map_err(|refusal| refusal.error)?;
         Ok(self.step(effects, received))
     }
 
-    /// The same without a step, and with all that is known about a refusal.
+    /// The same without a step, and with all that is known about a refusal. With a hint, only this
+    /// peer's sessions are tried.
     pub(super) fn open_any<R: CryptoRng + ?Sized>(
         &self,
         envelope: &[u8],
+        hint: Option<&DeviceId>,
         now: Timestamp,
         rng: &mut R,
     ) -> Result<(Vec<Effect>, Received), Refusal> {
@@ -60,7 +62,7 @@ impl Device {
         match &envelope.prefix {
             Some(prefix) => self.open_init(prefix, &envelope, now, rng),
             None => {
-                let (session, found) = self.find(&envelope)?;
+                let (session, found) = self.find(&envelope, hint)?;
                 self.open_on(session, found, &envelope, now, rng)
             }
         }
@@ -88,11 +90,16 @@ impl Device {
     }
 
     /// The session whose header key opens the envelope, by trial.
-    fn find(&self, envelope: &Envelope<'_>) -> Result<(&Session, Found), ProtocolError> {
+    fn find(
+        &self,
+        envelope: &Envelope<'_>,
+        hint: Option<&DeviceId>,
+    ) -> Result<(&Session, Found), ProtocolError> {
         let (kind, message) = (envelope.kind(), &envelope.message);
         self.sessions
             .values()
             .map(|stored| &stored.value)
+            .filter(|session| hint.is_none_or(|peer| session.head.peer == *peer))
             .find_map(|session| session.find(kind, message).map(|found| (session, found)))
             .ok_or(ProtocolError::Undecryptable) // RAT-1
     }

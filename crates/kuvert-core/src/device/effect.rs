@@ -106,10 +106,15 @@ impl Device {
 
     /// An effect in memory, once its records are durable.
     pub(super) fn adopt(&mut self, effect: Effect) {
-        self.turn += 1;
         match effect {
-            Effect::BeginSession(session) => self.insert_session(*session),
-            Effect::StepSession(step) => self.adopt_step(*step),
+            Effect::BeginSession(session) => {
+                self.try_again(&session.head.peer);
+                self.insert_session(*session);
+            }
+            Effect::StepSession(step) => {
+                self.try_again(&step.head.peer);
+                self.adopt_step(*step);
+            }
             Effect::SetAside(id) => {
                 if let Some(stored) = self.sessions.get_mut(&id) {
                     stored.version = stored.version.next();
@@ -143,6 +148,12 @@ impl Device {
             }
             Effect::EndWait(name) => drop(self.waiting.remove(&name)),
         }
+    }
+
+    /// A session with this peer has changed: what waits may open now.
+    fn try_again(&mut self, peer: &DeviceId) {
+        let theirs = self.waiting.values_mut().filter(|stored| stored.value.peer == *peer);
+        theirs.for_each(|stored| stored.value.is_tried = false);
     }
 
     /// Puts a session, new or loaded, in its place with version 1; pages are counted with it.

@@ -155,7 +155,7 @@ pub(super) fn frame_of<'a, R: CryptoRng + ?Sized>(
     });
     FrameRef {
         frame_type: content.frame_type,
-        sent: now,
+        sent: content.sent.unwrap_or(now),
         message_id,
         expire_seconds: content.expire_seconds,
         body: &content.body,

@@ -1,7 +1,7 @@
 //! Beginning a session, anew as well.
 
 use alloc::boxed::Box;
-use alloc::vec;
+use alloc::vec::Vec;
 
 use kuvert_wire::{DeviceId, Timestamp};
 use rand_core::CryptoRng;
@@ -70,13 +70,20 @@ impl Device {
     ///
     /// [`ProtocolError::NoSession`] when the peer is unknown.
     pub fn close(&mut self, peer: &DeviceId) -> Result<Step<'_, ()>, ProtocolError> {
-        let mut peer = self.peers.get(peer).ok_or(ProtocolError::NoSession)?.value.clone();
+        let effects = self.close_effects(peer);
+        if effects.is_empty() { Err(ProtocolError::NoSession) } else { Ok(self.step(effects, ())) }
+    }
+
+    /// Ends all sessions with a peer; nothing if it is unknown.
+    pub(super) fn close_effects(&self, peer: &DeviceId) -> Vec<Effect> {
+        let Some(stored) = self.peers.get(peer) else { return Vec::new() };
+        let mut peer = Box::new(stored.value.clone());
         let sessions = peer.active.iter().chain(peer.inactive.iter().map(|(id, _)| id));
-        let mut effects: vec::Vec<_> = sessions.map(|id| Effect::EndSession(*id)).collect();
+        let mut effects: Vec<_> = sessions.map(|id| Effect::EndSession(*id)).collect();
         (peer.active, peer.closed) = (None, true);
         peer.inactive.clear();
-        effects.push(Effect::PutPeer(Box::new(peer)));
-        Ok(self.step(effects, ()))
+        effects.push(Effect::PutPeer(peer));
+        effects
     }
 
     /// The peer as pinned; it has to be known.

@@ -143,7 +143,6 @@ impl Loading {
             pages,
             replays: self.replays,
             waiting: self.waiting,
-            turn: 0,
         })
     }
 }

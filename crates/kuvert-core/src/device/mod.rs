@@ -82,8 +82,6 @@ pub struct Device {
     by_init: BTreeMap<InitId, SessionId>,
     /// Envelopes that cannot be opened yet.
     waiting: BTreeMap<WaitingName, Stored<Waiting>>,
-    /// Counts changes that may open them.
-    turn: u64,
 }
 
 /// A value and the version of its record.
@@ -116,7 +114,6 @@ impl Device {
             replays: BTreeSet::new(),
             by_init: BTreeMap::new(),
             waiting: BTreeMap::new(),
-            turn: 0,
         };
         Step::new(device.first_records(), device, || {})
     }

@@ -25,6 +25,8 @@ pub enum Outcome {
         cause: ProtocolError,
         /// When it is given up.
         deadline: Timestamp,
+        /// Whose it is: its header says so, or the mailbox that it was found in.
+        peer: DeviceId,
     },
     /// The session with this peer does not work. It will be replaced by a new one.
     HealingStarted {
@@ -56,10 +58,12 @@ pub enum Outcome {
     Rejected {
         /// Why. Whose move it is says [`ProtocolError::advice`].
         cause: ProtocolError,
+        /// Whose it seems to be, if anything says so.
+        peer: Option<DeviceId>,
     },
 }
 
-/// All that came of one envelope, in order; at least one thing, at most four.
+/// All that came of one envelope, in order: one thing at least, four at most.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcomes(Vec<Outcome>);
 
@@ -129,9 +133,10 @@ impl Encode for Outcome {
                 received.encode_into(out);
             }
             Self::AlreadyReceived => out.push(2),
-            Self::Pending { cause, deadline } => {
+            Self::Pending { cause, deadline, peer } => {
                 out.extend_from_slice(&[3, cause.code()]);
                 deadline.encode_into(out);
+                peer.encode_into(out);
             }
             Self::HealingStarted { peer, not_before } => {
                 out.push(4);
@@ -151,7 +156,12 @@ impl Encode for Outcome {
                 out.push(7);
                 peer.encode_into(out);
             }
-            Self::Rejected { cause } => out.extend_from_slice(&[8, cause.code()]),
+            Self::Rejected { cause, peer } => {
+                out.extend_from_slice(&[8, cause.code(), u8::from(peer.is_some())]);
+                if let Some(peer) = peer {
+                    peer.encode_into(out);
+                }
+            }
         }
     }
 
@@ -159,11 +169,11 @@ impl Encode for Outcome {
         1 + match self {
             Self::Message(received) => 4 + received.encoded_len(),
             Self::AlreadyReceived => 0,
-            Self::Pending { .. } => 1 + 8,
+            Self::Pending { .. } => 1 + 8 + DeviceId::LEN,
             Self::HealingStarted { .. } => DeviceId::LEN + 8,
             Self::Healed { .. } | Self::CloneSuspected { .. } => DeviceId::LEN,
             Self::IdentityChanged { .. } => DeviceId::LEN + AccountKey::LEN,
-            Self::Rejected { .. } => 1,
+            Self::Rejected { peer, .. } => 2 + peer.map_or(0, |_| DeviceId::LEN),
         }
     }
 }
@@ -179,6 +189,7 @@ impl Decode for Outcome {
             3 => Self::Pending {
                 cause: decode_cause(reader)?,
                 deadline: Timestamp::decode_from(reader)?,
+                peer: DeviceId::decode_from(reader)?,
             },
             4 => Self::HealingStarted {
                 peer: DeviceId::decode_from(reader)?,
@@ -190,7 +201,12 @@ impl Decode for Outcome {
                 account: AccountKey::decode_from(reader)?,
             },
             7 => Self::CloneSuspected { peer: DeviceId::decode_from(reader)? },
-            8 => Self::Rejected { cause: decode_cause(reader)? },
+            8 => {
+                let cause = decode_cause(reader)?;
+                let has_peer = reader.flag("has_peer")?;
+                let peer = has_peer.then(|| DeviceId::decode_from(reader)).transpose()?;
+                Self::Rejected { cause, peer }
+            }
             _ => return Err(DecodeError::Unknown { what: "outcome" }),
         })
     }
@@ -219,8 +235,9 @@ mod tests {
             Outcome::CloneSuspected { peer },
         ];
         for cause in ProtocolError::ALL {
-            all.push(Outcome::Pending { cause, deadline: at });
-            all.push(Outcome::Rejected { cause });
+            all.push(Outcome::Pending { cause, deadline: at, peer });
+            all.push(Outcome::Rejected { cause, peer: None });
+            all.push(Outcome::Rejected { cause, peer: Some(peer) });
         }
         let outcomes = Outcomes::of(all);
         let bytes = outcomes.encode();

@@ -14,17 +14,19 @@ use kuvert_wire::{AccountId, AccountKey, DeviceCert, DeviceId};
 
 use super::Device;
 use super::effect::Effect;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Outcomes};
 use super::peer::Peer;
 use super::recovery::{Healing, Question};
 use crate::error::ProtocolError;
 use crate::identity::{account_id, device_id};
+use crate::prekey::VerifiedBundle;
 use crate::step::Step;
 
 impl Device {
     /// Answers [`Outcome::IdentityChanged`] as a person did: whether `newcomer` may take the place of
     /// the account's known device. With `accept`, the sessions of the known one end, and what the
-    /// newcomer sent opens by [`Device::retry`]; without, what it sent is dropped.
+    /// newcomer sent opens by [`Device::retry`]; without, what it sent is dropped. After a yes to a
+    /// device that has sent nothing yet, [`Device::initiate`] takes its bundle.
     ///
     /// # Errors
     ///
@@ -48,6 +50,9 @@ impl Device {
         }
         let mut effects = Vec::new();
         for id in &known {
+            if accept {
+                effects.extend(self.close_effects(id));
+            }
             self.amend(&mut effects, id, |peer| peer.recovery.question = question);
         }
         if !accept {
@@ -55,6 +60,15 @@ impl Device {
             effects.extend(theirs.map(|stored| Effect::EndWait(stored.value.name)));
         }
         Ok(self.step(effects, ()))
+    }
+
+    /// Asks a person about the owner of a bundle, which [`Device::initiate`] refused with
+    /// [`ProtocolError::IdentityChanged`]: until the answer, nothing is sent to the account.
+    pub fn question_identity(&mut self, bundle: &VerifiedBundle) -> Step<'_, Outcomes> {
+        let mut effects = Vec::new();
+        let cert = bundle.cert().cert();
+        let asked = if self.may_speak(cert) { None } else { self.ask_about(&mut effects, cert) };
+        self.step(effects, Outcomes::of(asked.into_iter().collect()))
     }
 
     /// Whether a person has to answer first.

@@ -36,8 +36,9 @@ type Followed = (Vec<Effect>, Vec<Outcome>);
 impl Device {
     /// Opens one received envelope and does what follows from it. What came of it comes out of the step.
     ///
-    /// `via` is the own mailbox that it was found in, if that is known: when nothing opens it, this
-    /// says whose session does not work. After the step, call [`Device::retry`] until it gives nothing.
+    /// `via` is the own mailbox that it was found in, if that is known. A session's mailbox says whose
+    /// envelope it is: only this peer's sessions are tried, and when none opens it, it is theirs that
+    /// does not work. After the step, call [`Device::retry`] until it gives nothing.
     ///
     /// An envelope that is [`Outcome::Rejected`] or [`Outcome::AlreadyReceived`] changes nothing.
     ///
@@ -51,10 +52,11 @@ impl Device {
         now: Timestamp,
         rng: &mut R,
     ) -> Step<'_, Outcomes> {
-        let (effects, outcomes) = match self.open_any(envelope, now, rng) {
+        let hint = via.and_then(|via| self.peer_of_mailbox(via));
+        let (effects, outcomes) = match self.open_any(envelope, hint.as_ref(), now, rng) {
             Ok((effects, received)) => self.opened(effects, received, now, rng),
             Err(mut refusal) => {
-                refusal.peer = refusal.peer.or_else(|| self.peer_of_mailbox(via?));
+                refusal.peer = refusal.peer.or(hint);
                 self.refused(envelope, &refusal, now, rng)
             }
         };
@@ -102,7 +104,7 @@ impl Device {
         rng: &mut R,
     ) -> Followed {
         let cause = refusal.error;
-        let rejected = (Vec::new(), vec![Outcome::Rejected { cause }]);
+        let rejected = (Vec::new(), vec![Outcome::Rejected { cause, peer: refusal.peer }]);
         match (cause, refusal.peer) {
             (_, Some(peer)) if refusal.is_forked => {
                 self.forked(&peer, now, rng).unwrap_or(rejected)
@@ -147,7 +149,7 @@ impl Device {
         if !is_question && !self.peers.get(&peer).is_some_and(|peer| is_accepted(&peer.value)) {
             return None; // MSG-18
         }
-        let pending = Outcome::Pending { cause, deadline: waiting.deadline };
+        let pending = Outcome::Pending { cause, deadline: waiting.deadline, peer };
         if self.waiting.contains_key(&waiting.name) {
             return Some((Vec::new(), vec![pending]));
         }
@@ -161,7 +163,7 @@ impl Device {
             _ => outcomes.extend(self.begin_healing(&mut effects, &peer, now, rng)),
         }
         if !self.has_room_for(&waiting) {
-            outcomes[0] = Outcome::Rejected { cause };
+            outcomes[0] = Outcome::Rejected { cause, peer: Some(peer) };
             return Some((effects, outcomes));
         }
         effects.push(Effect::Wait(Box::new(waiting)));

@@ -33,11 +33,8 @@ impl Device {
             self.waiting.values().map(|stored| (stored.value.since, stored.value.name)).collect();
         names.sort_unstable();
         let found = names.into_iter().find_map(|(_, name)| self.try_waiting(&name, now, rng));
-        let turn = self.turn;
-        self.waiting.values_mut().for_each(|stored| stored.value.tried = Some(turn));
+        self.waiting.values_mut().for_each(|stored| stored.value.is_tried = true);
         let (effects, outcomes) = found?;
-        // Others may open by what this one has changed.
-        self.turn += 1;
         Some(self.step(effects, Outcomes::of(outcomes)))
     }
 
@@ -50,12 +47,15 @@ impl Device {
         let waiting = &self.waiting.get(name)?.value;
         let done = Effect::EndWait(*name);
         if waiting.deadline < now {
-            return Some((vec![done], vec![Outcome::Rejected { cause: waiting.cause }]));
+            return Some((
+                vec![done],
+                vec![Outcome::Rejected { cause: waiting.cause, peer: Some(waiting.peer) }],
+            ));
         }
         if !self.is_worth_trying(waiting, now) {
             return None;
         }
-        match self.open_any(&waiting.envelope, now, rng) {
+        match self.open_any(&waiting.envelope, Some(&waiting.peer), now, rng) {
             Ok((effects, received)) => {
                 let peer = received.peer;
                 let (mut effects, outcomes) = self.opened(effects, received, now, rng);
@@ -77,7 +77,7 @@ impl Device {
         match waiting.cause {
             ProtocolError::TooManySessions => peer.is_none_or(|peer| peer.may_take_over(now)),
             ProtocolError::IdentityChanged => self.is_answered(&waiting.peer),
-            _ => waiting.tried != Some(self.turn),
+            _ => !waiting.is_tried,
         }
     }
 

@@ -37,8 +37,8 @@ pub(super) struct Waiting {
     pub(super) since: Timestamp,
     pub(super) deadline: Timestamp,
     pub(super) envelope: Vec<u8>,
-    /// The turn at which it was tried last, in this process.
-    pub(super) tried: Option<u64>,
+    /// Tried in this process, and nothing of the peer's has changed since.
+    pub(super) is_tried: bool,
 }
 
 /// What a waiting envelope is known by: the same one again has the same name.
@@ -60,7 +60,7 @@ impl Waiting {
             since: now,
             deadline,
             envelope: envelope.to_vec(),
-            tried: None,
+            is_tried: false,
         })
     }
 
@@ -74,7 +74,15 @@ impl Waiting {
         let since = Timestamp::decode_from(record)?;
         let deadline = Timestamp::decode_from(record)?;
         let envelope = record.take(record.remaining())?.to_vec();
-        Ok(Self { name: name_of(&envelope), peer, cause, since, deadline, envelope, tried: None })
+        Ok(Self {
+            name: name_of(&envelope),
+            peer,
+            cause,
+            since,
+            deadline,
+            envelope,
+            is_tried: false,
+        })
     }
 
     pub(super) fn encode_into(&self, out: &mut Vec<u8>) {

@@ -70,7 +70,7 @@ fn an_opened_message_is_one_outcome_and_once_more_another() {
 fn garbage_is_rejected_with_its_cause() {
     let (_, mut bob) = established();
     let rejects = |bob: &mut Party, envelope: &[u8], cause| {
-        assert_eq!(bob.take(envelope, None), [Outcome::Rejected { cause }]);
+        assert_eq!(bob.take(envelope, None), [Outcome::Rejected { cause, peer: None }]);
     };
     rejects(&mut bob, &[], ProtocolError::Malformed);
     rejects(&mut bob, &[2, 9], ProtocolError::UnsupportedVersion);
@@ -87,7 +87,7 @@ fn what_comes_to_a_sessions_own_mailbox_and_does_not_open_starts_healing() {
     let (alice, mut bob) = established();
     let via = mailbox(&bob, &alice.id());
     let outcomes = bob.take(&garbage(), Some(&via));
-    let [Outcome::Pending { cause, deadline }, Outcome::HealingStarted { peer, not_before }] =
+    let [Outcome::Pending { cause, deadline, .. }, Outcome::HealingStarted { peer, not_before }] =
         outcomes[..]
     else {
         panic!("{outcomes:?}");
@@ -105,7 +105,7 @@ fn what_comes_to_a_sessions_own_mailbox_and_does_not_open_starts_healing() {
     assert_eq!(bob.device.waiting_count(), 1);
     bob.wait(2 * DAY);
     let cause = ProtocolError::Undecryptable;
-    assert_eq!(bob.retry(), [Outcome::Rejected { cause }]);
+    assert_eq!(bob.retry(), [Outcome::Rejected { cause, peer: Some(alice.id()) }]);
     assert_eq!(bob.device.waiting_count(), 0);
 }
 
@@ -116,7 +116,10 @@ fn for_a_stranger_nothing_waits_and_nothing_heals() {
     bob.hears(&alice.send(&bob.id(), "hello"), "hello");
     let via = mailbox(&bob, &alice.id());
     let cause = ProtocolError::Undecryptable;
-    assert_eq!(bob.take(&garbage(), Some(&via)), [Outcome::Rejected { cause }]);
+    assert_eq!(
+        bob.take(&garbage(), Some(&via)),
+        [Outcome::Rejected { cause, peer: Some(alice.id()) }]
+    );
     assert_eq!((bob.device.waiting_count(), bob.device.next_reset()), (0, None));
 }
 
@@ -204,7 +207,11 @@ fn two_messages_in_one_place_show_a_clone() {
         "{outcomes:?}"
     );
     let cause = ProtocolError::Duplicate;
-    assert_eq!(bob.take(&coffee, None), [Outcome::Rejected { cause }], "told once");
+    assert_eq!(
+        bob.take(&coffee, None),
+        [Outcome::Rejected { cause, peer: Some(alice.id()) }],
+        "told once"
+    );
     assert_eq!(bob.take(&tea, None), [Outcome::AlreadyReceived], "the network repeats");
 }
 

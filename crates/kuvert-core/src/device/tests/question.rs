@@ -81,7 +81,16 @@ fn a_bundle_of_a_new_device_is_a_question_as_well() {
     let mut second = second_device(&alice, 50);
     let bundle = second.bundle(true);
     assert_eq!(bob.initiate(&bundle), Err(ProtocolError::IdentityChanged));
+    let asked = bob.device.question_identity(&bundle).commit(|c| bob.store.apply(c));
+    bob.reload();
+    let account = *alice.device.account_key();
+    let changed = Outcome::IdentityChanged { peer: second.id(), account };
+    assert_eq!(asked.expect("stored").into_iter().collect::<Vec<_>>(), [changed]);
+    let sealed = bob.try_send(&alice.id(), &Content::text("tea"));
+    assert_eq!(sealed, Err(ProtocolError::IdentityChanged), "nothing is sent");
     answer(&mut bob, &alice, &second.id(), true);
+    let sealed = bob.try_send(&alice.id(), &Content::text("tea"));
+    assert_eq!(sealed, Err(ProtocolError::Closed), "the old device has lost its place");
     assert_eq!(bob.initiate(&bundle), Ok(second.id()));
     assert!(bob.device.peer(&alice.id()).is_none());
 }
