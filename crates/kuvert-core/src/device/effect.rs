@@ -43,12 +43,16 @@ pub(super) enum Effect {
 impl Device {
     /// The records of a device that has just been made.
     pub(super) fn first_records(&self) -> Vec<Change> {
-        let mut identity = Zeroizing::new(vec![1]);
-        self.identity.encode_into(&mut identity);
         vec![
-            put(identity_key(), Version::ABSENT, identity),
+            put(identity_key(), Version::ABSENT, self.identity_value()),
             put(published_key(), Version::ABSENT, published_value(None)),
         ]
+    }
+
+    pub(super) fn identity_value(&self) -> Zeroizing<Vec<u8>> {
+        let mut identity = Zeroizing::new(vec![1]);
+        self.identity.encode_into(&mut identity);
+        identity
     }
 
     /// An effect as records.
@@ -61,23 +65,19 @@ impl Device {
             Effect::PutPeer(peer) => {
                 let id = peer.device_id();
                 let version = self.peers.get(&id).map_or(Version::ABSENT, |p| p.version);
-                vec![put(Key::new("peer", id), version, Zeroizing::new(peer.encode()))]
+                vec![put(peer_key(&id), version, Zeroizing::new(peer.encode()))]
             }
             Effect::DropPeer(id) => {
                 let stored = self.peers.get(id);
-                stored.map(|peer| delete(Key::new("peer", id), peer.version)).into_iter().collect()
+                stored.map(|peer| delete(peer_key(id), peer.version)).into_iter().collect()
             }
             Effect::AddMedium(pair) => {
-                let mut value = Zeroizing::new(Vec::with_capacity(MediumPrekeyPair::LEN));
-                pair.encode_into(&mut value);
-                vec![put(medium_key(pair.id()), Version::ABSENT, value)]
+                vec![put(medium_key(pair.id()), Version::ABSENT, medium_value(pair))]
             }
             Effect::DropMedium(id) => self.drop_medium_changes(*id),
             Effect::AddOneTime(one_time) => {
-                let mut value = Zeroizing::new(Vec::with_capacity(2048));
-                one_time.created.encode_into(&mut value);
-                one_time.pair.encode_into(&mut value);
-                vec![put(one_time_key(one_time.pair.id()), Version::ABSENT, value)]
+                let key = one_time_key(one_time.pair.id());
+                vec![put(key, Version::ABSENT, one_time_value(one_time))]
             }
             Effect::DropOneTime(id) => self
                 .one_times
@@ -86,15 +86,13 @@ impl Device {
                 .into_iter()
                 .collect(),
             Effect::RememberInit(medium, init) => {
-                vec![put(replay_key(*medium, init), Version::ABSENT, Zeroizing::new(vec![1]))]
+                vec![put(replay_key(*medium, init), Version::ABSENT, replay_value())]
             }
             Effect::NotePublished(id) => {
                 vec![put(published_key(), self.published.version, published_value(Some(*id)))]
             }
             Effect::Wait(waiting) => {
-                let mut value = Zeroizing::new(Vec::with_capacity(64 + waiting.envelope.len()));
-                waiting.encode_into(&mut value);
-                vec![put(waiting_key(&waiting.name), Version::ABSENT, value)]
+                vec![put(waiting_key(&waiting.name), Version::ABSENT, waiting_value(waiting))]
             }
             Effect::EndWait(name) => {
                 let stored = self.waiting.get(name);
@@ -257,13 +255,39 @@ fn page_change(
     }
 }
 
-fn session_value(head: &Head, state: &crate::ratchet::state::State) -> Zeroizing<Vec<u8>> {
+pub(super) fn session_value(
+    head: &Head,
+    state: &crate::ratchet::state::State,
+) -> Zeroizing<Vec<u8>> {
     let mut value = Zeroizing::new(Vec::with_capacity(SESSION_RECORD_HINT));
     stored::encode(head, state, &mut value);
     value
 }
 
-fn published_value(id: Option<PrekeyId>) -> Zeroizing<Vec<u8>> {
+pub(super) fn medium_value(pair: &MediumPrekeyPair) -> Zeroizing<Vec<u8>> {
+    let mut value = Zeroizing::new(Vec::with_capacity(MediumPrekeyPair::LEN));
+    pair.encode_into(&mut value);
+    value
+}
+
+pub(super) fn one_time_value(one_time: &DatedOneTime) -> Zeroizing<Vec<u8>> {
+    let mut value = Zeroizing::new(Vec::with_capacity(2048));
+    one_time.created.encode_into(&mut value);
+    one_time.pair.encode_into(&mut value);
+    value
+}
+
+pub(super) fn waiting_value(waiting: &Waiting) -> Zeroizing<Vec<u8>> {
+    let mut value = Zeroizing::new(Vec::with_capacity(64 + waiting.envelope.len()));
+    waiting.encode_into(&mut value);
+    value
+}
+
+pub(super) fn replay_value() -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(vec![1])
+}
+
+pub(super) fn published_value(id: Option<PrekeyId>) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(id.map_or(0, PrekeyId::number).to_be_bytes().to_vec())
 }
 
@@ -287,22 +311,26 @@ pub(super) fn published_key() -> Key {
     Key::new("device", "published")
 }
 
-fn session_key(id: &SessionId) -> Key {
+pub(super) fn session_key(id: &SessionId) -> Key {
     Key::new("session", id)
 }
 
-fn page_key(session: &SessionId, page: PageId) -> Key {
+pub(super) fn page_key(session: &SessionId, page: PageId) -> Key {
     Key::new("skipped", format_args!("{session}/{page}"))
 }
 
-fn medium_key(id: PrekeyId) -> Key {
+pub(super) fn peer_key(device: &DeviceId) -> Key {
+    Key::new("peer", device)
+}
+
+pub(super) fn medium_key(id: PrekeyId) -> Key {
     Key::new("prekey/medium", id)
 }
 
-fn one_time_key(id: PrekeyId) -> Key {
+pub(super) fn one_time_key(id: PrekeyId) -> Key {
     Key::new("prekey/one-time", id)
 }
 
-fn replay_key(medium: PrekeyId, init: &InitId) -> Key {
+pub(super) fn replay_key(medium: PrekeyId, init: &InitId) -> Key {
     Key::new("replay", format_args!("{medium}/{init}"))
 }

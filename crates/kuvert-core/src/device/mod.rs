@@ -33,6 +33,8 @@ mod placement;
 mod prekeys;
 mod question;
 mod receive;
+#[cfg(any(test, feature = "hazmat"))]
+mod records;
 mod recovery;
 mod retry;
 #[cfg(test)]

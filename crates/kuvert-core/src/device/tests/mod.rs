@@ -68,7 +68,15 @@ impl Party {
     /// The device as its records have it.
     fn reload(&mut self) {
         let records: Vec<_> = self.store.0.values().cloned().collect();
-        self.device = Device::load(records).expect("its own records");
+        assert!(self.device.records() == records, "memory is what the store has");
+        self.device = Device::load(records.clone()).expect("its own records");
+        assert!(self.device.records() == records, "it comes back as it was");
+    }
+
+    /// The device as an old copy of its store has it.
+    fn put_back(&mut self, copy: Records) {
+        let records: Vec<_> = copy.0.values().cloned().collect();
+        (self.store, self.device) = (copy, Device::load(records).expect("its own records"));
     }
 
     fn bundle(&mut self, with_one_time: bool) -> VerifiedBundle {

@@ -195,8 +195,7 @@ fn two_messages_in_one_place_show_a_clone() {
     let copy = alice.store.clone();
     let tea = alice.send(&bob.id(), "tea");
     assert_eq!(texts(&bob.take(&tea, None)), ["tea"]);
-    alice.store = copy;
-    alice.reload();
+    alice.put_back(copy);
     let coffee = alice.send(&bob.id(), "coffee");
     let outcomes = bob.take(&coffee, None);
     assert!(
@@ -230,8 +229,7 @@ fn a_chain_that_is_begun_twice_shows_a_clone() {
         let back = alice.send(&bob.id(), "back");
         bob.hears(&back, "back");
     }
-    alice.store = copy;
-    alice.reload();
+    alice.put_back(copy);
     alice.rng = ChaCha20Rng::seed_from_u64(99);
     let other = alice.send(&bob.id(), "another answer");
     let outcomes = bob.take(&other, None);

@@ -74,10 +74,11 @@ fn object(outcome: &Outcome) -> Result<Value, ProtocolError> {
             object
         }
         Outcome::AlreadyReceived => json!({ "outcome": "AlreadyReceived" }),
-        Outcome::Pending { cause, deadline } => json!({
+        Outcome::Pending { cause, deadline, peer } => json!({
             "outcome": "Pending",
             "cause": cause.name(),
             "deadline": deadline.as_millis(),
+            "peer": peer.to_string(),
         }),
         Outcome::HealingStarted { peer, not_before } => json!({
             "outcome": "HealingStarted",
@@ -93,7 +94,11 @@ fn object(outcome: &Outcome) -> Result<Value, ProtocolError> {
         Outcome::CloneSuspected { peer } => {
             json!({ "outcome": "CloneSuspected", "peer": peer.to_string() })
         }
-        Outcome::Rejected { cause } => json!({ "outcome": "Rejected", "cause": cause.name() }),
+        Outcome::Rejected { cause, peer } => json!({
+            "outcome": "Rejected",
+            "cause": cause.name(),
+            "peer": peer.map(|peer| peer.to_string()),
+        }),
         _ => json!({ "outcome": "Unknown" }),
     })
 }
