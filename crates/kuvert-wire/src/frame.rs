@@ -1,18 +1,24 @@
 //! The frame: what a session message says once it is open.
 //!
 //! ```text
-//! Frame (34 + body) = type u8 | flags u8 | sent u64 | msg_id 16 | expire_s u32 | len u32 | body
+//! Frame (34 + body) = type u8 | flags u8 | sent u64 | msg_id 16 | expire_s u32 | len u32 | body | [block 81 or 233]
+//! flags             = bit 0: a transcript block follows
 //! ```
 //!
 //! # Spec
 //!
 //! `spec/05-messages.md`, "Frames".
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::codec::{Decode, DecodeError, Encode, Reader};
 use crate::id::{DeliveryToken, MailboxId, MessageId, Timestamp};
+use crate::transcript::Block;
+
+/// A transcript block follows the body.
+const FLAG_BLOCK: u8 = 1;
 
 /// Bytes in front of the body.
 pub const FRAME_HEAD_LEN: usize = 34;
@@ -85,14 +91,16 @@ pub struct Frame {
     pub expire_seconds: u32,
     /// What it says, by type.
     pub body: Vec<u8>,
+    /// Its place in its sender's log, while a transcript is running.
+    pub block: Option<Box<Block>>,
 }
 
 impl Frame {
     /// The frame with its body borrowed.
     #[must_use]
     pub fn as_ref(&self) -> FrameRef<'_> {
-        let Self { frame_type, sent, message_id, expire_seconds, ref body } = *self;
-        FrameRef { frame_type, sent, message_id, expire_seconds, body }
+        let Self { frame_type, sent, message_id, expire_seconds, ref body, ref block } = *self;
+        FrameRef { frame_type, sent, message_id, expire_seconds, body, block: block.as_deref() }
     }
 }
 
@@ -109,6 +117,8 @@ pub struct FrameRef<'a> {
     pub expire_seconds: u32,
     /// What it says, by type.
     pub body: &'a [u8],
+    /// Its place in its sender's log, while a transcript is running.
+    pub block: Option<&'a Block>,
 }
 
 impl Encode for FrameRef<'_> {
@@ -117,16 +127,20 @@ impl Encode for FrameRef<'_> {
     /// If the body is longer than `u32::MAX` bytes; sealing refuses frames far below that.
     fn encode_into(&self, out: &mut Vec<u8>) {
         let len = u32::try_from(self.body.len()).expect("bodies are bounded at 65,501 bytes");
-        out.extend_from_slice(&[self.frame_type.code(), 0]);
+        let flags = if self.block.is_some() { FLAG_BLOCK } else { 0 };
+        out.extend_from_slice(&[self.frame_type.code(), flags]);
         self.sent.encode_into(out);
         self.message_id.encode_into(out);
         out.extend_from_slice(&self.expire_seconds.to_be_bytes());
         out.extend_from_slice(&len.to_be_bytes());
         out.extend_from_slice(self.body);
+        if let Some(block) = self.block {
+            block.encode_into(out);
+        }
     }
 
     fn encoded_len(&self) -> usize {
-        FRAME_HEAD_LEN + self.body.len()
+        FRAME_HEAD_LEN + self.body.len() + self.block.map_or(0, Encode::encoded_len)
     }
 }
 
@@ -136,14 +150,15 @@ impl Encode for Frame {
     }
 
     fn encoded_len(&self) -> usize {
-        FRAME_HEAD_LEN + self.body.len()
+        self.as_ref().encoded_len()
     }
 }
 
 impl Decode for Frame {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let frame_type = FrameType::from_code(reader.u8()?)?;
-        if reader.u8()? != 0 {
+        let flags = reader.u8()?;
+        if flags & !FLAG_BLOCK != 0 {
             return Err(DecodeError::Unknown { what: "frame flag" }); // MSG-7
         }
         let sent = Timestamp::decode_from(reader)?;
@@ -151,7 +166,9 @@ impl Decode for Frame {
         let expire_seconds = reader.u32()?;
         let len = reader.len32("body", MAX_BODY)?;
         let body = reader.take(len)?.to_vec(); // MSG-5
-        Ok(Self { frame_type, sent, message_id, expire_seconds, body })
+        let has_block = flags & FLAG_BLOCK != 0;
+        let block = has_block.then(|| Block::decode_from(reader).map(Box::new)).transpose()?;
+        Ok(Self { frame_type, sent, message_id, expire_seconds, body, block })
     }
 }
 
@@ -323,6 +340,7 @@ mod tests {
             message_id: MessageId::from_bytes([2; 16]),
             expire_seconds: 3,
             body: body.to_vec(),
+            block: None,
         }
     }
 
@@ -362,11 +380,24 @@ mod tests {
     /// MSG-7
     #[test]
     fn an_unknown_flag_is_refused() {
-        for bit in 0..8 {
+        for bit in 1..8 {
             let mut bytes = frame(b"tea").encode();
             bytes[1] = 1 << bit;
             assert_eq!(Frame::decode(&bytes), Err(DecodeError::Unknown { what: "frame flag" }));
         }
+    }
+
+    #[test]
+    fn a_frame_carries_its_block() {
+        let salt = crate::transcript::Salt::from_bytes([7; 32]);
+        let seen_hash = crate::transcript::TreeHash::NONE;
+        let block = Block { seq: 1, seen: 0, seen_hash, salt, head: None };
+        let frame = Frame { block: Some(Box::new(block)), ..frame(b"tea") };
+        let bytes = frame.encode();
+        assert_eq!((bytes.len(), bytes[1]), (FRAME_HEAD_LEN + 3 + Block::LEN, 1));
+        assert_eq!(bytes.len(), frame.encoded_len());
+        assert_eq!(Frame::decode(&bytes), Ok(frame));
+        assert!((0..bytes.len()).all(|len| Frame::decode(&bytes[..len]).is_err()));
     }
 
     #[test]

@@ -228,6 +228,7 @@ pub(super) fn text(text: &str) -> Vec<u8> {
         message_id: MessageId::from_bytes([1; 16]),
         expire_seconds: 0,
         body: text.as_bytes().to_vec(),
+        block: None,
     };
     frame.encode()
 }

@@ -159,6 +159,7 @@ pub(super) fn frame_of<'a, R: CryptoRng + ?Sized>(
         message_id,
         expire_seconds: content.expire_seconds,
         body: &content.body,
+        block: None,
     }
 }
 

@@ -122,6 +122,9 @@ impl Session {
         let frame = Frame::decode(&bytes).map_err(|_| ProtocolError::Undecryptable);
         wipe(&mut bytes);
         let frame = frame?;
+        if frame.block.is_some() {
+            return Err(ProtocolError::Undecryptable.into()); // MSG-7: no transcript is running
+        }
         let mut head = self.head.clone();
         head.note_heard(&state, frame.sent);
         let closed = head.obey(&frame)?;

@@ -106,6 +106,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
             message_id: id,
             expire_seconds: 0,
             body: text.into(),
+            block: None,
         };
         let log = LogRecord { outgoing: true, at: now.as_millis(), frame: frame.encode() };
         let message = MessageRecord { outgoing: true, seq, state: DeliveryState::Queued };

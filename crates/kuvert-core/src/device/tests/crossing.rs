@@ -164,6 +164,7 @@ fn an_inactive_session_does_not_send_but_receives() {
         message_id: MessageId::from_bytes([0; 16]),
         expire_seconds: 0,
         body: vec![],
+        block: None,
     };
     let refused = session.seal(&frame.as_ref(), alice.now, &mut alice.rng).err();
     assert_eq!(refused, Some(ProtocolError::NoSession));
