@@ -22,7 +22,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("kuvert", &["kuvert-core", "kuvert-store", "kuvert-transport", "kuvert-wire"]),
     ("kuvert-relay", &["kuvert-wire"]),
     ("kuvert-cli", &["kuvert", "kuvert-relay"]),
-    ("kuvert-testkit", &["kuvert-core", "kuvert-store", "kuvert-wire"]),
+    (
+        "kuvert-testkit",
+        &["kuvert", "kuvert-core", "kuvert-store", "kuvert-transport", "kuvert-wire"],
+    ),
     ("xtask", &[]),
 ];
 
