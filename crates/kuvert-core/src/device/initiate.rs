@@ -82,6 +82,7 @@ impl Device {
         let mut effects: Vec<_> = sessions.map(|id| Effect::EndSession(*id)).collect();
         (peer.active, peer.closed) = (None, true);
         peer.inactive.clear();
+        peer.recovery.healing = Healing::None;
         effects.push(Effect::PutPeer(peer));
         effects
     }

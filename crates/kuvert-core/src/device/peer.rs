@@ -85,6 +85,9 @@ impl Peer {
     /// Forgets a session that has ended.
     pub(super) fn forget(&mut self, session: &SessionId) {
         self.inactive.retain(|(id, _)| id != session);
+        if self.recovery.healing == Healing::Begun(*session) {
+            self.recovery.healing = Healing::None;
+        }
         if self.active.as_ref() == Some(session) {
             self.active = None;
             self.closed = true;

@@ -179,3 +179,13 @@ fn after_a_rollback_no_session_is_left_and_accepted_peers_are_healed() {
     let resend = bob.reset(&alice.bundle(true), &[], Reset::Automatic).expect("within the budget");
     assert!(matches!(alice.take(&resend, None)[..], [Outcome::Message(_)]));
 }
+
+#[test]
+fn a_new_session_that_is_never_answered_can_be_healed_again() {
+    let (mut alice, mut bob) = broken();
+    bob.reset(&alice.bundle(true), &[], Reset::Automatic).expect("within the budget");
+    bob.wait(UNANSWERED_AGE + DAY);
+    bob.device.tidy(bob.now).commit(|c| bob.store.apply(c)).expect("stored");
+    bob.reload();
+    assert!(!bob.device.peer(&alice.id()).expect("known").is_healing());
+}
