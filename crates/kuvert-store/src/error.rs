@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use kuvert_core::{Advice, Key, ProtocolError};
 
+use crate::anchor::Rollback;
 use crate::rows::RowError;
 
 /// Why a store could not do what was asked. Whatever it says, nothing in the store has changed.
@@ -46,6 +47,14 @@ pub enum StoreError {
     /// There is no file where a store was to be opened.
     #[error("there is no such file")]
     NotFound,
+    /// The store is older than it has been before: an old copy has been put back. It can be read, and
+    /// takes one batch alone, that of [`Store::accept_rollback`](crate::Store::accept_rollback).
+    #[error("this is an old copy: {0}")]
+    Rollback(Rollback),
+    /// Another file has been put in the place of the store's file, or it was removed, while it was
+    /// open. Whoever opens the store again finds what is there now.
+    #[error("the store's file has been replaced or removed while it was open")]
+    Replaced,
     /// Others hold the store for too long.
     #[error("the store is in use by another program")]
     Busy,
@@ -77,6 +86,8 @@ pub enum Part {
     Header,
     /// The ledger of what rows there are: some are missing, were put back, or are of another time.
     Ledger,
+    /// The anchor: damaged, or that of another store.
+    Anchor,
     /// One record.
     Record(Key),
     /// One record whose key could not be read either; the row's name, blinded.
@@ -84,7 +95,11 @@ pub enum Part {
 }
 
 impl StoreError {
-    /// Whose move it is. After a `Conflict` that is: load what has changed, then do it again.
+    /// Whose move it is.
+    ///
+    /// After a `Conflict` that is: load what has changed, then do it again. After a `Rollback`, the
+    /// sessions are closed first (`Device::roll_back`, which the client does by itself), and the
+    /// person is told that an old copy was put back.
     #[must_use]
     pub const fn advice(&self) -> Advice {
         match self {
@@ -96,6 +111,8 @@ impl StoreError {
             | Self::UnsupportedVersion { .. }
             | Self::AlreadyExists { .. }
             | Self::NotFound
+            | Self::Rollback(_)
+            | Self::Replaced
             | Self::Full
             | Self::NotWritable
             | Self::Io(_) => Advice::AskUser,
@@ -118,6 +135,7 @@ impl fmt::Display for Part {
             Self::File => f.write_str("the store's file"),
             Self::Header => f.write_str("the store's header"),
             Self::Ledger => f.write_str("the set of the store's records"),
+            Self::Anchor => f.write_str("the anchor beside the store"),
             Self::Record(key) => write!(f, "record {key}"),
             Self::Row(name) => {
                 f.write_str("a record in row ")?;
@@ -131,6 +149,7 @@ impl From<RowError> for StoreError {
     fn from(error: RowError) -> Self {
         match error {
             RowError::Damaged => Self::Unreadable { what: Part::File },
+            RowError::Replaced => Self::Replaced,
             RowError::Busy => Self::Busy,
             RowError::Full => Self::Full,
             RowError::NotWritable => Self::NotWritable,
@@ -155,6 +174,7 @@ impl From<StoreError> for ProtocolError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Rng => Self::Rng,
+            StoreError::Rollback(_) => Self::StateRollback,
             _ => Self::Storage,
         }
     }

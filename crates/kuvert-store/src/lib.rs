@@ -20,9 +20,13 @@
 //!
 //! | what | where it keeps | for |
 //! |---|---|---|
-//! | [`SqliteStore`] | a file, sealed under a passphrase or key | apps |
+//! | [`SqliteStore`] | a file, sealed under a passphrase or key, and an anchor beside it | apps |
 //! | [`MemoryStore`] | memory | tests, bots that keep nothing |
 //! | [`Sealed`]`<R>` | any [`Rows`] | other databases |
+//! | [`Anchored`]`<S, A>` | a store `S`, and how far it has come in an [`Anchor`] | other anchors |
+//!
+//! An old copy of a store that is put back, from a backup say, holds keys that have been used since.
+//! An anchor notices that: [`Store::rollback`].
 //!
 //! The feature `suite` has the conformance kit for authors of stores: `store_suite!`.
 //!
@@ -33,8 +37,12 @@
 //!
 //! `spec/09-storage.md`.
 
+mod anchor;
+mod anchored;
 mod error;
+mod file_id;
 mod memory;
+mod new_file;
 #[cfg(test)]
 mod places;
 pub mod rows;
@@ -46,11 +54,13 @@ mod store;
 pub mod suite;
 mod unsealed;
 
+pub use anchor::{Anchor, AnchorKey, FileAnchor, MemoryAnchor, Rollback};
+pub use anchored::Anchored;
 pub use error::{Part, StoreError};
 pub use memory::{MemoryBatch, MemoryMoment, MemoryRows};
 pub use rows::Rows;
 pub use sealed::{Sealed, Unlock};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteBatch, SqliteMoment, SqliteRows, SqliteStore};
-pub use store::Store;
+pub use store::{Counted, Floor, Store};
 pub use unsealed::{MemoryStore, Unsealed};

@@ -28,6 +28,7 @@ pub struct MemoryBatch<'a> {
 
 type Table = BTreeMap<Vec<u8>, Cell>;
 
+#[derive(Clone)]
 struct Cell {
     version: u64,
     value: Zeroizing<Vec<u8>>,
@@ -38,6 +39,19 @@ impl MemoryRows {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Rows of their own, the same as these.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.lock().clone())))
+    }
+
+    /// Makes these rows those of `copy`, for all handles on them: what putting back a backup does.
+    pub fn put_back(&self, copy: &Self) {
+        // One after the other: the two may be the same.
+        let rows = copy.lock().clone();
+        *self.lock() = rows;
     }
 
     /// A thread that panicked has left no half batch: dropping its batch has undone it.

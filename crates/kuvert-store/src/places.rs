@@ -1,9 +1,14 @@
 //! The conformance kit, run on every store of this crate.
 
+use std::sync::Mutex;
+
 use kuvert_core::secret::Secret;
 
-use crate::suite::{Place, SealedPlace};
-use crate::{MemoryRows, MemoryStore, Sealed, StoreError, Unlock, sealing_suite, store_suite};
+use crate::suite::{AnchoredPlace, Place, SealedPlace};
+use crate::{
+    Anchored, MemoryAnchor, MemoryRows, MemoryStore, Sealed, StoreError, Unlock, anchor_suite,
+    sealing_suite, store_suite,
+};
 
 fn key(byte: u8) -> Secret<32> {
     Secret::copied_from(&[byte; 32])
@@ -24,6 +29,43 @@ mod memory {
     }
 
     store_suite!(Memory::default());
+}
+
+mod anchored_memory {
+    use super::*;
+
+    #[derive(Default)]
+    struct AnchoredMemory {
+        records: MemoryStore,
+        anchor: Mutex<MemoryAnchor>,
+    }
+
+    impl Place for AnchoredMemory {
+        type Store = Anchored<MemoryStore, MemoryAnchor>;
+
+        fn open(&self) -> Result<Self::Store, StoreError> {
+            Ok(Anchored::new(self.records.clone(), self.anchor.lock().unwrap().clone()))
+        }
+    }
+
+    impl AnchoredPlace for AnchoredMemory {
+        type Copy = MemoryStore;
+
+        fn copy(&self) -> MemoryStore {
+            self.records.copy()
+        }
+
+        fn put_back(&self, copy: &MemoryStore) {
+            self.records.put_back(copy);
+        }
+
+        fn lose_anchor(&self) {
+            *self.anchor.lock().unwrap() = MemoryAnchor::new();
+        }
+    }
+
+    store_suite!(AnchoredMemory::default());
+    anchor_suite!(AnchoredMemory::default());
 }
 
 mod sealed_memory {
@@ -65,6 +107,7 @@ mod sealed_memory {
 
 #[cfg(feature = "sqlite")]
 mod sqlite {
+    use std::fs;
     use std::path::{Path, PathBuf};
 
     use tempfile::TempDir;
@@ -147,8 +190,34 @@ mod sqlite {
             }
         }
 
+        impl AnchoredPlace for SealedFile {
+            type Copy = Vec<u8>;
+
+            /// As a backup tool does that knows SQLite: what is in the log alone comes along.
+            fn copy(&self) -> Vec<u8> {
+                let connection = rusqlite::Connection::open(self.0.file()).unwrap();
+                connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+                fs::read(self.0.file()).unwrap()
+            }
+
+            /// Whole, under another name first: what a backup tool does.
+            fn put_back(&self, copy: &Vec<u8>) {
+                let (file, draft) = (self.0.file(), self.0.0.path().join("draft"));
+                fs::write(&draft, copy).unwrap();
+                for companion in ["kuvert-wal", "kuvert-shm"] {
+                    let _ = fs::remove_file(file.with_extension(companion));
+                }
+                fs::rename(draft, file).unwrap();
+            }
+
+            fn lose_anchor(&self) {
+                fs::remove_file(self.0.file().with_extension("kuvert-anchor")).unwrap();
+            }
+        }
+
         store_suite!(SealedFile::new());
         sealing_suite!(SealedFile::new());
+        anchor_suite!(SealedFile::new());
     }
 }
 

@@ -139,6 +139,9 @@ pub enum RowError {
     /// The database's own structures are damaged. Never to be taken for "there is no such row".
     #[error("the database is damaged")]
     Damaged,
+    /// Another database has been put in the place of the one that was opened.
+    #[error("the database has been replaced")]
+    Replaced,
     /// Others hold the database for too long.
     #[error("the database is in use")]
     Busy,

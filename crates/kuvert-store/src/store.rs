@@ -2,7 +2,9 @@
 
 use kuvert_core::{Changes, Key, Record};
 
+use crate::anchor::Rollback;
 use crate::error::{Part, StoreError};
+use crate::rows::Durability;
 
 /// Keeps records.
 ///
@@ -87,6 +89,96 @@ pub trait Store {
     fn apply_relaxed(&mut self, changes: &Changes) -> Result<(), StoreError> {
         self.apply(changes)
     }
+
+    /// Whether the store is an old copy of itself that has been put back, as of now.
+    ///
+    /// It can be read then, and refuses every batch with [`StoreError::Rollback`] but the one of
+    /// [`Store::accept_rollback`]. Whoever opens a store asks this before it works with what is in it.
+    /// A store that cannot tell says `None`; [`Anchored`](crate::Anchored) makes one that can.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unreadable`] of the anchor or of what counts the batches; `Busy`, `Io`.
+    fn rollback(&self) -> Result<Option<Rollback>, StoreError> {
+        Ok(None)
+    }
+
+    /// Applies the one batch that an old copy takes, and goes on from that copy, both at once: whoever
+    /// dies before has changed nothing, whoever dies after has done it all.
+    ///
+    /// The batch has to end every session of the old state and to erase its prekeys, as
+    /// `Device::roll_back` does: messages have been sealed and opened with their keys since. A store
+    /// that is no old copy, because another process was first, takes the batch like any other.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Store::apply`]. Nothing has changed then, and the copy is not accepted.
+    fn accept_rollback(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        self.apply(changes)
+    }
+}
+
+/// A store that counts its batches, so that an anchor can tell which of two states is the older one.
+///
+/// # Contract
+///
+/// - The *generation* is 0 for a new store, and each batch makes it larger.
+/// - It is part of what is stored: an old copy put back has the generation that it had.
+///
+/// # Spec
+///
+/// `spec/09-storage.md`, "The ledger".
+pub trait Counted: Store {
+    /// How many batches there have been; more if an old copy has been accepted.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unreadable`] if what counts them is damaged; `Busy`, `Io`.
+    fn generation(&self) -> Result<u64, StoreError>;
+
+    /// Applies all of `changes`, be it none, and gives the generation that the store has then: that of
+    /// [`Floor::next`], which is to be asked while no other batch can be made.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Store::apply`]; [`StoreError::Rollback`] by the floor.
+    fn apply_above(
+        &mut self,
+        changes: &Changes,
+        durability: Durability,
+        floor: Floor,
+    ) -> Result<u64, StoreError>;
+}
+
+/// The generation that a store had before, and what becomes of a store below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Floor {
+    /// It takes no batch.
+    Refuse(u64),
+    /// It is accepted by this batch, which takes it above.
+    Accept(u64),
+}
+
+impl Floor {
+    /// For batches that nothing is to be compared with.
+    pub const NONE: Self = Self::Refuse(0);
+
+    /// The generation after the next batch of a store that has `found`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Rollback`] if there must be none.
+    pub const fn next(self, found: u64) -> Result<u64, StoreError> {
+        match self {
+            Self::Refuse(expected) if found < expected => {
+                Err(StoreError::Rollback(Rollback { found, expected })) // STO-17
+            }
+            // Above all copies that there are: one of them is put back another time, and noticed.
+            Self::Accept(expected) if found < expected => Ok(expected.saturating_add(1)),
+            Self::Refuse(_) | Self::Accept(_) => Ok(found.saturating_add(1)),
+        }
+    }
 }
 
 impl<S: Store + ?Sized> Store for Box<S> {
@@ -108,6 +200,14 @@ impl<S: Store + ?Sized> Store for Box<S> {
 
     fn apply_relaxed(&mut self, changes: &Changes) -> Result<(), StoreError> {
         (**self).apply_relaxed(changes)
+    }
+
+    fn rollback(&self) -> Result<Option<Rollback>, StoreError> {
+        (**self).rollback()
+    }
+
+    fn accept_rollback(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        (**self).accept_rollback(changes)
     }
 }
 

@@ -6,13 +6,17 @@ use zeroize::Zeroizing;
 use crate::error::{Part, StoreError};
 use crate::memory::MemoryRows;
 use crate::rows::{Batch, Durability, Moment, Row, Rows};
-use crate::store::{Store, collection, in_order};
+use crate::store::{Counted, Floor, Store, collection, in_order};
 
 /// A store that protects nothing: whoever has the rows reads the records.
 ///
 /// For rows that live in memory, for tests, and to measure what sealing costs.
 #[derive(Clone, Debug, Default)]
 pub struct Unsealed<R>(R);
+
+/// The row that counts the batches: a name that no key has. Its version is how often it was written,
+/// its value by how much the generation is ahead of that.
+const COUNT: &[u8] = b"#generation";
 
 /// A store in memory. A clone is a second handle on the same records.
 pub type MemoryStore = Unsealed<MemoryRows>;
@@ -22,6 +26,19 @@ impl MemoryStore {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A store of its own with the same records, as a backup has them. A clone is another handle on
+    /// this one.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self(self.0.copy())
+    }
+
+    /// Makes the records those of `copy`, for all handles on this store: what putting back a backup
+    /// does.
+    pub fn put_back(&self, copy: &Self) {
+        self.0.put_back(&copy.0);
     }
 }
 
@@ -33,7 +50,27 @@ impl<R: Rows> Unsealed<R> {
     }
 
     fn write(&mut self, changes: &Changes, durability: Durability) -> Result<(), StoreError> {
+        if !changes.is_empty() {
+            self.apply_above(changes, durability, Floor::NONE)?;
+        }
+        Ok(())
+    }
+}
+
+impl<R: Rows> Counted for Unsealed<R> {
+    fn generation(&self) -> Result<u64, StoreError> {
+        Ok(Count::read(self.0.moment()?.get(COUNT)?)?.generation())
+    }
+
+    fn apply_above(
+        &mut self,
+        changes: &Changes,
+        durability: Durability,
+        floor: Floor,
+    ) -> Result<u64, StoreError> {
         let mut batch = self.0.begin(durability)?;
+        let count = Count::read(batch.get(COUNT)?)?;
+        let generation = floor.next(count.generation())?;
         for change in changes.iter() {
             let (name, expected) = (change.key().as_str().as_bytes(), change.expected().number());
             let fits = match change {
@@ -45,7 +82,34 @@ impl<R: Rows> Unsealed<R> {
                 return Err(StoreError::Conflict { key: change.key().clone() });
             }
         }
-        Ok(batch.commit()?)
+        count.write(generation, &mut batch)?;
+        batch.commit()?;
+        Ok(generation)
+    }
+}
+
+/// What the row that counts the batches says.
+struct Count {
+    version: u64,
+    ahead: u64,
+}
+
+impl Count {
+    fn read(row: Option<Row>) -> Result<Self, StoreError> {
+        let Some(row) = row else { return Ok(Self { version: 0, ahead: 0 }) };
+        let ahead = row.value.try_into().map(u64::from_be_bytes);
+        let ahead = ahead.map_err(|_| StoreError::unreadable(Part::Ledger))?;
+        Ok(Self { version: row.version, ahead })
+    }
+
+    const fn generation(&self) -> u64 {
+        self.version.saturating_add(self.ahead)
+    }
+
+    fn write(&self, generation: u64, batch: &mut impl Batch) -> Result<(), StoreError> {
+        let ahead = generation.saturating_sub(self.version + 1);
+        let written = batch.put(COUNT, self.version, &ahead.to_be_bytes())?;
+        if written { Ok(()) } else { Err(StoreError::unreadable(Part::Ledger)) }
     }
 }
 
@@ -59,7 +123,8 @@ impl<R: Rows> Store for Unsealed<R> {
         let mut records = Vec::new();
         for prefix in prefixes {
             collection(prefix)?;
-            for row in moment.scan(prefix.as_bytes())? {
+            let rows = moment.scan(prefix.as_bytes())?;
+            for row in rows.into_iter().filter(|row| row.name != COUNT) {
                 records.push(record(row)?);
             }
         }
@@ -67,8 +132,10 @@ impl<R: Rows> Store for Unsealed<R> {
     }
 
     fn has_any(&self, prefix: &str) -> Result<bool, StoreError> {
-        collection(prefix)?;
-        Ok(self.0.moment()?.has_under(prefix.as_bytes())?)
+        match collection(prefix)? {
+            Some(_) => Ok(self.0.moment()?.has_under(prefix.as_bytes())?),
+            None => Ok(!self.scan(prefix)?.is_empty()),
+        }
     }
 
     fn apply(&mut self, changes: &Changes) -> Result<(), StoreError> {

@@ -1,4 +1,5 @@
-//! A process that is killed while it writes leaves whole batches, and all that it was told were in.
+//! A process that is killed while it writes leaves whole batches, all that it was told were in, and
+//! an anchor that has these and no more.
 
 #![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, reason = "these are tests, helpers included")]
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use kuvert_core::secret::Secret;
 use kuvert_core::{Change, Changes, Key, Version};
-use kuvert_store::{SqliteStore, Store, Unlock};
+use kuvert_store::{Anchor, FileAnchor, Sealed, SqliteRows, SqliteStore, Store, Unlock};
 
 /// Where the child finds its store.
 const STORE: &str = "KUVERT_KILL_TEST_STORE";
@@ -81,12 +82,30 @@ fn a_killed_writer_leaves_whole_batches() {
     let mut before = 0;
     for life in 0..12 {
         let told = run_and_kill(&file, life);
-        let after = rounds(&open(&file));
+        let store = open(&file);
+        let after = rounds(&store);
+        assert_eq!(store.rollback().unwrap(), None, "no death is a rollback");
+        drop(store);
+        let anchored = anchored_generation(&file);
+        assert!(anchored >= told_durable(told), "{told} were told, the anchor says {anchored}");
         assert!(after >= told, "{told} batches were acknowledged, {after} are there");
         assert!(after >= before, "batches of an earlier life are gone");
         before = after;
     }
     assert!(before > 12, "the writers wrote");
+}
+
+/// What the anchor says. The store is opened without it, so that nothing is written to it.
+fn anchored_generation(file: &Path) -> u64 {
+    let rows = SqliteRows::open(file).unwrap();
+    let sealed = Sealed::open_over(rows, Unlock::Key(&app_key())).unwrap();
+    let anchor = FileAnchor::open(file.with_extension("kuvert-anchor"), sealed.anchor_key());
+    anchor.unwrap().highest().unwrap()
+}
+
+/// Of the first `told` batches, the generation of the last durable one: every third was relaxed.
+fn told_durable(told: u64) -> u64 {
+    if told > 0 && (told - 1).is_multiple_of(3) { told - 1 } else { told }
 }
 
 /// Runs a writer, kills it at a random time after its first batch, and gives the number of batches

@@ -4,6 +4,7 @@ use kuvert_core::at_rest::{NameKey, RecordKey, SALT_LEN};
 use kuvert_core::secret::Secret;
 use zeroize::Zeroizing;
 
+use crate::anchor::AnchorKey;
 use crate::error::StoreError;
 
 /// How much of a blinded segment is kept. All that counts is that no two meet: with 2^40 records the
@@ -59,6 +60,12 @@ impl Keys {
     /// What a row of this name and version adds to the ledger's sum.
     pub(super) fn mark(&self, name: &[u8], version: u64) -> [u8; 32] {
         self.marks.blind(&version.to_be_bytes(), name)
+    }
+
+    /// The key of this store's anchor. Its parent has 6 bytes, those of marks have 8.
+    pub(super) fn anchor_key(&self) -> AnchorKey {
+        let secret = Zeroizing::new(self.marks.blind(b"anchor", b""));
+        AnchorKey::new(&Secret::copied_from(&secret))
     }
 }
 

@@ -20,9 +20,10 @@ mod unlock;
 
 use kuvert_core::{Changes, Key, Record};
 
+use crate::anchor::AnchorKey;
 use crate::error::{Part, StoreError};
 use crate::rows::{Batch, Durability, Moment, Rows};
-use crate::store::{Store, collection, in_order};
+use crate::store::{Counted, Floor, Store, collection, in_order};
 
 use header::Header;
 use keys::Keys;
@@ -37,7 +38,8 @@ pub use unlock::Unlock;
 /// Each record is bound to its row and version, so that rows cannot stand in for each other. A ledger
 /// of all rows, sealed and rewritten by every batch, binds them together: a row that was removed, put
 /// back, or put back to what it was once, is found when the store is opened. Only an old copy of
-/// *all* rows looks right. Whoever must notice that keeps [`Sealed::generation`] elsewhere.
+/// *all* rows looks right: [`Anchored`](crate::Anchored) notices that by an [`Anchor`](crate::Anchor)
+/// elsewhere.
 ///
 /// # Spec
 ///
@@ -79,16 +81,10 @@ impl<R: Rows> Sealed<R> {
         Ok(Self { rows, keys })
     }
 
-    /// How many batches the store has seen, 0 for a new one.
-    ///
-    /// It never becomes smaller, unless an old copy of all rows has been put in place.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Unreadable`] if the ledger is damaged; `Busy`, `Io`.
-    pub fn generation(&self) -> Result<u64, StoreError> {
-        let row = self.rows.moment()?.get(LEDGER)?;
-        Ok(Ledger::open(row, &self.keys)?.generation())
+    /// The key that binds an anchor to this store.
+    #[must_use]
+    pub fn anchor_key(&self) -> AnchorKey {
+        self.keys.anchor_key()
     }
 
     /// The same store after `relocate` has put its rows in another place.
@@ -101,22 +97,41 @@ impl<R: Rows> Sealed<R> {
     }
 
     fn write(&mut self, changes: &Changes, durability: Durability) -> Result<(), StoreError> {
-        if changes.is_empty() {
-            return Ok(());
+        if !changes.is_empty() {
+            self.apply_above(changes, durability, Floor::NONE)?;
         }
+        Ok(())
+    }
+}
+
+impl<R: Rows> Counted for Sealed<R> {
+    fn generation(&self) -> Result<u64, StoreError> {
+        let row = self.rows.moment()?.get(LEDGER)?;
+        Ok(Ledger::open(row, &self.keys)?.generation())
+    }
+
+    fn apply_above(
+        &mut self,
+        changes: &Changes,
+        durability: Durability,
+        floor: Floor,
+    ) -> Result<u64, StoreError> {
         let seal = |change| SealedChange::seal(change, &self.keys);
         let sealed: Vec<_> = changes.iter().map(seal).collect::<Result<_, _>>()?;
 
         let mut batch = self.rows.begin(durability)?;
         let mut ledger = Ledger::open(batch.get(LEDGER)?, &self.keys)?;
+        let generation = floor.next(ledger.generation())?;
         for (change, sealed) in changes.iter().zip(&sealed) {
             if !sealed.make(&mut batch)? {
                 return Err(StoreError::Conflict { key: change.key().clone() }); // STO-14
             }
             ledger.note(sealed, &self.keys);
         }
+        ledger.advance_to(generation);
         ledger.write(&mut batch, &self.keys)?;
-        Ok(batch.commit()?)
+        batch.commit()?;
+        Ok(generation)
     }
 }
 

@@ -18,11 +18,13 @@ mod open;
 mod store;
 
 use std::fmt;
+use std::path::PathBuf;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
 pub use store::SqliteStore;
 
+use crate::file_id::FileId;
 use crate::rows::{Batch, Durability, Moment, Row, RowError, Rows};
 
 /// Rows in an SQLite file.
@@ -32,6 +34,17 @@ pub struct SqliteRows {
     connection: Connection,
     /// What `PRAGMA synchronous` stands at.
     durability: Durability,
+    /// Where the file is, once it is where it stays.
+    place: Option<Place>,
+}
+
+/// What a file is called in the folder of its store, behind its own name.
+const ANCHOR_SUFFIX: &str = "-anchor";
+
+/// The name of an open file, and which file it was.
+struct Place {
+    path: PathBuf,
+    id: FileId,
 }
 
 /// What an [`SqliteRows`] looks at: a read transaction.
@@ -60,6 +73,10 @@ impl Rows for SqliteRows {
     }
 
     fn begin(&mut self, durability: Durability) -> Result<SqliteBatch<'_>, RowError> {
+        // A connection goes on with the file it has, be it deleted: what is written there is lost.
+        if self.place.as_ref().is_some_and(Place::has_changed) {
+            return Err(RowError::Replaced); // STO-18
+        }
         self.set_durability(durability)?;
         // Immediate: the lock comes before the first read, so what is read cannot change.
         let immediate = TransactionBehavior::Immediate;
@@ -121,6 +138,17 @@ impl Batch for SqliteBatch<'_> {
 
     fn commit(self) -> Result<(), RowError> {
         Ok(self.0.commit()?)
+    }
+}
+
+impl Place {
+    fn of(path: PathBuf) -> Self {
+        let id = FileId::at(&path);
+        Self { path, id }
+    }
+
+    fn has_changed(&self) -> bool {
+        FileId::at(&self.path) != self.id
     }
 }
 

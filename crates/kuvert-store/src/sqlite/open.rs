@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::SqliteRows;
+use super::{Place, SqliteRows};
 use crate::error::{Part, StoreError};
 use crate::rows::{Durability, RowError};
 
@@ -45,8 +45,8 @@ impl SqliteRows {
         if !is_ours(&connection).map_err(RowError::from)? {
             return Err(StoreError::unreadable(Part::File)); // STO-2
         }
-        let durability = Durability::Full;
-        Ok(Self { connection, durability })
+        let place = Some(Place::of(absolute(path)?));
+        Ok(Self { connection, durability: Durability::Full, place })
     }
 }
 

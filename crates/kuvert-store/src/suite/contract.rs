@@ -5,7 +5,7 @@ use std::thread;
 
 use kuvert_core::Changes;
 
-use super::{Place, apply, delete, key_of, keys, put, read, try_apply};
+use super::{Place, apply, count_up, delete, key_of, keys, put, read, try_apply};
 use crate::{Store, StoreError};
 
 /// What is put can be got and listed, with version 1.
@@ -241,17 +241,6 @@ pub fn no_update_is_lost_between_threads(place: &impl Place) {
     assert_eq!(read(&store, "count"), Some((total, total.to_be_bytes().to_vec())));
 }
 
-fn count_up(store: &mut impl Store) {
-    loop {
-        let (version, _) = read(store, "count").unwrap_or_default();
-        match try_apply(store, [put("count", version, &(version + 1).to_be_bytes())]) {
-            Ok(()) => return,
-            Err(StoreError::Conflict { .. }) => {}
-            Err(error) => panic!("{error}"),
-        }
-    }
-}
-
 /// A list taken while others write shows whole batches: two records that change together are equal.
 pub fn a_list_is_of_one_moment(place: &impl Place) {
     let (mut writer, reader) = (place.open().expect("opens"), place.open().expect("opens"));
@@ -274,4 +263,21 @@ pub fn a_list_is_of_one_moment(place: &impl Place) {
             assert_eq!(pair[0].version, pair[1].version);
         }
     });
+}
+
+/// A store that nobody has put back is no old copy, and takes the batch that would accept one like any
+/// other: whoever accepts may be second.
+pub fn what_is_no_old_copy_is_not_called_one(place: &impl Place) {
+    let mut store = place.open().expect("opens");
+    assert_eq!(store.rollback().expect("answers"), None);
+    apply(&mut store, [put("note/a", 0, b"1")]);
+    store.apply_relaxed(&Changes::of([put("note/a", 1, b"2")])).expect("applies");
+    assert_eq!(store.rollback().expect("answers"), None);
+    store.accept_rollback(&Changes::of([put("note/a", 2, b"3")])).expect("applies");
+    let late = store.accept_rollback(&Changes::of([put("note/a", 2, b"3 as well")]));
+    assert!(matches!(late, Err(StoreError::Conflict { .. })), "{late:?}");
+    drop(store);
+    let store = place.open().expect("opens again");
+    assert_eq!(store.rollback().expect("answers"), None);
+    assert_eq!(read(&store, "note/a"), Some((3, b"3".to_vec())));
 }

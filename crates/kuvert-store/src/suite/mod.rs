@@ -18,10 +18,12 @@
 //! ```
 //! [`store_suite!`](crate::store_suite) makes one `#[test]` of each check in [`contract`], in a place
 //! of its own. [`sealing_suite!`](crate::sealing_suite) does so with [`sealing`], for a sealed store
-//! whose rows can be had.
+//! whose rows can be had, and [`anchor_suite!`](crate::anchor_suite) with [`anchor`], for one with an
+//! anchor.
 
 #![allow(clippy::missing_panics_doc, reason = "a check that fails panics, that is its result")]
 
+pub mod anchor;
 pub mod contract;
 pub mod sealing;
 
@@ -66,6 +68,21 @@ pub trait SealedPlace: Place {
     fn open_wrongly(&self) -> Result<Self::Store, StoreError>;
 }
 
+/// Where a store with an anchor lives.
+pub trait AnchoredPlace: Place {
+    /// All that the store is, without its anchor.
+    type Copy;
+
+    /// Copies the store while no batch is being made.
+    fn copy(&self) -> Self::Copy;
+
+    /// Puts a copy in the store's place, and leaves the anchor alone. Handles may be open.
+    fn put_back(&self, copy: &Self::Copy);
+
+    /// Deletes the anchor.
+    fn lose_anchor(&self);
+}
+
 /// One `#[test]` for each check that any [`Store`] must pass. Takes an expression that makes a
 /// [`Place`](crate::suite::Place).
 #[macro_export]
@@ -90,6 +107,7 @@ macro_rules! store_suite {
             of_two_handles_one_wins,
             no_update_is_lost_between_threads,
             a_list_is_of_one_moment,
+            what_is_no_old_copy_is_not_called_one,
         );
     };
     (@each $place:expr, $module:ident: $($check:ident),* $(,)?) => {
@@ -127,6 +145,24 @@ macro_rules! sealing_suite {
     };
 }
 
+/// One `#[test]` for each check that a store with an anchor must pass beside those of `store_suite!`.
+/// Takes an expression that makes an [`AnchoredPlace`](crate::suite::AnchoredPlace).
+#[macro_export]
+macro_rules! anchor_suite {
+    ($place:expr) => {
+        $crate::store_suite!(@each $place, anchor:
+            an_old_copy_is_noticed_when_it_is_opened,
+            an_old_copy_under_an_open_handle_is_noticed,
+            an_accepted_copy_goes_on,
+            a_conflict_accepts_nothing,
+            after_an_acceptance_all_earlier_copies_are_old,
+            of_two_that_accept_one_does,
+            a_lost_anchor_is_made_anew,
+            many_writers_make_no_alarm,
+        );
+    };
+}
+
 /// A put of `value`.
 fn put(key: &str, expected: u64, value: &[u8]) -> Change {
     let expected = Version::from_number(expected);
@@ -158,6 +194,18 @@ fn read(store: &impl Store, key: &str) -> Option<(u64, Vec<u8>)> {
     let record = store.get(&key_of(key)).expect("reads")?;
     assert_eq!(record.key, key_of(key), "the record that was asked for");
     Some((record.version.number(), record.value.to_vec()))
+}
+
+/// Adds 1 to the record `count`, however often others are first.
+fn count_up(store: &mut impl Store) {
+    loop {
+        let (version, _) = read(store, "count").unwrap_or_default();
+        match try_apply(store, [put("count", version, &(version + 1).to_be_bytes())]) {
+            Ok(()) => return,
+            Err(StoreError::Conflict { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 /// The keys under a prefix, as listed.
