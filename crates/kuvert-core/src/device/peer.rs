@@ -79,15 +79,15 @@ impl Peer {
     /// Makes `session` inactive; what falls off the end comes back.
     pub(super) fn set_aside(&mut self, session: SessionId, now: Timestamp) -> Option<SessionId> {
         self.inactive.push((session, now));
-        (self.inactive.len() > MAX_INACTIVE).then(|| self.inactive.remove(0).0)
+        let ended = (self.inactive.len() > MAX_INACTIVE).then(|| self.inactive.remove(0).0);
+        self.recovery.forget(ended.as_ref());
+        ended
     }
 
     /// Forgets a session that has ended.
     pub(super) fn forget(&mut self, session: &SessionId) {
         self.inactive.retain(|(id, _)| id != session);
-        if self.recovery.healing == Healing::Begun(*session) {
-            self.recovery.healing = Healing::None;
-        }
+        self.recovery.forget(Some(session));
         if self.active.as_ref() == Some(session) {
             self.active = None;
             self.closed = true;

@@ -71,6 +71,13 @@ impl Recovery {
         Some(due)
     }
 
+    /// A session has ended: it is not the one that heals any more.
+    pub(super) fn forget(&mut self, ended: Option<&SessionId>) {
+        if ended.is_some_and(|ended| self.healing == Healing::Begun(*ended)) {
+            self.healing = Healing::None;
+        }
+    }
+
     /// The earliest moment of the next automatic reset.
     fn earliest(&self, now: Timestamp) -> Timestamp {
         let counted: Vec<_> = self.resets.iter().filter(|at| counts(**at, now)).collect();
