@@ -117,3 +117,109 @@ impl<S: Counted, A: Anchor> Store for Anchored<S, A> {
         self.write(changes, Durability::Full, Floor::Accept)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use kuvert_core::{Change, Version};
+
+    use super::*;
+    use crate::{MemoryAnchor, MemoryStore};
+
+    /// An anchor that can be made to fail.
+    #[derive(Clone, Default)]
+    struct Fragile {
+        anchor: MemoryAnchor,
+        fails: Arc<AtomicBool>,
+    }
+
+    impl Anchor for Fragile {
+        fn highest(&self) -> Result<u64, StoreError> {
+            self.anchor.highest()
+        }
+
+        fn raise(&mut self, generation: u64) -> Result<(), StoreError> {
+            if self.fails.load(Ordering::Relaxed) {
+                return Err(StoreError::NotWritable);
+            }
+            self.anchor.raise(generation)
+        }
+    }
+
+    fn put(expected: u64) -> Changes {
+        let (key, expected) = (Key::new("note", "a"), Version::from_number(expected));
+        Changes::of([Change::Put { key, expected, value: Vec::new().into() }])
+    }
+
+    #[test]
+    fn a_batch_stays_when_the_anchor_fails_and_the_next_one_waits_for_it() {
+        let (records, anchor) = (MemoryStore::new(), Fragile::default());
+        let mut store = Anchored::new(records.clone(), anchor.clone());
+        anchor.fails.store(true, Ordering::Relaxed);
+        store.apply(&put(0)).unwrap();
+        assert_eq!((records.generation().unwrap(), anchor.highest().unwrap()), (1, 0));
+        for _ in 0..2 {
+            assert!(matches!(store.apply(&put(1)), Err(StoreError::NotWritable)));
+            assert!(matches!(store.apply_relaxed(&put(1)), Err(StoreError::NotWritable)));
+        }
+        assert_eq!(records.generation().unwrap(), 1);
+        anchor.fails.store(false, Ordering::Relaxed);
+        store.apply_relaxed(&put(1)).unwrap();
+        assert_eq!((records.generation().unwrap(), anchor.highest().unwrap()), (2, 1));
+    }
+
+    /// A loss of power takes relaxed batches away again. That is no rollback.
+    #[test]
+    fn a_relaxed_batch_does_not_raise_the_anchor() {
+        let (records, anchor) = (MemoryStore::new(), MemoryAnchor::new());
+        let open = || Anchored::new(records.clone(), anchor.clone());
+        open().apply(&put(0)).unwrap();
+        let durable = records.copy();
+        open().apply_relaxed(&put(1)).unwrap();
+        records.put_back(&durable);
+        assert_eq!(open().rollback().unwrap(), None);
+        open().apply(&put(1)).unwrap();
+        records.put_back(&durable);
+        assert_eq!(open().rollback().unwrap(), Some(Rollback { found: 1, expected: 2 }));
+    }
+
+    /// The handle itself knows what it has written.
+    #[test]
+    fn a_handle_notices_an_old_copy_without_an_anchor() {
+        let (records, copy) = (MemoryStore::new(), MemoryStore::new());
+        let mut store = Anchored::new(records.clone(), MemoryAnchor::new());
+        store.apply_relaxed(&put(0)).unwrap();
+        records.put_back(&copy);
+        assert!(matches!(store.apply_relaxed(&put(0)), Err(StoreError::Rollback(_))));
+        assert_eq!(store.rollback().unwrap(), Some(Rollback { found: 0, expected: 1 }));
+    }
+
+    #[test]
+    fn a_batch_without_changes_is_nothing() {
+        let records = MemoryStore::new();
+        let mut store = Anchored::new(records.clone(), MemoryAnchor::new());
+        store.apply(&Changes::of([])).unwrap();
+        store.apply_relaxed(&Changes::of([])).unwrap();
+        assert_eq!(records.generation().unwrap(), 0);
+    }
+
+    /// A process dies after the batch that accepts and before the anchor is raised, or before both.
+    #[test]
+    fn an_acceptance_is_one_moment() {
+        let (records, anchor) = (MemoryStore::new(), Fragile::default());
+        let open = || Anchored::new(records.clone(), anchor.clone());
+        open().apply(&put(0)).unwrap();
+        let old = records.copy();
+        open().apply(&put(1)).unwrap();
+        records.put_back(&old);
+        let before = records.copy();
+        anchor.fails.store(true, Ordering::Relaxed);
+        open().accept_rollback(&put(1)).unwrap();
+        assert_eq!(anchor.highest().unwrap(), 2, "the anchor was not raised");
+        assert_eq!(open().rollback().unwrap(), None);
+        records.put_back(&before);
+        assert!(open().rollback().unwrap().is_some());
+    }
+}
