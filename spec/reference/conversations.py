@@ -1,269 +1,13 @@
-"""Whole conversations: two or more devices of the reference, a network that loses and reorders, and a script.
-
-Every event that the reference takes is written down with all its secrets, and with what has to come of it.
-"""
-
-import copy
+"""Whole conversations, from the first words to the last."""
 
 import kuvert as k
-import patches
 import strict
-from cases import NOW, Random, flipped, resealed, seeds
-from device import Device, Session
-from kuvert import u8, u16, u32
-from strict import DAY, Refused
-
-MINUTE, HOUR = 60_000, 3_600_000
-
-
-class Drawn:
-    """Randomness for one event, noted under names as it is drawn."""
-
-    NAMES = {12: "hnonce", 16: "salt", 64: "kem_seed"}
-
-    def __init__(self, source, name32):
-        self.source, self.name32, self.noted = source, name32, {}
-
-    def __call__(self, n):
-        name = self.NAMES.get(n, self.name32)
-        assert name not in self.noted, f"{name} is drawn twice"
-        value = self.noted[name] = self.source(n)
-        return value
-
-    def json(self):
-        return {name: value.hex() for name, value in self.noted.items()}
-
-
-class Talk:
-    """A conversation, written down while it is played."""
-
-    def __init__(self, name, about, names=("alice", "bob")):
-        self.name, self.about, self.now = name, about, NOW
-        self.devices, self.events, self.sent, self.random = {}, [], [], Random(f"conversation {name}")
-        self.numbers = 0
-        for who in names:
-            self.create(who, **seeds(who))
-
-    def create(self, who, **secrets):
-        self.devices[who] = Device(secrets["account"], secrets["device"], secrets["dh"], secrets["issued"])
-        shown = {field: value.hex() if isinstance(value, bytes) else value for field, value in secrets.items()}
-        self.note("create", who, **shown, expect={"device_id": self.devices[who].id.hex()})
-
-    def note(self, do, who, expect, **fields):
-        self.events.append({"do": do, "at": who, **fields, "expect": expect})
-        return len(self.events) - 1
-
-    def wait(self, span):
-        self.now += span
-
-    # Prekeys
-
-    def bundle(self, who, one_time=True):
-        """A bundle with fresh prekeys; a new medium prekey if there is none, or the newest is 7 days old."""
-        device, secrets = self.devices[who], {}
-        newest = max(device.mediums.values(), key=lambda m: m.public[4:12], default=None)
-        if newest is None or self.now >= int.from_bytes(newest.public[4:12], "big") + 7 * DAY:
-            made = self.prekey()
-            newest = device.add_medium(made["id"], self.now, bytes.fromhex(made["x"]), bytes.fromhex(made["seed"]))
-            secrets["medium"] = made | {"created": self.now}
-        data = device.identity.cert + newest.public
-        if one_time:
-            made = secrets["one_time"] = self.prekey()
-            data += (
-                b"\1"
-                + device.add_one_time(made["id"], bytes.fromhex(made["x"]), bytes.fromhex(made["seed"])).public
-            )
-        else:
-            data += b"\0"
-        signatures = [data[start:end].hex() for start, end in ((1797, 1861), (3466, 3530)) if end <= len(data)]
-        self.note("bundle", who, {"signatures": signatures}, now=self.now, **secrets)
-        return data, len(self.events) - 1
-
-    def prekey(self):
-        self.numbers += 1
-        return {"id": 1000 + self.numbers, "x": self.random(32).hex(), "seed": self.random(64).hex()}
-
-    # Sessions
-
-    def initiate(self, who, bundle):
-        data, event = bundle
-        ephemeral, coins = self.random(32), self.random(32)
-        drawn = Drawn(self.random, "ratchet_key")
-        account = k.account_id(data[1:33])
-        common = dict(now=self.now, bundle=event)
-        try:
-            session = self.devices[who].initiate(data, account, self.now, ephemeral, coins, drawn)
-        except Refused as refused:
-            return self.note("initiate", who, {"error": refused.error}, check=refused.check, **common)
-        random = {"ephemeral": ephemeral.hex(), "kem_coins": coins.hex()} | drawn.json()
-        self.note("initiate", who, {"session": session.id.hex()}, random=random, **common)
-
-    def begin(self, who, peer, one_time=True):
-        self.initiate(who, self.bundle(peer, one_time))
-
-    def frame(self, text):
-        if isinstance(text, bytes):
-            return k.frame(3, self.now, self.random(16), text)
-        return k.frame(1, self.now, self.random(16), text.encode())
-
-    def send(self, who, peer, text, heal=False, expect_error=None):
-        """The number of the event, which names the envelope from then on."""
-        frame = self.frame(b"\1" if heal else text)
-        drawn = Drawn(self.random, "ratchet_key")
-        common = dict(now=self.now, to=self.devices[peer].id.hex(), frame=frame.hex())
-        if heal:
-            common["heal"] = True
-        try:
-            envelope = self.devices[who].send(self.devices[peer].id, frame, self.now, drawn, heal)
-        except Refused as refused:
-            assert refused.check == expect_error, refused
-            return self.note("send", who, {"error": refused.error}, check=refused.check, **common)
-        assert expect_error is None
-        number = self.note("send", who, {"envelope": envelope.hex()}, random=drawn.json(), **common)
-        self.events[number]["bytes"] = envelope
-        return number
-
-    def envelope(self, number):
-        return self.events[number]["bytes"]
-
-    # Receiving
-
-    def receive(self, who, number, check=None, **options):
-        return self.deliver(who, self.envelope(number), check, of=number, **options)
-
-    def deliver(self, who, envelope, check=None, of=None, name=None, on_copy=False, error=None, breaks=None):
-        """Delivers bytes. With `check` they have to be refused by it; on a copy the device does not change.
-
-        `breaks` is the check that is meant where another one is the first to notice.
-        """
-        device = copy.deepcopy(self.devices[who]) if on_copy or check else self.devices[who]
-        drawn = Drawn(self.random, "kem_coins")
-        fields = {"name": name} if name else {}
-        fields |= {"now": self.now, "envelope": shown(envelope, of, self)}
-        fields |= {"on_copy": True} if on_copy else {}
-        try:
-            opened = device.receive(envelope, self.now, drawn)
-        except Refused as refused:
-            assert refused.check == check or (check, error) == (
-                "AGR-7",
-                refused.error,
-            ), f"{self.name}, {name}: {refused} instead of {check}"
-            expect = {"error": refused.error} | ({"frame": refused.frame.hex()} if refused.frame else {})
-            if refused.frame and not on_copy:
-                self.devices[who] = device
-            return self.note("receive", who, expect, check=breaks or refused.check, **fields)
-        assert check is None, f"{self.name}, {name}: opened instead of {check}"
-        expect = {"frame": opened.frame.hex(), "session": opened.session.hex()}
-        expect |= {"begins": True} if opened.begins else {}
-        return self.note("receive", who, expect, **({"random": drawn.json()} if drawn.noted else {}), **fields)
-
-    def tampered(self, who, number, count=3):
-        """The same envelope with a byte changed, cut, and longer: each is refused and changes nothing."""
-        envelope = self.envelope(number)
-        regions = regions_of(envelope)
-        for i in range(count):
-            part, start, end = regions[(number + i * 3) % len(regions)]
-            at = start + (number * 7 + i) % (end - start)
-            self.refuse(who, number, flipped(envelope, at, 1 << (number + i) % 8), f"{part} altered")
-
-    def refuse(self, who, number, envelope, name):
-        """Delivers what has to be refused, whatever the check that finds it."""
-        device = copy.deepcopy(self.devices[who])
-        try:
-            device.receive(envelope, self.now, Drawn(self.random, "kem_coins"))
-        except Refused as refused:
-            fields = dict(name=name, now=self.now, envelope=shown(envelope, number, self), check=refused.check)
-            return self.note("receive", who, {"error": refused.error}, **fields)
-        raise AssertionError(f"{self.name}, event {number}, {name}: opened")
-
-    def passes(self, who, peer, text, heal=False, tampering=True):
-        number = self.send(who, peer, text, heal)
-        if tampering:
-            self.tampered(peer, number)
-        self.receive(peer, number)
-        return number
-
-    def state(self, who):
-        self.note("state", who, self.devices[who].facts(), now=self.now)
-
-    def states(self):
-        for who in self.devices:
-            self.state(who)
-
-    def tidy(self, who):
-        self.devices[who].tidy(self.now)
-        self.note("tidy", who, {}, now=self.now)
-
-    def session(self, who, peer):
-        device = self.devices[who]
-        return device.sessions[device.peers[self.devices[peer].id].active]
-
-    def document(self):
-        events = [{field: value for field, value in event.items() if field != "bytes"} for event in self.events]
-        return {"name": self.name, "about": self.about, "events": events}
-
-
-def shown(envelope, of, talk):
-    """An envelope as bytes, or as the one of an event, or as what differs from that."""
-    if of is None:
-        return envelope.hex()
-    return {"of": of} | patches.difference(talk.envelope(of), envelope)
-
-
-def regions_of(envelope):
-    prefix = [
-        ("suite", 2, 4),
-        ("medium id", 4, 8),
-        ("one-time id", 8, 12),
-        ("EK", 12, 44),
-        ("CT", 44, 1612),
-        ("EID", 1612, 1805),
-    ]
-    start = 1805 if envelope[0] == 1 else 2
-    eh = int.from_bytes(envelope[start + 12 : start + 14], "big")
-    sizes = [("hnonce", 12), ("eh_len", 2), ("EH", eh), ("salt", 16), ("com", 32), ("fc", 32)]
-    regions, at = [("kind", 0, 1), ("version", 1, 2)] + (prefix if start > 2 else []), start
-    for name, size in sizes:
-        regions.append((name, at, at + size))
-        at += size
-    return regions + [("ct", at, len(envelope) - 16), ("tag", len(envelope) - 16, len(envelope))]
-
-
-def forge(session, random, frame, **changed):
-    """What a peer makes that has the keys and does not keep to the rules. Works on a copy of its session.
-
-    `changed` may name header fields (ratchet_pk, n, pn, mixed, fields), the whole `header`, `padded` bytes, the
-    `franked` frame, the envelope's `kind`, or `skip`: message keys to leave out first.
-    """
-    s = copy.deepcopy(session)
-    s.random = s.pq.random = random
-    s.begin_chain()
-    for _ in range(changed.get("skip", 0)):
-        _, s.cks = k.chain_step(s.cks, s.ns)
-        s.ns += 1
-    mk, _ = k.chain_step(s.cks, s.ns)
-    fields = changed.get("fields", s.pq.fields(changed.get("burst", False)))
-    header = changed.get("ratchet_pk", k.dh_pk(s.dhs)) + u32(changed.get("n", s.ns)) + u32(changed.get("pn", s.pn))
-    header = changed.get("header", header + u32(changed.get("mixed", s.sending_mixed)) + fields)
-    kind, hnonce = 1 if s.prefix is not None else 2, random(12)
-    eh = k.AE(s.hks, hnonce, u8(kind) + u8(1), header)
-    common = dict(mk=mk, kind=kind, hnonce=hnonce, eh=eh, salt=random(16))
-    body = resealed(common, changed.get("franked", frame), changed.get("padded", k.pad(frame)))
-    return (
-        u8(kind)
-        + u8(1)
-        + (s.prefix or b"")
-        + hnonce
-        + u16(len(eh))
-        + eh
-        + common["salt"]
-        + body["com"]
-        + body["fc"]
-        + body["ct"]
-    )
-
-
-# The conversations
+from cases import NOW, seeds
+from device import Session
+from hostile import hostile_talks
+from mending import mending_talks
+from strict import DAY
+from talk import MINUTE, Talk
 
 
 def first_words(one_time):
@@ -490,6 +234,61 @@ def both_at_once(order):
     return t
 
 
+def begun_by_one():
+    t = Talk(
+        "begun twice by one",
+        "Alice begins two sessions and the second overtakes the first: Bob sends on the first until her newest "
+        "message says otherwise; of two sessions that one side began, the other follows (rule 2)",
+    )
+    t.begin("alice", "bob")
+    first = t.send("alice", "bob", "the first session")
+    t.wait(MINUTE)
+    t.begin("alice", "bob")
+    second = t.send("alice", "bob", "the second session")
+    t.tampered("bob", second)
+    t.receive("bob", second)
+    t.tampered("bob", first)
+    t.receive("bob", first)
+    t.states()
+    t.wait(MINUTE)
+    t.passes("bob", "alice", "on the first")
+    t.states()
+    t.wait(MINUTE)
+    t.passes("alice", "bob", "on the second, and newer")
+    t.states()
+    t.wait(MINUTE)
+    t.passes("bob", "alice", "so do I")
+    t.states()
+    assert t.session("alice", "bob").id == t.session("bob", "alice").id
+    return t
+
+
+def senders():
+    t = Talk("what is not sent", "The checks of a sender: frames too long, no session, a chain that is exhausted")
+    t.create("carol", **seeds("carol"))
+    t.send("alice", "carol", "hello", expect_error="MSG-13")
+    t.send("alice", "carol", "", heal=True, expect_error="MSG-13")
+    t.send("alice", "carol", b"\4", expect_error="MSG-13")
+    t.begin("alice", "bob")
+    t.send("alice", "carol", "hello", expect_error="MSG-13")
+    hello = t.passes("alice", "bob", "hello")
+    t.passes("bob", "alice", "hello yourself")
+    for length in (65_536, 65_537, 70_000):
+        t.send_too_long("alice", "bob", hello, length)
+    t.passes("alice", "bob", "a chain begins")
+    t.wind("alice", "bob", 2**20 - 1)
+    last = t.send("alice", "bob", "the last of this chain")
+    t.receive("bob", last, "RAT-12", name="a million ahead")
+    t.send("alice", "bob", "one more", expect_error="RAT-17")
+    t.send("alice", "bob", "", heal=True, expect_error="RAT-17")
+    t.send("alice", "bob", b"\4", expect_error="RAT-17")
+    t.passes("bob", "alice", "your turn")
+    turn = t.send("alice", "bob", "a new chain")
+    t.receive("bob", turn, "RAT-12", name="a million before it")
+    t.states()
+    return t
+
+
 def strangers():
     t = Talk(
         "identities",
@@ -523,8 +322,6 @@ def first_from(t, who, peer):
 
 
 def files():
-    from hostile import hostile_talks
-
     talks = [
         first_words(True),
         first_words(False),
@@ -535,10 +332,11 @@ def files():
         rotation(),
         takeovers(),
     ]
-    talks += [both_at_once("crossing"), both_at_once("answer first"), strangers()]
+    talks += [both_at_once("crossing"), both_at_once("answer first"), begun_by_one(), senders(), strangers()]
     return [
         Conversations("10-conversations", "Whole conversations, with header encryption", talks),
         Conversations("11-hostile", "Conversations with a peer that breaks the rules", hostile_talks()),
+        Conversations("12-mending", "Conversations that break and are mended", mending_talks()),
     ]
 
 

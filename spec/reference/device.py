@@ -25,6 +25,7 @@ class Session(k.Session):
         self.state = "Established" if prefix is None else "AwaitReply"
         self.by_us = prefix is not None
         self.chains_heard = 0
+        self.seen = []
         self.crossed = False
         self.heal_until = self.last_heard = 0
 
@@ -71,7 +72,8 @@ class Session(k.Session):
             chain = self.follow(header, now)
         else:
             self.check_chain(chain, header)
-        frame = strict.open_message(self.message_key(chain, header.n, now), m)
+        frame = strict.open_message(self.message_key(chain, header.n, now, m.eh), m)
+        self.seen = [*self.seen[-63:], (chain.hk, header.n, m.eh[-16:-12])]
         kind, body = strict.parse_frame(frame)
         strict.check_body(kind, body)
         self.bound_kept_keys()
@@ -88,7 +90,7 @@ class Session(k.Session):
                 raise Refused("RAT-14")
             chain.ratchet_pk = header.ratchet_pk
         if header.ratchet_pk != chain.ratchet_pk:
-            raise Refused("RAT-7")
+            raise Refused("RAT-7", forked=True)
         if header.mixed != chain.mixed:
             raise Refused("RAT-16")
         if chain is self.receiving and header.n - chain.n > 1000:
@@ -122,13 +124,17 @@ class Session(k.Session):
         at.update({i: now for i in range(chain.n, n)})
         self.skip(chain, n)
 
-    def message_key(self, chain, n, now):
+    def message_key(self, chain, n, now, eh):
         if chain.ck and n >= chain.n:
             self.keep_until(chain, n, now)
             self.skip(chain, n + 1)
         if n not in chain.skipped:
-            raise Refused("RAT-10")
+            raise Refused("RAT-10", forked=self.is_taken(chain, n, eh))
         return chain.skipped.pop(n)
+
+    def is_taken(self, chain, n, eh):
+        """Whether another message was received in this place, as far as is remembered."""
+        return any(place[:2] == (chain.hk, n) and place[2] != eh[-16:-12] for place in self.seen)
 
     def chains(self):
         return self.old + ([self.receiving] if self.receiving else [])
@@ -178,6 +184,11 @@ class Peer:
     inactive: list = field(default_factory=list)
     takeovers: list = field(default_factory=list)
     closed: bool = False
+    accepted: bool = False
+    healing: tuple = None
+    resets: list = field(default_factory=list)
+    suspected: bool = False
+    question: tuple = None
 
 
 @dataclass
@@ -234,13 +245,46 @@ class Device:
     def initiate(self, bundle, account_id, now, ephemeral, coins, random):
         cert, medium, one_time = strict.verify_bundle(bundle, account_id, now)
         self.check_pin(cert)
+        self.check_settled(cert)
+        if not self.may_speak(cert):
+            raise Refused("IDN-7", newcomer=cert)
         keys, prefix = k.initiate(self.identity, cert, medium, one_time, ephemeral, coins)
         session = Session(keys, random, now, prefix)
         session.weak = not one_time
         peer = self.peers.setdefault(k.device_id(cert), Peer(cert[1:33]))
+        self.give_way(k.device_id(cert))
         self.add(session, k.device_id(cert))
         self.activate(peer, session, now)
+        peer.accepted = True
+        peer.healing = peer.healing and ("begun", session.id)
         return session
+
+    def devices_of(self, account_pk):
+        return [peer for peer in self.peers.values() if peer.account_pk == account_pk]
+
+    def check_settled(self, cert):
+        """A person is being asked about this account."""
+        if any(peer.question and peer.question[0] == "asked" for peer in self.devices_of(cert[1:33])):
+            raise Refused("IDN-7")
+
+    def may_speak(self, cert):
+        """The device is known, or no accepted one of its account is, or a person has said yes."""
+        newcomer = k.device_id(cert)
+        before = [peer for peer in self.devices_of(cert[1:33]) if peer.accepted]
+        return newcomer in self.peers or all(peer.question == ("accepted", newcomer) for peer in before)
+
+    def give_way(self, newcomer):
+        """The devices before one that a person has accepted, with their sessions."""
+        yielding = [i for i, peer in self.peers.items() if peer.question == ("accepted", newcomer)]
+        for device in yielding:
+            self.peers[newcomer].accepted |= self.peers[device].accepted
+            self.close(device)
+            del self.peers[device]
+
+    def close(self, peer_id):
+        for session in [s for s, of in self.peer_of.items() if of == peer_id and s in self.sessions]:
+            self.end(session)
+        self.peers[peer_id].closed = True
 
     def add(self, session, peer_id):
         self.sessions[session.id], self.peer_of[session.id] = session, peer_id
@@ -271,6 +315,7 @@ class Device:
         peer = self.peers.get(peer_id)
         if peer is None:
             raise Refused("MSG-13")
+        self.check_settled(bytes(1) + peer.account_pk)
         session = self.sessions.get(peer.active)
         if session is None:
             raise Refused("MSG-14" if peer.closed else "MSG-13")
@@ -286,26 +331,33 @@ class Device:
             step.heal_until = step.pq.mixed + 1
         envelope = step.seal(frame, now, burst=heal)
         self.sessions[session.id] = step
+        self.peers[peer_id].accepted |= frame[0] == 1
         return envelope
 
     # Receiving
 
-    def receive(self, envelope, now, random):
+    def receive(self, envelope, now, random, hint=None):
+        """`hint` is the one peer whose sessions are to be tried, if the mailbox says so."""
         m = strict.parse_envelope(envelope)
         if m.prefix is None:
-            return self.receive_on(self.find(m), m, now, random)
+            return self.receive_on(self.find(m, hint), m, now, random)
         if m.prefix.init_id in self.begun:
             session = self.sessions[self.begun[m.prefix.init_id]]
             if self.prefixes[session.id] != m.prefix.data:
-                raise Refused("AGR-9")
+                raise self.from_peer(session, m, Refused("AGR-9"))
             return self.receive_on(session, m, now, random)
         if (m.prefix.medium_id, m.prefix.init_id) in self.replays:
             raise Refused("AGR-8")
         return self.receive_first(m, now, random)
 
-    def find(self, m):
+    def from_peer(self, session, m, refused):
+        """A refusal that is known to be of the session's peer if the header is."""
+        refused.peer = self.peer_of[session.id] if session.try_keys(m) else None
+        return refused
+
+    def find(self, m, hint):
         for session in self.sessions.values():
-            if session.try_keys(m):
+            if hint in (None, self.peer_of[session.id]) and session.try_keys(m):
                 return session
         raise Refused("RAT-1")
 
@@ -317,7 +369,7 @@ class Device:
         except Refused as refused:
             if refused.frame:
                 self.end(session.id)
-            raise
+            raise self.from_peer(session, m, refused) from None
         self.sessions[session.id] = step
         peer = self.peers[self.peer_of[session.id]]
         if is_close(frame):
@@ -350,15 +402,19 @@ class Device:
             if refused.frame is None:
                 raise Refused("AGR-7", refused.error) from None
             failed, frame = refused, refused.frame
+        if not self.may_speak(cert):
+            raise Refused("IDN-7", newcomer=cert)
         peer_id = k.device_id(cert)
         peer = self.peers.get(peer_id) or Peer(cert[1:33])
         if not (failed or is_close(frame)):
-            self.check_takeover(peer, now)
+            self.check_takeover(peer, peer_id, now)
         self.spend(m.prefix)
         if failed:
+            failed.peer = peer_id
             raise failed
         if not is_close(frame):
             self.peers[peer_id] = peer
+            self.give_way(peer_id)
             self.add(session, peer_id)
             self.begun[m.prefix.init_id], self.prefixes[session.id] = session.id, m.prefix.data
             self.place(peer, peer_id, session, now)
@@ -368,12 +424,14 @@ class Device:
         active = self.sessions.get(peer.active)
         return active is not None and active.state == "AwaitReply" and not active.crossed
 
-    def check_takeover(self, peer, now):
+    def check_takeover(self, peer, peer_id, now):
         if peer.active is None or self.is_crossing(peer):
             return
-        recent = [at for at in peer.takeovers if now - at < DAY]
+        recent = [at for at in peer.takeovers if abs(now - at) < DAY]
         if len(recent) >= 5:
-            raise Refused("MSG-12")
+            refused = Refused("MSG-12")
+            refused.peer = peer_id
+            raise refused
         peer.takeovers = recent + [now]
 
     def place(self, peer, peer_id, session, now):

@@ -5,9 +5,9 @@ import copy
 import kuvert as k
 import mlkem
 from cases import NOW, SMALL_ORDER_X25519, seeds
-from conversations import Talk, forge
 from kuvert import u8, u16, u32
 from strict import DAY
+from talk import Talk, forge
 
 
 def forged(t, who, peer, check, name, frame=None, error=None, **changed):

@@ -30,10 +30,15 @@ def errors():
 
 
 class Refused(Exception):
-    """An input that is rejected; `frame` is there only beside `PqFailed`."""
+    """An input that is rejected; `frame` is there only beside `PqFailed`.
 
-    def __init__(self, check, error=None, frame=None):
+    `peer` is the device that it is from, if that is authentic; `forked` is the evidence of MSG-20; `newcomer` is
+    the certificate of a device that a person has to be asked about.
+    """
+
+    def __init__(self, check, error=None, frame=None, forked=False, newcomer=None):
         self.check, self.error, self.frame = check, error or errors()[check], frame
+        self.peer, self.forked, self.newcomer = newcomer and k.device_id(newcomer), forked, newcomer
         super().__init__(f"{check}: {self.error}")
 
 

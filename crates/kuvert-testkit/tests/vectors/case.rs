@@ -158,6 +158,11 @@ impl Case {
         self.0.get(field).filter(|value| !value.is_null()).cloned().map(Self)
     }
 
+    /// All fields that are text, in the order of their names.
+    pub(crate) fn each(&self) -> impl Iterator<Item = &str> {
+        self.0.as_object().unwrap().values().map(|value| value.as_str().unwrap())
+    }
+
     pub(crate) fn value(&self, field: &str) -> &Value {
         &self.0[field]
     }

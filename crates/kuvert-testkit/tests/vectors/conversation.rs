@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kuvert_core::prekey::VerifiedBundle;
 use kuvert_core::{Content, ProtocolError, Received, SessionEnd, SessionFacts, Status};
-use kuvert_wire::{Control, Decode, DeviceId, Encode, Frame, FrameType, PrekeyBundle, Timestamp};
+use kuvert_wire::{Control, Decode, DeviceId, Encode, MessageId, PrekeyBundle, Timestamp};
 use serde_json::{Value, json};
 
 use crate::case::{Case, Refusal, patched};
@@ -25,11 +25,14 @@ pub(crate) fn play(conversation: &Value, restarting: bool) {
     }
 }
 
-/// The devices, and the bundles and envelopes that events have made.
+/// The devices, the bundles and envelopes that events have made, and copies of devices.
 #[derive(Default)]
-struct Stage {
-    players: BTreeMap<String, Player>,
-    made: BTreeMap<usize, Vec<u8>>,
+pub(crate) struct Stage {
+    pub(crate) players: BTreeMap<String, Player>,
+    pub(crate) made: BTreeMap<usize, Vec<u8>>,
+    pub(crate) copies: BTreeMap<usize, Player>,
+    /// Frames that were sent, in hex.
+    frames: BTreeMap<usize, String>,
 }
 
 impl Stage {
@@ -42,11 +45,11 @@ impl Stage {
             "receive" => self.receive(event),
             "tidy" => self.tidy(event),
             "state" => Ok(state(self.player(event))),
-            unknown => panic!("nobody knows how to {unknown}"),
+            _ => self.mend(number, event),
         }
     }
 
-    fn player(&mut self, event: &Case) -> &mut Player {
+    pub(crate) fn player(&mut self, event: &Case) -> &mut Player {
         self.players.get_mut(event.text("at").unwrap()).expect("the device has been created")
     }
 
@@ -67,17 +70,8 @@ impl Stage {
     }
 
     fn initiate(&mut self, event: &Case) -> Result<Value, Refusal> {
-        let bundle = PrekeyBundle::decode(&self.made[&event.number("bundle")?])?;
-        let account = kuvert_core::identity::account_id(&bundle.cert.account_key);
-        let now = now_of(event)?;
-        let bundle = VerifiedBundle::verify(bundle, &account, now).map_err(ProtocolError::from)?;
-        let mut given = Given::default();
-        if let Some(random) = event.inner("random") {
-            given = given.value(random.bytes("ephemeral")?).value(random.bytes("kem_coins")?);
-            // The key and the token of the mailbox for this session.
-            given = given.open(32).open(16);
-            given = given.value(random.bytes("ratchet_key")?).value(random.bytes("kem_seed")?);
-        }
+        let (bundle, now) = (self.bundle_of(event)?, now_of(event)?);
+        let mut given = handshake(event)?;
         let player = self.player(event);
         let peer = player.take(|device| device.initiate(&bundle, now, &mut given))?;
         assert!(given.is_empty(), "all that is given is used");
@@ -85,10 +79,17 @@ impl Stage {
         Ok(json!({ "session": hex::encode(session.as_bytes()) }))
     }
 
+    /// The bundle that another event made, checked.
+    pub(crate) fn bundle_of(&self, event: &Case) -> Result<VerifiedBundle, Refusal> {
+        let bundle = PrekeyBundle::decode(&self.made[&event.number("bundle")?])?;
+        let account = kuvert_core::identity::account_id(&bundle.cert.account_key);
+        let now = now_of(event)?;
+        Ok(VerifiedBundle::verify(bundle, &account, now).map_err(ProtocolError::from)?)
+    }
+
     fn send(&mut self, number: usize, event: &Case) -> Result<Value, Refusal> {
-        let to = DeviceId::from_bytes(event.array("to")?);
-        let (frame, now) = (Frame::decode(&event.bytes("frame")?)?, now_of(event)?);
-        assert_eq!(frame.sent, now);
+        let (to, now) = (DeviceId::from_bytes(event.array("to")?), now_of(event)?);
+        let frame = hex::decode(self.frame(number, event)).unwrap();
         let mut given = Given::default();
         if let Some(random) = event.inner("random") {
             if let Some(key) = random.optional::<32>("ratchet_key")? {
@@ -96,18 +97,30 @@ impl Stage {
             }
             given = given.value([random.bytes("hnonce")?, random.bytes("salt")?].concat());
         }
+        let is_sent = given.is_given();
         let player = self.player(event);
         let outgoing = if event.value("heal") == true {
-            given = given.value(*frame.message_id.as_bytes());
+            given = given.value(&frame[10..26]);
             player.take(|device| device.heal(&to, now, &mut given))?
         } else {
             let content = content_of(&frame);
             player.take(|device| device.encrypt(&to, &content, now, &mut given))?
         };
-        assert!(given.is_empty(), "all that is given is used");
+        assert!(is_sent && given.is_empty(), "all that is given is used");
         let envelope = hex::encode(&outgoing.envelope);
         self.made.insert(number, outgoing.envelope);
         Ok(json!({ "envelope": envelope }))
+    }
+
+    /// A frame in hex, or what differs from the one of another event.
+    fn frame(&mut self, number: usize, event: &Case) -> String {
+        let given = event.value("frame");
+        let frame = match given["of"].as_u64() {
+            Some(of) => patched(given, &self.frames[&usize::try_from(of).unwrap()]),
+            None => given.as_str().unwrap().into(),
+        };
+        self.frames.insert(number, frame.clone());
+        frame
     }
 
     fn receive(&mut self, event: &Case) -> Result<Value, Refusal> {
@@ -140,7 +153,7 @@ impl Stage {
         }
     }
 
-    fn envelope(&self, event: &Case) -> Result<Vec<u8>, Refusal> {
+    pub(crate) fn envelope(&self, event: &Case) -> Result<Vec<u8>, Refusal> {
         let patch = event.value("envelope");
         if patch.is_string() {
             return event.bytes("envelope");
@@ -156,17 +169,31 @@ impl Stage {
     }
 }
 
-fn now_of(event: &Case) -> Result<Timestamp, Refusal> {
+pub(crate) fn now_of(event: &Case) -> Result<Timestamp, Refusal> {
     event.number("now").map(Timestamp::from_millis)
 }
 
-fn content_of(frame: &Frame) -> Content {
-    let content = match frame.frame_type {
-        FrameType::Message => Content::text(core::str::from_utf8(&frame.body).unwrap()),
-        FrameType::Control => Content::control(&Control::decode(&frame.body).unwrap()),
-        other => panic!("{other:?} is not sent here"),
+/// What begins a session: the handshake's two values, the session's mailbox, its first keys.
+pub(crate) fn handshake(event: &Case) -> Result<Given, Refusal> {
+    let given = Given::default();
+    let Some(random) = event.inner("random") else { return Ok(given) };
+    let given = given.value(random.bytes("ephemeral")?).value(random.bytes("kem_coins")?);
+    // The key and the token of the mailbox for this session.
+    let given = given.open(32).open(16);
+    Ok(given.value(random.bytes("ratchet_key")?).value(random.bytes("kem_seed")?))
+}
+
+/// Frames that are too long are not to be had as frames.
+fn content_of(frame: &[u8]) -> Content {
+    let (fields, body) = frame.split_at(34);
+    let content = match fields[0] {
+        1 => Content::text(core::str::from_utf8(body).unwrap()),
+        3 => Content::control(&Control::decode(body).unwrap()),
+        other => panic!("type {other} is not sent here"),
     };
-    content.named(frame.message_id)
+    let sent = u64::from_be_bytes(fields[2..10].try_into().unwrap());
+    let id = MessageId::from_bytes(fields[10..26].try_into().unwrap());
+    content.named(id).dated(Timestamp::from_millis(sent))
 }
 
 fn opened(received: &Received) -> Value {
@@ -193,6 +220,8 @@ fn state(player: &Player) -> Value {
         "sessions": sessions.iter().map(facts).collect::<Vec<_>>(),
         "active": active,
         "one_time_prekeys": device.one_time_count(),
+        "waiting": device.waiting_count(),
+        "next_reset": device.next_reset().map(Timestamp::as_millis),
     })
 }
 

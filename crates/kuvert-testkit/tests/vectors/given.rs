@@ -13,6 +13,7 @@ use rand_core::{TryCryptoRng, TryRng};
 pub(crate) struct Given {
     values: VecDeque<Vec<u8>>,
     words: VecDeque<u32>,
+    long_words: VecDeque<u64>,
 }
 
 impl Given {
@@ -31,8 +32,18 @@ impl Given {
         self
     }
 
+    pub(crate) fn long_word(mut self, word: u64) -> Self {
+        self.long_words.push_back(word);
+        self
+    }
+
+    /// Whether anything is given at all.
+    pub(crate) fn is_given(&self) -> bool {
+        !self.is_empty()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.values.is_empty() && self.words.is_empty()
+        self.values.is_empty() && self.words.is_empty() && self.long_words.is_empty()
     }
 }
 
@@ -44,7 +55,7 @@ impl TryRng for Given {
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        panic!("no device draws 64 bits at once");
+        Ok(self.long_words.pop_front().expect("chance is given where it is needed"))
     }
 
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {

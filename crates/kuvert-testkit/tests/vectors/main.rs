@@ -8,6 +8,7 @@ mod case;
 mod conversation;
 mod given;
 mod kat;
+mod mending;
 mod player;
 mod steps;
 

@@ -1,10 +1,10 @@
 //! A device that is made from given secrets, saves each step, and can be loaded again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
 use kuvert_core::{Change, Changes, Device, ProtocolError, Record, Step, Version};
-use kuvert_wire::{PrekeyBundle, Timestamp};
+use kuvert_wire::{MessageId, PrekeyBundle, Timestamp};
 
 use crate::case::{Case, Refusal};
 use crate::given::Given;
@@ -15,6 +15,8 @@ type Records = BTreeMap<String, Record>;
 #[derive(Debug)]
 pub(crate) struct Player {
     pub(crate) device: Device,
+    /// What a program would have shown.
+    pub(crate) shown: BTreeSet<MessageId>,
     records: Records,
 }
 
@@ -29,7 +31,7 @@ impl Player {
         let Ok(device) =
             Device::create(now, &mut given).commit(|changes| save(&mut records, changes));
         assert!(given.is_empty(), "a device is made of three secrets");
-        Ok(Self { device, records })
+        Ok(Self { device, shown: BTreeSet::new(), records })
     }
 
     /// Makes the prekeys that are given and the bundle that has them.
@@ -60,10 +62,30 @@ impl Player {
         Ok(output)
     }
 
+    /// The same where there may be nothing to do.
+    pub(crate) fn take_if<T>(
+        &mut self,
+        step: impl for<'d> FnOnce(&'d mut Device) -> Option<Step<'d, T>>,
+    ) -> Option<T> {
+        let step = step(&mut self.device)?;
+        let Ok(output) = step.commit(|changes| save(&mut self.records, changes));
+        Some(output)
+    }
+
     /// The same device from what is stored, beside this one.
     pub(crate) fn copy(&self) -> Self {
         let device = Device::load(self.stored()).unwrap();
-        Self { device, records: self.records.clone() }
+        Self { device, shown: self.shown.clone(), records: self.records.clone() }
+    }
+
+    /// Changes the one session's record, as only a test can.
+    pub(crate) fn alter_session(&mut self, change: impl FnOnce(&mut Vec<u8>)) {
+        let found = self.records.iter_mut().find(|(name, _)| name.starts_with("session/"));
+        let record = found.expect("there is a session").1;
+        let mut value = record.value.to_vec();
+        change(&mut value);
+        record.value = value.into();
+        *self = self.copy();
     }
 
     /// Everything that is stored.
