@@ -17,6 +17,8 @@
 mod file_rows;
 mod pair;
 mod party;
+#[cfg(feature = "sim")]
+pub mod sim;
 
 pub use file_rows::{FileBatch, FileMoment, FileRows};
 pub use pair::{Pair, Side};

@@ -1,0 +1,106 @@
+//! Every message is accounted for: shown once, or its loss told with the cause.
+
+use std::collections::BTreeMap;
+
+use kuvert::DeliveryState;
+use kuvert_core::Device;
+use kuvert_store::Store;
+use kuvert_wire::SessionId;
+
+use super::Adapter;
+use super::event::Seat;
+use super::report::Report;
+use super::world::World;
+use crate::Side;
+
+/// What has become of a message.
+enum Fate {
+    /// It does not count: its writer was told that it was not kept, or took it back.
+    Void,
+    Shown,
+    ShownTwice(u32),
+    /// Nobody knows yet.
+    Open,
+    /// Not shown, and one of the two was told why.
+    Reported(&'static str),
+    /// Not shown, and nobody was told.
+    Lost,
+}
+
+impl<A: Adapter> World<A> {
+    /// Numbers of the messages of which nothing final can be said.
+    pub(super) fn open_messages(&mut self) -> Vec<usize> {
+        let states = self.states();
+        let is_open = |number: &usize| matches!(self.fate(*number, &states), Fate::Open);
+        (0..self.written.len()).filter(is_open).collect()
+    }
+
+    /// How far each kept message got, as its writer's client says.
+    fn states(&mut self) -> BTreeMap<usize, DeliveryState> {
+        let mut states = BTreeMap::new();
+        for side in Side::BOTH {
+            let peer = self.account(side.other());
+            let history = self.work(Seat::app(side), async |client| client.history(peer));
+            let own = history.into_iter().flatten().filter(|entry| entry.outgoing);
+            states.extend(own.filter_map(|entry| {
+                let number = entry.message.text().ok()?.split(' ').next()?.parse().ok()?;
+                Some((number, entry.state))
+            }));
+        }
+        states
+    }
+
+    fn fate(&self, number: usize, states: &BTreeMap<usize, DeliveryState>) -> Fate {
+        let written = &self.written[number];
+        let reader = &self.people[written.from.other() as usize];
+        match (reader.screen.times(number), states.get(&number)) {
+            (1, _) => Fate::Shown,
+            (0, None) if written.id.is_none() || written.is_undone => Fate::Void,
+            (0, None | Some(DeliveryState::Delivered)) => Fate::Lost,
+            (0, Some(_)) => Fate::Open,
+            (times, _) => Fate::ShownTwice(times),
+        }
+    }
+
+    /// Ends the run and says what came of it.
+    pub(super) fn report(mut self, seed: u64, events: usize) -> Report {
+        let states = self.states();
+        let (mut written, mut delivered, mut reported) = (0, 0, BTreeMap::new());
+        for number in 0..self.written.len() {
+            let fate = self.fate(number, &states);
+            written += usize::from(!matches!(fate, Fate::Void));
+            match fate {
+                Fate::Void => {}
+                Fate::Shown => delivered += 1,
+                Fate::Reported(cause) => *reported.entry(cause).or_default() += 1,
+                Fate::ShownTwice(times) => {
+                    self.find(format!("message {number} was shown {times} times"))
+                }
+                Fate::Open => self.find(format!("message {number} still waits after 40 days")),
+                Fate::Lost => self.find(format!("message {number} is lost, and nobody was told")),
+            }
+        }
+        self.agree();
+        let mut weather = self.sky.weather();
+        let (digest, trace, wire) = std::mem::take(&mut weather.trace).into_parts();
+        drop(weather);
+        let (told, findings) = (self.told, self.findings);
+        Report { seed, events, written, delivered, reported, told, findings, digest, trace, wire }
+    }
+
+    /// Both must send on one session.
+    fn agree(&mut self) {
+        let sessions = Side::BOTH.map(|side| self.session(side));
+        if sessions[0].is_none() || sessions[0] != sessions[1] {
+            self.find(format!("they end on two sessions: {sessions:?}"));
+        }
+    }
+
+    /// The session that `side` sends on, as its store has it.
+    fn session(&mut self, side: Side) -> Option<SessionId> {
+        let peer = self.account(side.other());
+        let records = self.adapter.store(side).snapshot(Device::COLLECTIONS).ok()?;
+        let device = Device::load(records).ok()?;
+        Some(device.peer_of_account(&peer)?.active()?.session)
+    }
+}

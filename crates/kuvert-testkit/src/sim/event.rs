@@ -1,0 +1,215 @@
+//! What can happen: one alphabet for examples, property tests and fuzzers.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::Side;
+
+/// One of the processes in which a person has the same home open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "two are enough to race")]
+pub enum Process {
+    /// The app.
+    App,
+    /// Something that works beside it, such as a service for notifications.
+    Helper,
+}
+
+/// One process of one person.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "it is a pair")]
+pub struct Seat {
+    /// Whose it is.
+    pub side: Side,
+    /// Which of that person's processes.
+    pub process: Process,
+}
+
+impl Seat {
+    /// The app of `side`.
+    #[must_use]
+    pub const fn app(side: Side) -> Self {
+        Self { side, process: Process::App }
+    }
+
+    /// The other process of the same person.
+    #[must_use]
+    pub const fn beside(self) -> Self {
+        let process = match self.process {
+            Process::App => Process::Helper,
+            Process::Helper => Process::App,
+        };
+        Self { process, ..self }
+    }
+
+    const fn from_byte(byte: u8) -> Self {
+        let side = if byte & 1 == 0 { Side::Alice } else { Side::Bob };
+        let process = if byte & 2 == 0 { Process::App } else { Process::Helper };
+        Self { side, process }
+    }
+}
+
+impl fmt::Debug for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.process {
+            Process::App => write!(f, "{:?}", self.side),
+            Process::Helper => write!(f, "{:?}'s helper", self.side),
+        }
+    }
+}
+
+/// Something that happens. Amounts are drawn from all bytes; each kind says what they stand for.
+///
+/// Faults of the network take the next thing that fits them: so a list of events is a whole story, which
+/// can be cut down to what makes it fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A message is written; the amount decides its length.
+    Send(Seat, u8),
+    /// The next event is asked for, and shown.
+    Receive(Seat),
+    /// All events that there are now are shown.
+    Drain(Seat),
+    /// What waits is sent.
+    Flush(Seat),
+    /// Time passes, for [`span`] of the amount.
+    Pass(u8),
+
+    /// The process ends.
+    Kill(Seat),
+    /// The process ends in its work: at the boundary of this number, before or after a batch of the store
+    /// or a request to the network.
+    Crash(Seat, u8),
+    /// The process is overtaken by the other one of its home at the boundary of this number.
+    Race(Seat, u8),
+
+    /// The next envelope from this side vanishes.
+    Lose(Side),
+    /// The next envelope to this side is late by [`span`] of the amount, and others overtake it.
+    Hold(Side, u8),
+    /// The next envelope to this side comes twice, the second time late by [`span`] of the amount.
+    Duplicate(Side, u8),
+    /// The next request of this side takes effect and its answer is lost.
+    LoseAnswer(Side),
+    /// This side has no network.
+    Cut(Side),
+    /// It has one again.
+    Mend(Side),
+
+    /// The clock of this side is put forward or back, by [`span`] of the amount times sixty.
+    Jump(Side, u8),
+    /// A copy is made of all that is durable.
+    Snapshot(Side),
+    /// The copy is put back.
+    Restore(Side),
+
+    /// One bit of the next envelope from this side is flipped by the relay.
+    Flip(Side, u8),
+    /// The relay delivers an envelope once more that this side has posted.
+    Replay(Side, u8),
+    /// The relay delivers to another mailbox an envelope that this side has posted.
+    Misdeliver(Side, u8),
+    /// The relay delivers random bytes to a mailbox of the other side.
+    Inject(Side, u8),
+    /// The next bundle that this side asks for is told wrong; the amount says how.
+    Lie(Side, u8),
+    /// A person begins the session anew.
+    Reset(Seat),
+}
+
+/// How an event is made of a seat and an amount.
+pub(super) type Make = fn(Seat, u8) -> Event;
+
+/// All kinds. The order decides what bytes mean: append only.
+const ALPHABET: &[Make] = &[
+    Event::Send,
+    |seat, _| Event::Receive(seat),
+    |seat, _| Event::Drain(seat),
+    |seat, _| Event::Flush(seat),
+    |_, amount| Event::Pass(amount),
+    |seat, _| Event::Kill(seat),
+    Event::Crash,
+    Event::Race,
+    |seat, _| Event::Lose(seat.side),
+    |seat, amount| Event::Hold(seat.side, amount),
+    |seat, amount| Event::Duplicate(seat.side, amount),
+    |seat, _| Event::LoseAnswer(seat.side),
+    |seat, _| Event::Cut(seat.side),
+    |seat, _| Event::Mend(seat.side),
+    |seat, amount| Event::Jump(seat.side, amount),
+    |seat, _| Event::Snapshot(seat.side),
+    |seat, _| Event::Restore(seat.side),
+    |seat, amount| Event::Flip(seat.side, amount),
+    |seat, amount| Event::Replay(seat.side, amount),
+    |seat, amount| Event::Misdeliver(seat.side, amount),
+    |seat, amount| Event::Inject(seat.side, amount),
+    |seat, amount| Event::Lie(seat.side, amount),
+    |seat, _| Event::Reset(seat),
+];
+
+impl Event {
+    /// Bytes of one event.
+    pub const LEN: usize = 3;
+
+    /// The event that three bytes stand for: its kind, its seat, its amount. Any bytes stand for one.
+    #[must_use]
+    pub fn from_bytes([kind, seat, amount]: [u8; Self::LEN]) -> Self {
+        ALPHABET[usize::from(kind) % ALPHABET.len()](Seat::from_byte(seat), amount)
+    }
+
+    /// The events that a fuzzer's input stands for; a rest of less than three bytes stands for nothing.
+    #[must_use]
+    pub fn all_from_bytes(bytes: &[u8]) -> Vec<Self> {
+        let (events, _) = bytes.as_chunks();
+        events.iter().copied().map(Self::from_bytes).collect()
+    }
+
+    pub(super) fn made(make: Make, [seat, amount]: [u8; 2]) -> Self {
+        make(Seat::from_byte(seat), amount)
+    }
+
+    /// The same with all of a person's work in one process.
+    pub(super) fn in_the_app(self) -> Self {
+        let app = |seat: Seat| Seat::app(seat.side);
+        match self {
+            Self::Send(seat, amount) => Self::Send(app(seat), amount),
+            Self::Receive(seat) => Self::Receive(app(seat)),
+            Self::Drain(seat) => Self::Drain(app(seat)),
+            Self::Flush(seat) => Self::Flush(app(seat)),
+            Self::Kill(seat) => Self::Kill(app(seat)),
+            Self::Crash(seat, amount) => Self::Crash(app(seat), amount),
+            Self::Reset(seat) => Self::Reset(app(seat)),
+            other => other,
+        }
+    }
+}
+
+/// The time that an amount stands for: one second to nine hours, each step twice the one before.
+#[must_use]
+pub const fn span(amount: u8) -> Duration {
+    Duration::from_secs(1 << (amount % 16))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_bytes_stand_for_events() {
+        for kind in 0..=u8::MAX {
+            let _ = Event::from_bytes([kind, kind, kind]);
+        }
+        assert_eq!(Event::from_bytes([0, 3, 9]), {
+            Event::Send(Seat { side: Side::Bob, process: Process::Helper }, 9)
+        });
+        assert_eq!(Event::all_from_bytes(&[4, 0, 1, 4, 0]), [Event::Pass(1)]);
+    }
+
+    #[test]
+    fn spans_double() {
+        assert_eq!(span(0), Duration::from_secs(1));
+        assert_eq!(span(15), Duration::from_secs(32_768));
+        assert_eq!(span(16), span(0));
+    }
+}

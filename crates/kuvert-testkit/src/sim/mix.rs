@@ -1,0 +1,116 @@
+//! Mixes of faults: which events happen, and how often.
+
+use super::chance::Chance;
+use super::event::{Event, Make};
+
+/// A mix of faults: events and their weights.
+#[derive(Clone, Copy, Debug)]
+pub struct Mix {
+    /// What it is called.
+    pub name: &'static str,
+    /// What goes wrong in it, in a few words.
+    pub about: &'static str,
+    faults: &'static [&'static [(u32, Make)]],
+    /// Each person has one process only.
+    has_helpers: bool,
+    /// Everything that is sent and not told to be lost must be delivered.
+    pub is_lossless: bool,
+}
+
+/// A conversation in which nothing goes wrong.
+const TALK: &[(u32, Make)] = &[
+    (300, Event::Send),
+    (240, |seat, _| Event::Receive(seat)),
+    (60, |seat, _| Event::Drain(seat)),
+    (20, |seat, _| Event::Flush(seat)),
+    (100, |_, amount| Event::Pass(amount)),
+];
+const LOSS: &[(u32, Make)] = &[(60, |seat, _| Event::Lose(seat.side))];
+const LATE: &[(u32, Make)] = &[(100, |seat, amount| Event::Hold(seat.side, amount))];
+const TWICE: &[(u32, Make)] = &[(60, |seat, amount| Event::Duplicate(seat.side, amount))];
+const CRASHES: &[(u32, Make)] = &[
+    (80, Event::Crash),
+    (20, |seat, _| Event::Kill(seat)),
+    (40, |seat, _| Event::LoseAnswer(seat.side)),
+];
+const RACES: &[(u32, Make)] = &[(100, Event::Race)];
+const PARTITION: &[(u32, Make)] =
+    &[(30, |seat, _| Event::Cut(seat.side)), (40, |seat, _| Event::Mend(seat.side))];
+const CLOCKS: &[(u32, Make)] = &[(20, |seat, amount| Event::Jump(seat.side, amount))];
+const ROLLBACK: &[(u32, Make)] =
+    &[(10, |seat, _| Event::Snapshot(seat.side)), (5, |seat, _| Event::Restore(seat.side))];
+const HOSTILE: &[(u32, Make)] = &[
+    (20, |seat, _| Event::Lose(seat.side)),
+    (20, |seat, amount| Event::Flip(seat.side, amount)),
+    (20, |seat, amount| Event::Replay(seat.side, amount)),
+    (10, |seat, amount| Event::Misdeliver(seat.side, amount)),
+    (20, |seat, amount| Event::Inject(seat.side, amount)),
+    (20, |seat, amount| Event::Lie(seat.side, amount)),
+];
+
+impl Mix {
+    /// All mixes.
+    pub const ALL: &'static [Self] = &[
+        Self::mix("calm", "nothing goes wrong", &[TALK]),
+        Self::mix("loss", "envelopes vanish", &[TALK, LOSS]),
+        Self::mix("reorder", "envelopes are late and overtake each other", &[TALK, LATE]),
+        Self::mix("duplication", "envelopes come twice", &[TALK, TWICE]),
+        Self::mix("crashes", "processes end at any boundary", &[TALK, CRASHES]),
+        Self::mix("processes", "two processes share each home", &[TALK, RACES]).with_helpers(),
+        Self::mix("partition", "people have no network for a while", &[TALK, PARTITION]),
+        Self::mix(
+            "honest",
+            "all of the above",
+            &[TALK, LOSS, LATE, TWICE, CRASHES, RACES, PARTITION],
+        )
+        .with_helpers(),
+        Self::mix("clocks", "clocks are put forward and back", &[TALK, CLOCKS]).lossy(),
+        Self::mix("rollback", "homes are put back to an older state", &[TALK, ROLLBACK]).lossy(),
+        Self::mix("hostile", "the relay does what it can", &[TALK, HOSTILE]).lossy(),
+        Self::mix(
+            "everything",
+            "all at once",
+            &[TALK, LOSS, LATE, TWICE, CRASHES, RACES, PARTITION, CLOCKS, ROLLBACK, HOSTILE],
+        )
+        .with_helpers()
+        .lossy(),
+    ];
+
+    const fn mix(
+        name: &'static str,
+        about: &'static str,
+        faults: &'static [&'static [(u32, Make)]],
+    ) -> Self {
+        Self { name, about, faults, has_helpers: false, is_lossless: true }
+    }
+
+    const fn with_helpers(self) -> Self {
+        Self { has_helpers: true, ..self }
+    }
+
+    const fn lossy(self) -> Self {
+        Self { is_lossless: false, ..self }
+    }
+
+    /// The mix of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        Self::ALL.iter().find(|mix| mix.name == name)
+    }
+
+    /// The next event, by chance.
+    pub(super) fn draw(&self, chance: &mut Chance) -> Event {
+        let all = || self.faults.iter().copied().flatten();
+        let total: u32 = all().map(|(weight, _)| weight).sum();
+        let mut at = chance.below(usize::try_from(total).unwrap_or(usize::MAX));
+        for (weight, make) in all() {
+            let weight = usize::try_from(*weight).unwrap_or(usize::MAX);
+            if at < weight {
+                let event = Event::made(*make, chance.bytes());
+                return if self.has_helpers { event } else { event.in_the_app() };
+            }
+            at -= weight;
+        }
+        unreachable!("the number drawn is below the sum of all weights")
+    }
+}

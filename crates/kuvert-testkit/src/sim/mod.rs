@@ -1,0 +1,108 @@
+//! A simulator: two people talk through everything that can go wrong, over an app's own store and
+//! transport.
+//!
+//! ```text
+//!        Alice                                      Bob
+//!   app ─┐   ┌─ Disk ── your store     your store ── Disk ─┐   ┌─ app
+//!        ├ Client                                        Client ┤
+//! helper ┘   └─ Line ── your carrier ◀─▶ your carrier ── Line ─┘   └ helper
+//! ```
+//! The clients are real. Between them and what the app brings stand a disk at whose every batch the
+//! process may end, and a line on which envelopes vanish, are late, overtake each other and come twice,
+//! and behind which the relay may be hostile. One seed decides everything: events, faults, keys, times.
+//!
+//! A run ends quietly: nothing goes wrong any more, time passes until nothing moves, and then every message
+//! must have been shown once, or one of the two must have been told why not.
+//!
+//! ```
+//! use kuvert_testkit::sim::{Memory, Mix, Simulation};
+//!
+//! let report = Simulation::new(7).steps(100).run(Mix::ALL[0], Memory::new());
+//! assert!(report.is_good(), "{report}");
+//! assert_eq!(report.share_delivered(), 1.0);
+//! ```
+
+mod account;
+mod adapter;
+mod chance;
+mod clock;
+mod disk;
+mod event;
+mod finish;
+mod hub;
+mod lie;
+mod line;
+mod memory;
+mod mix;
+mod person;
+mod pool;
+mod process;
+mod quiesce;
+mod report;
+mod screen;
+mod trace;
+mod weather;
+mod world;
+
+pub use adapter::Adapter;
+pub use event::{Event, Process, Seat, span};
+pub use hub::Endpoint;
+pub use memory::Memory;
+pub use mix::Mix;
+pub use report::Report;
+pub use trace::Wire;
+
+use chance::Chance;
+use kuvert_core::tap;
+use world::World;
+
+/// A run to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Simulation {
+    seed: u64,
+    steps: usize,
+    has_trace: bool,
+}
+
+impl Simulation {
+    /// A run of 2,000 events, all of which follows from `seed`.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self { seed, steps: 2000, has_trace: false }
+    }
+
+    /// How many events happen.
+    #[must_use]
+    pub const fn steps(self, steps: usize) -> Self {
+        Self { steps, ..self }
+    }
+
+    /// The report shall have the trace.
+    #[must_use]
+    pub const fn traced(self) -> Self {
+        Self { has_trace: true, ..self }
+    }
+
+    /// Runs with events drawn from `mix`.
+    pub fn run<A: Adapter>(self, mix: Mix, adapter: A) -> Report {
+        let mut chance = Chance::new(self.seed);
+        let events: Vec<_> = (0..self.steps).map(|_| mix.draw(&mut chance)).collect();
+        self.play(&events, adapter)
+    }
+
+    /// Runs with the given events: those of a fuzzer, of a property test, or of a run that is cut down.
+    pub fn play<A: Adapter>(self, events: &[Event], adapter: A) -> Report {
+        tap::start();
+        let mut world = World::new(adapter, self.seed);
+        if self.has_trace {
+            world.sky.weather().trace.keep_lines();
+        }
+        events.iter().for_each(|event| world.happen(*event));
+        world.quiesce();
+        let reused = tap::stop().reused;
+        if reused > 0 {
+            world.find(format!("{reused} pairs of key and nonce have sealed two plaintexts"));
+        }
+        world.report(self.seed, events.len())
+    }
+}
