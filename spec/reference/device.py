@@ -284,7 +284,7 @@ class Device:
     def close(self, peer_id):
         for session in [s for s, of in self.peer_of.items() if of == peer_id and s in self.sessions]:
             self.end(session)
-        self.peers[peer_id].closed = True
+        self.peers[peer_id].closed, self.peers[peer_id].healing = True, None
 
     def add(self, session, peer_id):
         self.sessions[session.id], self.peer_of[session.id] = session, peer_id
@@ -307,6 +307,8 @@ class Device:
         peer.inactive = [entry for entry in peer.inactive if entry[0] != session_id]
         if peer.active == session_id:
             peer.active, peer.closed = None, True
+        if peer.healing == ("begun", session_id):
+            peer.healing = None
         self.begun = {init: session for init, session in self.begun.items() if session != session_id}
 
     # Sending

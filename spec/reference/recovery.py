@@ -223,7 +223,6 @@ class Recoverer(Device):
         had = [i for i, peer in sorted(self.peers.items()) if peer.active or peer.inactive]
         for peer_id in had:
             self.close(peer_id)
-            self.peers[peer_id].healing = None
             self.begin_healing(peer_id, now, lambda n, i=peer_id: random(n, f"jitter {i.hex()}"))
         return had
 
