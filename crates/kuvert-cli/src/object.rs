@@ -124,7 +124,16 @@ pub(crate) struct StatusLine {
     /// One-time prekeys on the relay; `null` when it cannot be asked.
     pub(crate) prekeys_left: Option<u16>,
     pub(crate) sessions: usize,
-    pub(crate) dropped: std::collections::BTreeMap<String, u64>,
+    /// Envelopes that wait for what opens them.
+    pub(crate) waiting: usize,
+    /// Peers whose session is being replaced.
+    pub(crate) healing: Vec<String>,
+    /// Peers about whom a question is open.
+    pub(crate) questions: Vec<String>,
+    /// Every cause of the protocol's list, and how often it occurred.
+    pub(crate) causes: std::collections::BTreeMap<&'static str, u64>,
+    /// Those that did occur.
+    pub(crate) dropped: std::collections::BTreeMap<&'static str, u64>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -196,7 +205,11 @@ impl StatusLine {
             queued: status.queued,
             prekeys_left: status.prekeys_left,
             sessions: status.sessions,
-            dropped: status.dropped.clone(),
+            waiting: status.waiting,
+            healing: status.healing.iter().map(ToString::to_string).collect(),
+            questions: status.questions.iter().map(ToString::to_string).collect(),
+            causes: status.causes.clone(),
+            dropped: status.causes.iter().filter(|(_, n)| **n > 0).map(|(c, n)| (*c, *n)).collect(),
             warnings: status.warnings.clone(),
         }
     }

@@ -31,6 +31,22 @@ pub enum Error {
         /// What was wrong.
         cause: BundleError,
     },
+    /// Another device speaks for `peer`, and no person has said yet whether it may. Nothing is sent to
+    /// either until then.
+    #[error("another device speaks for this contact")]
+    IdentityQuestion {
+        /// The account.
+        peer: AccountId,
+    },
+    /// The only device that the relay knows for `peer` is one that a person has refused.
+    #[error("the relay knows this contact only by a device that you have refused")]
+    DeviceRefused {
+        /// The account.
+        peer: AccountId,
+    },
+    /// Nothing was asked about this peer, or it has been answered.
+    #[error("there is no question about this contact")]
+    NoQuestion,
     /// The peer's prekeys are out of date, or one of the two clocks is wrong by more than a day.
     #[error("the prekeys of this contact cannot be used: {0}")]
     Bundle(BundleError),
@@ -122,6 +138,11 @@ impl Error {
             | Self::UnknownAddress => Ok(self),
             other => Err(other),
         }
+    }
+
+    /// Whether the store was found to be an old copy of itself.
+    pub(crate) const fn is_rollback(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Rollback(_)))
     }
 
     /// Whether someone else changed a record in between: reload and try again.

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use kuvert_core::ProtocolError;
 use kuvert_wire::{AccountId, Address, MessageId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +16,57 @@ pub enum Event {
     Message(Message),
     /// Messages that were sent from here have arrived at the peer.
     Delivered(Delivery),
-    /// Another identity answers for this peer. Nothing was sent to it, and nothing will be.
+    /// Another identity answers for this peer. Nothing was sent to it, and nothing will be until a
+    /// person has said that it may ([`Client::accept_identity`](crate::Client::accept_identity)).
     IdentityChanged(Sender),
+    /// Something of this peer's could not be opened: the session with it will be replaced by a new one.
+    HealingStarted(Notice),
+    /// The session has been replaced. What was missing comes again.
+    Healed(Notice),
+    /// Two copies of this peer's state are in use: it was set back, or somebody has a copy of it.
+    CloneSuspected(Notice),
+    /// The state of this account was set back. All sessions are begun anew.
+    StateRollback(StateRollback),
+    /// Messages that nobody has acknowledged, and that are not sent again any more.
+    Undelivered(Delivery),
+    /// Something of this peer's could not be opened, and is given up.
+    NotOpened(NotOpened),
+}
+
+/// Something that happened with a peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Notice {
+    /// The peer.
+    pub peer: Sender,
+    /// When it was noticed here.
+    pub at: Timestamp,
+}
+
+/// This account's store was an old copy of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StateRollback {
+    /// When it was noticed.
+    pub at: Timestamp,
+    /// How many batches the store had taken.
+    pub found: u64,
+    /// How many it had taken before it was set back, at least.
+    pub expected: u64,
+}
+
+/// Envelopes that could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NotOpened {
+    /// Who sent them, as far as that can be said.
+    pub peer: Sender,
+    /// Why.
+    pub cause: ProtocolError,
+    /// How many.
+    pub count: u64,
+    /// When they were given up.
+    pub at: Timestamp,
 }
 
 /// The other side of a conversation, as it is known here.
@@ -93,7 +143,7 @@ impl Message {
     }
 }
 
-/// A receipt: messages that were sent from here have arrived.
+/// What became of messages that were sent from here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
     pub(crate) peer: Sender,
@@ -102,7 +152,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Where they arrived.
+    /// To whom they were sent.
     #[must_use]
     pub const fn peer(&self) -> &Sender {
         &self.peer
@@ -114,7 +164,7 @@ impl Delivery {
         &self.message_ids
     }
 
-    /// When the receipt was opened here.
+    /// When that was learnt here.
     #[must_use]
     pub const fn received(&self) -> Timestamp {
         self.received
@@ -133,6 +183,9 @@ pub enum DeliveryState {
     Delivered,
     /// The peer's: it arrived here.
     Received,
+    /// Own: the peer's relay has it, nobody has acknowledged it for 30 days, or 1,000 others came
+    /// after it. It is not sent again.
+    Undelivered,
 }
 
 impl fmt::Display for DeliveryState {
@@ -142,6 +195,7 @@ impl fmt::Display for DeliveryState {
             Self::Sent => "sent",
             Self::Delivered => "delivered",
             Self::Received => "received",
+            Self::Undelivered => "undelivered",
         })
     }
 }

@@ -57,7 +57,10 @@ pub use kuvert_wire::{AccountId, Address, AddressError, DeviceId, MessageId, Rel
 pub use carrier::{Carrier, Relay};
 pub use client::{Client, Contact, MAX_TEXT_BYTES, Status};
 pub use error::Error;
-pub use event::{Delivery, DeliveryState, Event, HistoryEntry, Message, NotText, Sender, Sent};
+pub use event::{
+    Delivery, DeliveryState, Event, HistoryEntry, Message, NotOpened, NotText, Notice, Sender,
+    Sent, StateRollback,
+};
 pub use name::{MAX_NAME_CHARS, NameError, Petname};
 #[cfg(feature = "hazmat")]
 pub use surroundings::Surroundings;

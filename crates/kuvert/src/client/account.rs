@@ -7,7 +7,7 @@ use kuvert_core::{Device, LoadError, Version};
 use kuvert_store::Store;
 use kuvert_wire::RelayUrl;
 
-use super::Client;
+use super::{Client, question};
 use crate::record::{self, AccountRecord};
 use crate::{Carrier, Error, Surroundings};
 
@@ -61,7 +61,9 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let seen = counter_version(&store)?;
         let device = load_device(&store)?;
         let carrier = connect(home_of(&account)?);
-        Self::assemble(store, carrier, (device, seen), &account, around)
+        let mut client = Self::assemble(store, carrier, (device, seen), &account, around)?;
+        client.contend(Self::settle_rollback)?;
+        Ok(client)
     }
 
     fn assemble(
@@ -72,6 +74,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         around: Surroundings,
     ) -> Result<Self, Error> {
         let unshown = record::read_all(&store, record::UNSHOWN)?.into();
+        let questions = question::all(&store)?;
         Ok(Self {
             relay: home_of(account)?,
             name: account.name.clone(),
@@ -88,6 +91,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
             carrier,
             around,
             unshown,
+            questions,
         })
     }
 }

@@ -40,7 +40,9 @@ impl<S: Store, T: Carrier> Client<S, T> {
     /// [`Error::OwnAddress`], [`Error::NameTaken`], [`Error::AlreadyNamed`]; [`Error::Store`].
     pub fn add_contact(&mut self, name: &Petname, address: &Address) -> Result<Contact, Error> {
         self.refuse_own(address)?;
-        self.contend(|client| client.try_add_contact(name, address))
+        let added = self.contend(|client| client.try_add_contact(name, address))?;
+        self.sync_acceptance(&added.account)?;
+        Ok(added)
     }
 
     fn try_add_contact(&mut self, name: &Petname, address: &Address) -> Result<Contact, Error> {
@@ -72,7 +74,9 @@ impl<S: Store, T: Carrier> Client<S, T> {
     ///
     /// [`Error::UnknownPeer`]; [`Error::Store`].
     pub fn remove_contact(&mut self, name: &str) -> Result<Contact, Error> {
-        self.contend(|client| client.try_remove_contact(name))
+        let removed = self.contend(|client| client.try_remove_contact(name))?;
+        self.sync_acceptance(&removed.account)?;
+        Ok(removed)
     }
 
     fn try_remove_contact(&mut self, name: &str) -> Result<Contact, Error> {
@@ -168,16 +172,28 @@ impl<S: Store, T: Carrier> Client<S, T> {
         peer: AccountId,
         matched: SafetyNumberMatch,
     ) -> Result<(), Error> {
-        let theirs = self.account_key_of(&peer)?.ok_or(Error::NoKeysYet)?;
-        if !matched.is_between(lock(&self.device).account_key(), &theirs) {
-            return Err(Error::OtherSafetyNumber);
-        }
+        self.check_match(&peer, matched)?;
         let now = self.now().as_millis();
         self.contend(|client| {
             let mut contact = client.contact_record(&peer)?;
             contact.value.verified = Some(now);
             client.apply([contact.put()?])
         })
+    }
+
+    /// # Errors
+    ///
+    /// [`Error::OtherSafetyNumber`], [`Error::NoKeysYet`].
+    pub(super) fn check_match(
+        &self,
+        peer: &AccountId,
+        matched: SafetyNumberMatch,
+    ) -> Result<(), Error> {
+        let theirs = self.account_key_of(peer)?.ok_or(Error::NoKeysYet)?;
+        match matched.is_between(lock(&self.device).account_key(), &theirs) {
+            true => Ok(()),
+            false => Err(Error::OtherSafetyNumber),
+        }
     }
 
     /// The account key of a peer, checked against its id.

@@ -13,17 +13,25 @@
 
 mod account;
 mod contacts;
+mod filing;
 #[cfg(feature = "hazmat")]
 mod hazmat;
+mod healing;
 mod history;
 mod intake;
 mod next;
 mod online;
 mod outbox;
+mod outcomes;
 mod pending;
+mod question;
 mod receipts;
+mod received;
+mod resend;
+mod rollback;
 mod route;
 mod send;
+mod sent;
 mod sessions;
 mod status;
 #[cfg(test)]
@@ -41,7 +49,7 @@ use kuvert_store::{Store, StoreError};
 use kuvert_transport::Delivered;
 use kuvert_wire::{AccountId, Address, DeviceId, MailboxId, RelayUrl, Timestamp};
 
-use crate::record::{self, AccountRecord, UnshownRecord, Versioned};
+use crate::record::{self, AccountRecord, QuestionRecord, UnshownRecord, Versioned};
 use crate::{Carrier, Error, Surroundings};
 
 /// How often an operation is tried anew while other processes change the same records.
@@ -66,6 +74,8 @@ pub struct Client<S, T> {
     unshown: VecDeque<Versioned<UnshownRecord>>,
     /// The event given last.
     current: Option<Versioned<UnshownRecord>>,
+    /// Devices about which a person is or was asked, by their accounts.
+    questions: BTreeMap<AccountId, Versioned<QuestionRecord>>,
     /// Peers for whom another identity answers, not told yet.
     alarms: VecDeque<AccountId>,
     /// Peers for whom another identity answered: told once for each client.
@@ -124,6 +134,13 @@ impl<S: Store, T: Carrier> Client<S, T> {
         for _ in 0..MAX_ATTEMPTS {
             match attempt(self) {
                 Err(error) if error.is_conflict() => self.reload()?,
+                Err(error) if error.is_rollback() => {
+                    self.reload()?;
+                    match self.settle_rollback() {
+                        Err(error) if error.is_conflict() => self.reload()?,
+                        settled => settled?,
+                    }
+                }
                 result => return result,
             }
         }
@@ -135,6 +152,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         self.seen = account::counter_version(&self.store)?;
         *lock(&self.device) = account::load_device(&self.store)?;
         self.unshown = record::read_all(&self.store, record::UNSHOWN)?.into();
+        self.questions = question::all(&self.store)?;
         Ok(())
     }
 

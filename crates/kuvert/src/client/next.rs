@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use kuvert_core::ProtocolError;
 use kuvert_store::Store;
 use kuvert_transport::TransportError;
 use kuvert_wire::{AccountId, MessageId, Timestamp};
@@ -9,7 +10,8 @@ use tokio::time::Instant;
 
 use super::Client;
 use super::history::message_of;
-use crate::event::{Delivery, Event};
+use super::rollback::NOBODY;
+use crate::event::{Delivery, Event, NotOpened, Notice, Sender, StateRollback};
 use crate::record::{self, LogRecord, Unshown, UnshownRecord, Versioned};
 use crate::{Carrier, Error};
 
@@ -127,7 +129,9 @@ impl<S: Store, T: Carrier> Client<S, T> {
 
     /// The oldest event that was not acknowledged.
     fn stored_event(&mut self, only: Option<AccountId>) -> Result<Option<Event>, Error> {
-        let wanted = |account: &AccountId| only.is_none_or(|only| only == *account);
+        // What is about no peer is told to whoever asks.
+        let wanted =
+            |account: &AccountId| only.is_none_or(|only| only == *account || *account == NOBODY);
         if let Some(at) = self.alarms.iter().position(&wanted)
             && let Some(peer) = self.alarms.remove(at)
         {
@@ -148,19 +152,33 @@ impl<S: Store, T: Carrier> Client<S, T> {
 
     fn event_of(&self, peer: &AccountId, what: &Unshown) -> Result<Event, Error> {
         let sender = self.sender(peer)?;
-        match what {
-            Unshown::Message(seq) => {
-                let key = record::log_key(peer, *seq);
-                let log = record::read::<LogRecord, _>(&self.store, &key)?
-                    .ok_or_else(|| record::damaged(&key))?;
-                message_of(&log, sender).map(Event::Message)
+        let notice = |at: &u64| Notice { peer: sender.clone(), at: Timestamp::from_millis(*at) };
+        Ok(match what {
+            Unshown::Message(seq) => return self.message_event(peer, *seq, sender),
+            Unshown::Receipt { ids, at } => Event::Delivered(delivery(sender, ids, *at)),
+            Unshown::Undelivered { ids, at } => Event::Undelivered(delivery(sender, ids, *at)),
+            Unshown::HealingStarted { at, .. } => Event::HealingStarted(notice(at)),
+            Unshown::Healed { at } => Event::Healed(notice(at)),
+            Unshown::IdentityChanged { .. } => Event::IdentityChanged(sender),
+            Unshown::CloneSuspected { at } => Event::CloneSuspected(notice(at)),
+            Unshown::StateRollback { at, found, expected } => {
+                let at = Timestamp::from_millis(*at);
+                Event::StateRollback(StateRollback { at, found: *found, expected: *expected })
             }
-            Unshown::Receipt { ids, at } => Ok(Event::Delivered(Delivery {
+            Unshown::NotOpened { cause, count, at } => Event::NotOpened(NotOpened {
                 peer: sender,
-                message_ids: ids.iter().copied().map(MessageId::from_bytes).collect(),
-                received: Timestamp::from_millis(*at),
-            })),
-        }
+                cause: cause_named(cause),
+                count: *count,
+                at: Timestamp::from_millis(*at),
+            }),
+        })
+    }
+
+    fn message_event(&self, peer: &AccountId, seq: u64, sender: Sender) -> Result<Event, Error> {
+        let key = record::log_key(peer, seq);
+        let log = record::read::<LogRecord, _>(&self.store, &key)?;
+        let log = log.ok_or_else(|| record::damaged(&key))?;
+        message_of(&log, sender).map(Event::Message)
     }
 
     /// The number of the event given last, unique in this store; `None` for events that are not
@@ -197,4 +215,14 @@ impl<S: Store, T: Carrier> Client<S, T> {
             result => result,
         }
     }
+}
+
+fn delivery(peer: Sender, ids: &[[u8; 16]], at: u64) -> Delivery {
+    let message_ids = ids.iter().copied().map(MessageId::from_bytes).collect();
+    Delivery { peer, message_ids, received: Timestamp::from_millis(at) }
+}
+
+fn cause_named(name: &str) -> ProtocolError {
+    let named = ProtocolError::ALL.into_iter().find(|cause| cause.name() == name);
+    named.unwrap_or(ProtocolError::Undecryptable)
 }

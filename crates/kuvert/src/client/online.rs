@@ -1,12 +1,12 @@
 //! Being online: what is done with each new look at the home relay.
 
 use core::time::Duration;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kuvert_core::PrekeyUpload;
 use kuvert_store::Store;
 use kuvert_transport::{Publication, Refusal, TransportError};
-use kuvert_wire::{MailboxKey, Timestamp};
+use kuvert_wire::{AccountId, MailboxKey, Timestamp};
 
 use super::{Client, lock};
 use crate::{Carrier, Error};
@@ -21,6 +21,8 @@ pub(super) struct Online {
     pub(super) cared: Option<Timestamp>,
     /// Mailboxes that are read.
     pub(super) attached: BTreeSet<MailboxKey>,
+    /// When a peer's prekeys were last fetched for a new session that is due.
+    pub(super) heal_tried: BTreeMap<AccountId, Timestamp>,
 }
 
 impl<S: Store, T: Carrier> Client<S, T> {
@@ -84,6 +86,9 @@ impl<S: Store, T: Carrier> Client<S, T> {
         if self.online.cared.is_none_or(|cared| now.since(cared) > CARE_EVERY) {
             self.publish_prekeys().await?;
             self.tidy()?;
+            self.sync_all_acceptance()?;
+            self.retry_waiting()?;
+            self.trim_all_sent()?;
             self.online.cared = Some(now);
         }
         self.open_mailboxes().await
@@ -91,12 +96,14 @@ impl<S: Store, T: Carrier> Client<S, T> {
 
     /// Sends what waits: frames that had no session, receipts that are due, and the outbox.
     pub(super) async fn deliver(&mut self) -> Result<(), Error> {
+        let healed = self.heal_all().await;
+        self.repeat_overdue()?;
         let sealed = self.seal_pending().await;
         self.announce_all()?;
         self.open_mailboxes().await?;
         let receipts = self.seal_receipts();
         let posted = self.post_all().await;
-        receipts.and(posted).and(sealed)
+        receipts.and(posted).and(sealed).and(healed)
     }
 
     /// Whether a connection would be of use now: something waits to be sent.
@@ -108,6 +115,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         Ok(self.store.has_any(crate::record::PENDING)?
             || self.store.has_any(crate::record::OUTBOX)?
             || !self.peers_to_tell()?.is_empty()
+            || self.is_healing_due()?
             || self.is_receipt_due()?)
     }
 

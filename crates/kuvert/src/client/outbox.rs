@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use kuvert_core::{Change, Content, Key, Outgoing, ProtocolError, Record};
 use kuvert_store::Store;
 use kuvert_transport::{Advice as TransportAdvice, Route, TransportError};
-use kuvert_wire::{AccountId, Decode, PostId, RelayUrl};
+use kuvert_wire::{AccountId, Decode, MessageId, PostId, RelayUrl};
 use serde::{Deserialize, Serialize};
 
 use super::{Client, lock};
@@ -26,7 +26,7 @@ struct OutboxContext {
 }
 
 /// An envelope that waits for the relay.
-struct Parcel {
+pub(super) struct Parcel {
     record: Record,
     peer: AccountId,
     post: PostId,
@@ -91,7 +91,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let mut blocked = Blocked::default();
         for record in self.store.scan(record::OUTBOX)? {
             let parcel = Parcel::open(record)?;
-            if !blocked.peers.contains(&parcel.peer) {
+            let is_held_back = self.identity_question(parcel.peer).is_some();
+            if !is_held_back && !blocked.peers.contains(&parcel.peer) {
                 self.post_one(parcel, &mut blocked).await?;
             }
         }
@@ -104,7 +105,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
             return Ok(());
         };
         match self.try_route(&route, &parcel, blocked).await {
-            Ok(()) => self.contend(|client| client.posted(&parcel)),
+            Ok(()) => self.note_posted(&parcel),
             Err(error) if error.advice() == TransportAdvice::FindNewRoute => {
                 self.post_to_front_door(parcel, blocked, error).await
             }
@@ -128,7 +129,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
             return Ok(());
         };
         match self.try_route(&route, &parcel, blocked).await {
-            Ok(()) => self.contend(|client| client.posted(&parcel)),
+            Ok(()) => self.note_posted(&parcel),
             Err(error) => {
                 blocked.note(parcel.peer, &route, error);
                 Ok(())
@@ -148,19 +149,28 @@ impl<S: Store, T: Carrier> Client<S, T> {
         }
     }
 
-    /// The relay has it: the entry goes, and the message counts as sent.
+    fn note_posted(&mut self, parcel: &Parcel) -> Result<(), Error> {
+        self.contend(|client| client.posted(parcel))?;
+        self.trim_sent(&parcel.peer)
+    }
+
+    /// The relay has it: the entry goes, and the message counts as sent, until it is acknowledged.
     fn posted(&mut self, parcel: &Parcel) -> Result<(), Error> {
         if self.store.get(&parcel.record.key)?.is_none() {
             return Ok(()); // another process has posted it as well
         }
-        let (key, expected) = (parcel.record.key.clone(), parcel.record.version);
-        let mut changes = vec![Change::Delete { key, expected }];
+        let mut changes = vec![parcel.delete()];
         let key = record::message_key(&parcel.peer, &parcel.outgoing.message_id);
-        if let Some(mut message) = record::read::<MessageRecord, _>(&self.store, &key)?
-            && message.value.state == DeliveryState::Queued
-        {
-            message.value.state = DeliveryState::Sent;
-            changes.push(message.put()?);
+        if let Some(mut message) = record::read::<MessageRecord, _>(&self.store, &key)? {
+            if let Some(unacked) = self.unacked(&parcel.peer, message.value.seq)? {
+                let mut sent = self.sent_record(&parcel.peer)?;
+                changes.push(self.hold(unacked, &mut sent.value)?);
+                changes.push(sent.put()?);
+            }
+            if message.value.state == DeliveryState::Queued {
+                message.value.state = DeliveryState::Sent;
+                changes.push(message.put()?);
+            }
         }
         self.apply_relaxed(changes)
     }
@@ -183,7 +193,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
 }
 
 impl Parcel {
-    fn open(record: Record) -> Result<Self, Error> {
+    pub(super) fn open(record: Record) -> Result<Self, Error> {
         let (context, kept) = record::unpack_kept::<OutboxContext>(&record)?;
         let outgoing = Outgoing::decode(kept).map_err(|_| record::damaged(&record.key))?;
         Ok(Self {
@@ -192,6 +202,22 @@ impl Parcel {
             outgoing,
             record,
         })
+    }
+}
+
+impl Parcel {
+    pub(super) fn is_for(&self, peer: &AccountId) -> bool {
+        self.peer == *peer
+    }
+
+    /// The message inside.
+    pub(super) const fn message_id(&self) -> &MessageId {
+        &self.outgoing.message_id
+    }
+
+    /// The change that ends its place in the outbox.
+    pub(super) fn delete(&self) -> Change {
+        Change::Delete { key: self.record.key.clone(), expected: self.record.version }
     }
 }
 

@@ -16,6 +16,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
             match self.seal_pending_of(&peer).await {
                 Ok(()) => {}
                 Err(Error::WrongIdentity { .. }) => self.alarm(peer),
+                Err(Error::IdentityQuestion { .. } | Error::DeviceRefused { .. }) => {}
                 Err(error) => problem = Some(error.network()?),
             }
         }
@@ -23,6 +24,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     }
 
     async fn seal_pending_of(&mut self, peer: &AccountId) -> Result<(), Error> {
+        self.require_settled(peer)?;
         if self.sending_to(peer).is_none() {
             let bundle = self.fetch_bundle(peer).await?;
             self.begin(peer, &bundle)?;
@@ -59,7 +61,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let frame = log.and_then(|log| Frame::decode(&log.value.frame).ok());
         let frame = frame.ok_or_else(|| record::damaged(&key))?;
         let text = core::str::from_utf8(&frame.body).map_err(|_| record::damaged(&key))?;
-        Ok(Content::text(text).named(frame.message_id))
+        Ok(Content::text(text).named(frame.message_id).dated(frame.sent))
     }
 
     fn peers_with_pending(&self) -> Result<Vec<AccountId>, Error> {

@@ -5,13 +5,13 @@
 
 use core::time::Duration;
 
-use kuvert_core::Content;
+use kuvert_core::{Change, Content};
 use kuvert_store::Store;
 use kuvert_wire::frame::MAX_RECEIPT;
 use kuvert_wire::{AccountId, MessageId, Receipt, Timestamp};
 
 use super::Client;
-use crate::record::{self, ReceiptRecord, Versioned};
+use crate::record::{self, ReceiptRecord};
 use crate::{Carrier, Error};
 
 /// The shortest time from the first message to the receipt: 10 s less half.
@@ -25,14 +25,17 @@ impl<S: Store, T: Carrier> Client<S, T> {
         &mut self,
         peer: &AccountId,
         id: &MessageId,
-    ) -> Result<Versioned<ReceiptRecord>, Error> {
+    ) -> Result<Option<Change>, Error> {
         let mut owed =
             record::read_or_new::<ReceiptRecord, _>(&self.store, record::receipt_key(peer))?;
+        if owed.value.ids.contains(id.as_bytes()) {
+            return Ok(None);
+        }
         if owed.value.ids.is_empty() {
             owed.value.due = self.receipt_time().as_millis();
         }
         owed.value.ids.push(*id.as_bytes());
-        Ok(owed)
+        owed.put().map(Some)
     }
 
     fn receipt_time(&mut self) -> Timestamp {
@@ -56,7 +59,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
     fn seal_receipt(&mut self, peer: &AccountId) -> Result<bool, Error> {
         let mut owed =
             record::read_or_new::<ReceiptRecord, _>(&self.store, record::receipt_key(peer))?;
-        if owed.value.ids.is_empty() || self.sending_to(peer).is_none() {
+        let is_held_back = self.identity_question(*peer).is_some();
+        if owed.value.ids.is_empty() || is_held_back || self.sending_to(peer).is_none() {
             return Ok(false);
         }
         self.announce_if_due(peer)?;

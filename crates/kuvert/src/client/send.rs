@@ -7,7 +7,7 @@ use kuvert_wire::{AccountId, Encode, Frame, FrameType, MessageId};
 
 use super::Client;
 use crate::event::{DeliveryState, Sent};
-use crate::record::{self, LogRecord, MessageRecord, PendingRecord};
+use crate::record::{self, LogRecord, MessageRecord, PendingRecord, UnackedRecord};
 use crate::{Carrier, Error};
 
 /// The longest text that fits one message, in bytes of UTF-8.
@@ -25,11 +25,15 @@ impl<S: Store, T: Carrier> Client<S, T> {
     ///
     /// - [`Error::EmptyText`], [`Error::TextTooLong`]; [`Error::UnknownPeer`].
     /// - [`Error::WrongIdentity`]: the relay hands out another identity for this peer.
+    /// - [`Error::IdentityQuestion`], [`Error::DeviceRefused`]: it hands out another device of the
+    ///   peer's, and no person has said yes to that.
     /// - [`Error::Transport`]: a relay answers and will not, or cannot, do its part.
     /// - [`Error::Store`].
     pub async fn send(&mut self, peer: AccountId, text: &str) -> Result<Sent, Error> {
         check_text(text)?;
         self.require_known(&peer)?;
+        self.refresh()?;
+        self.require_settled(&peer)?;
         let online = self.reach_home().await?;
         if online {
             self.prepare_session(&peer).await?;
@@ -109,10 +113,12 @@ impl<S: Store, T: Carrier> Client<S, T> {
             block: None,
         };
         let log = LogRecord { outgoing: true, at: now.as_millis(), frame: frame.encode() };
+        let unacked = UnackedRecord::written(&id, now, log.frame.len());
         let message = MessageRecord { outgoing: true, seq, state: DeliveryState::Queued };
         Ok(vec![
             record::insert(record::log_key(peer, seq), &log)?,
             record::insert(record::message_key(peer, &id), &message)?,
+            record::insert(record::unacked_key(peer, seq), &unacked)?,
         ])
     }
 

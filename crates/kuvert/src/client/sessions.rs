@@ -1,11 +1,12 @@
 //! Beginning sessions, and what is said first in them.
 
-use kuvert_core::Advice;
 use kuvert_core::prekey::{BundleError, VerifiedBundle};
+use kuvert_core::{Advice, ProtocolError, Reset};
 use kuvert_store::Store;
 use kuvert_transport::{Refusal, TransportError};
 use kuvert_wire::{AccountId, Address, DeviceId};
 
+use super::filing::Filing;
 use super::{Client, lock};
 use crate::{Carrier, Error};
 
@@ -43,6 +44,9 @@ impl<S: Store, T: Carrier> Client<S, T> {
 
     /// The device of `peer` with which there is a session to send on.
     pub(super) fn sending_to(&self, peer: &AccountId) -> Option<DeviceId> {
+        if self.awaits_newcomer(peer) {
+            return None;
+        }
         let device = lock(&self.device);
         let view = device.peer_of_account(peer)?;
         view.active().map(|_| view.device_id())
@@ -63,18 +67,31 @@ impl<S: Store, T: Carrier> Client<S, T> {
 
     pub(super) fn begin(&mut self, peer: &AccountId, bundle: &VerifiedBundle) -> Result<(), Error> {
         self.remember_key(peer, bundle)?;
-        self.contend(|client| {
+        let begun = self.contend(|client| {
             if client.sending_to(peer).is_some() {
                 return Ok(()); // another process was faster, or the peer was
             }
-            let (now, (_, counter)) = (client.now(), client.reserve(0)?);
-            let mut device = lock(&client.device);
-            let step = device.initiate(bundle, now, &mut client.around.random)?.also(counter);
-            step.commit(|changes| client.store.apply(changes))?;
-            drop(device);
-            client.reserved();
-            Ok(())
-        })
+            let is_known = lock(&client.device).peer(bundle.cert().device_id()).is_some();
+            if is_known {
+                client.renew(peer, bundle, Reset::ByHand, Filing::default())
+            } else {
+                client.initiate(bundle)
+            }
+        });
+        match begun {
+            Err(Error::Protocol(ProtocolError::IdentityChanged)) => self.ask_about(peer, bundle),
+            result => result,
+        }
+    }
+
+    fn initiate(&mut self, bundle: &VerifiedBundle) -> Result<(), Error> {
+        let (now, (_, counter)) = (self.now(), self.reserve(0)?);
+        let mut device = lock(&self.device);
+        let step = device.initiate(bundle, now, &mut self.around.random)?.also(counter);
+        step.commit(|changes| self.store.apply(changes))?;
+        drop(device);
+        self.reserved();
+        Ok(())
     }
 
     pub(super) async fn fetch_bundle(&self, peer: &AccountId) -> Result<VerifiedBundle, Error> {
@@ -123,6 +140,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         for view in device.peers().filter(|view| view.active().is_some()) {
             let peer = view.account_id();
             if device.is_announcement_due(&view.device_id(), now)
+                && !self.questions.contains_key(&peer)
                 && self.contact_record(&peer)?.value.accepted
             {
                 peers.push(peer);

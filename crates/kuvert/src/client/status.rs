@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use kuvert_core::{PeerView, ProtocolError};
 use kuvert_store::Store;
 
 use super::{Client, lock};
+use crate::event::Sender;
 use crate::record::{self, DroppedRecord};
 use crate::{Carrier, Error};
 
@@ -19,8 +21,15 @@ pub struct Status {
     pub prekeys_left: Option<u16>,
     /// Peers with a session on which can be sent.
     pub sessions: usize,
-    /// Envelopes that were dropped, by cause.
-    pub dropped: BTreeMap<String, u64>,
+    /// Envelopes that cannot be opened yet and wait for what opens them.
+    pub waiting: usize,
+    /// Peers whose session is being replaced, because it did not work.
+    pub healing: Vec<Sender>,
+    /// Peers for whom another device speaks, until a person has answered whether it may.
+    pub questions: Vec<Sender>,
+    /// How often each cause of the protocol's list occurred since the account was made; all of them
+    /// are there.
+    pub causes: BTreeMap<&'static str, u64>,
     /// What a person should know, in words.
     pub warnings: Vec<String>,
 }
@@ -50,15 +59,47 @@ impl<S: Store, T: Carrier> Client<S, T> {
         for peer in &self.alarmed {
             warnings.push(format!("another identity answers for {}", self.sender(peer)?));
         }
-        let dropped =
-            record::read_or_new::<DroppedRecord, _>(&self.store, record::dropped_key())?.value.0;
+        let questions = self.questioned()?;
+        for peer in &questions {
+            warnings.push(format!("another device speaks for {peer}: nothing is sent to it"));
+        }
+        for peer in self.peers_where(|view| view.clone_suspected().is_some())? {
+            warnings.push(format!("two copies of the state of {peer} are in use"));
+        }
+        let device = lock(&self.device);
+        let sessions = device.peers().filter(|peer| peer.active().is_some()).count();
+        let waiting = device.waiting_count();
+        drop(device);
         Ok(Status {
             relay_reachable,
             queued: self.queued()?,
             prekeys_left,
-            sessions: lock(&self.device).peers().filter(|peer| peer.active().is_some()).count(),
-            dropped,
+            sessions,
+            waiting,
+            healing: self.peers_where(|view| view.is_healing())?,
+            questions,
+            causes: self.causes()?,
             warnings,
         })
+    }
+
+    /// How often each cause occurred.
+    fn causes(&self) -> Result<BTreeMap<&'static str, u64>, Error> {
+        let counted =
+            record::read_or_new::<DroppedRecord, _>(&self.store, record::dropped_key())?.value.0;
+        let count = |cause: &ProtocolError| counted.get(cause.name()).copied().unwrap_or_default();
+        Ok(ProtocolError::ALL.iter().map(|cause| (cause.name(), count(cause))).collect())
+    }
+
+    fn questioned(&self) -> Result<Vec<Sender>, Error> {
+        let asked = self.questions.keys().filter(|peer| self.identity_question(**peer).is_some());
+        asked.map(|peer| self.sender(peer)).collect()
+    }
+
+    fn peers_where(&self, is_meant: impl Fn(&PeerView<'_>) -> bool) -> Result<Vec<Sender>, Error> {
+        let device = lock(&self.device);
+        let meant: Vec<_> = device.peers().filter(is_meant).map(|view| view.account_id()).collect();
+        drop(device);
+        meant.iter().map(|peer| self.sender(peer)).collect()
     }
 }

@@ -60,6 +60,49 @@ pub(crate) struct MessageRecord {
     pub(crate) state: DeliveryState,
 }
 
+/// An own message that its receiver has not acknowledged. Its place is that of its log entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UnackedRecord {
+    pub(crate) id: [u8; 16],
+    /// When it was written, in Unix milliseconds.
+    pub(crate) at: u64,
+    /// Length of its frame in bytes.
+    pub(crate) len_bytes: u32,
+    /// It has been posted at least once, and so takes a place in the sent buffer.
+    pub(crate) is_held: bool,
+    /// It is in `pending/` or `outbox/`.
+    pub(crate) is_waiting: bool,
+    /// How often it was sent again.
+    pub(crate) repeats: u8,
+    /// From when a sign of loss counts, in Unix milliseconds.
+    pub(crate) due: u64,
+}
+
+/// What the sent buffer of one peer comes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SentRecord {
+    /// Messages held.
+    pub(crate) count: u32,
+    /// Their frames, in bytes.
+    pub(crate) bytes: u64,
+    /// No message held was written before, in Unix milliseconds.
+    pub(crate) oldest: u64,
+    /// No message held is due before, in Unix milliseconds.
+    pub(crate) due: u64,
+    /// The session whose `resend` was answered last.
+    pub(crate) answered: Option<[u8; 16]>,
+    /// Resets since the peer was last heard of, because it did not answer.
+    pub(crate) unanswered: u8,
+}
+
+/// Whether another device may speak for an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct QuestionRecord {
+    pub(crate) device: [u8; 16],
+    /// What a person said.
+    pub(crate) answer: Option<bool>,
+}
+
 /// An event that the app has not acknowledged.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct UnshownRecord {
@@ -74,6 +117,20 @@ pub(crate) enum Unshown {
     Message(u64),
     /// Own messages that arrived at the peer, and when we learnt it.
     Receipt { ids: Vec<[u8; 16]>, at: u64 },
+    /// The session is about to be replaced.
+    HealingStarted { at: u64, not_before: u64 },
+    /// It has been replaced.
+    Healed { at: u64 },
+    /// Another device speaks for the account.
+    IdentityChanged { at: u64 },
+    /// Two copies of the peer's state are in use.
+    CloneSuspected { at: u64 },
+    /// This store was set back. It is about no peer.
+    StateRollback { at: u64, found: u64, expected: u64 },
+    /// Own messages that are no longer kept for sending again.
+    Undelivered { ids: Vec<[u8; 16]>, at: u64 },
+    /// Envelopes of this peer's that were given up: the name of the cause, and how many.
+    NotOpened { cause: String, count: u64, at: u64 },
 }
 
 /// Receipts owed to one peer.
@@ -94,6 +151,8 @@ pub(crate) const OUTBOX: &str = "outbox/";
 pub(crate) const INBOX: &str = "inbox/";
 pub(crate) const UNSHOWN: &str = "unshown/";
 pub(crate) const RECEIPTS: &str = "receipt/";
+pub(crate) const SENT: &str = "sent/";
+pub(crate) const QUESTIONS: &str = "question/";
 
 pub(crate) fn account_key() -> Key {
     path("app/account")
@@ -157,6 +216,22 @@ pub(crate) fn unshown_key(seq: u64) -> Key {
     path(&format!("{UNSHOWN}{seq:016x}"))
 }
 
+pub(crate) fn question_key(peer: &AccountId) -> Key {
+    path(&format!("{QUESTIONS}{peer}"))
+}
+
+pub(crate) fn sent_key(peer: &AccountId) -> Key {
+    path(&format!("{SENT}{peer}"))
+}
+
+pub(crate) fn unacked_key(peer: &AccountId, seq: u64) -> Key {
+    path(&format!("unacked/{peer}/{seq:016x}"))
+}
+
+pub(crate) fn unacked_prefix(peer: &AccountId) -> String {
+    format!("unacked/{peer}/")
+}
+
 pub(crate) fn receipt_key(peer: &AccountId) -> Key {
     path(&format!("{RECEIPTS}{peer}"))
 }
@@ -168,15 +243,23 @@ pub(crate) fn seq_of(key: &Key) -> Option<u64> {
 
 /// The account in the second segment of a key.
 pub(crate) fn account_of(key: &Key) -> Option<AccountId> {
-    let hex = key.as_str().split('/').nth(1)?;
-    let mut bytes = [0; 32];
-    if hex.len() != 64 {
+    unhex(key.as_str().split('/').nth(1)?).map(AccountId::from_bytes)
+}
+
+/// The message at the end of a key.
+pub(crate) fn message_of(key: &Key) -> Option<MessageId> {
+    unhex(key.as_str().rsplit('/').next()?).map(MessageId::from_bytes)
+}
+
+fn unhex<const N: usize>(hex: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    if hex.len() != 2 * N {
         return None;
     }
     for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks(2)) {
         *byte = u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok()?;
     }
-    Some(AccountId::from_bytes(bytes))
+    Some(bytes)
 }
 
 /// A key from parts that are ASCII by construction.

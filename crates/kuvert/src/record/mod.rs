@@ -13,6 +13,9 @@
 //! | `inbox/<seq>` | opened frames until they are filed | with the ratchet |
 //! | `log/<account>/<seq>` | the conversation | once, never changed |
 //! | `message/<account>/<id>` | where a message stands in the log, and how far it got | with its log entry |
+//! | `unacked/<account>/<seq>` | own messages until their receiver has acknowledged them | with their log entry |
+//! | `sent/<account>` | how many of those were sent, and when one of them is due again | as they leave and are acknowledged |
+//! | `question/<account>` | the device about which a person is asked, and what was answered | with the question, with the answer |
 //! | `unshown/<seq>` | events that the app has not acknowledged | with what they are about |
 //! | `receipt/<account>` | receipts owed | as messages arrive and receipts leave |
 //!

@@ -1,0 +1,158 @@
+//! New sessions in place of those that do not work.
+//!
+//! The device says when one is due, and keeps the budget; here the bundle is fetched, and what is held
+//! of the peer's messages is gathered, so that the peer can send the others again.
+
+use core::time::Duration;
+
+use kuvert_core::prekey::VerifiedBundle;
+use kuvert_core::{Change, PeerView, ProtocolError, Reset, Status};
+use kuvert_store::Store;
+use kuvert_wire::frame::MAX_RESEND;
+use kuvert_wire::{AccountId, MessageId};
+
+use super::filing::Filing;
+use super::{Client, lock};
+use crate::record::{self, MessageRecord};
+use crate::{Carrier, Error};
+
+/// Between two attempts to fetch the prekeys of one peer passes at least this time.
+const PAUSE: Duration = Duration::from_secs(60);
+/// How long a session waits for its first answer before it is begun anew, by how often that was done:
+/// a day, three days, nine days after the first.
+const UNANSWERED: [Duration; 3] = [
+    Duration::from_secs(24 * 3600),
+    Duration::from_secs(2 * 24 * 3600),
+    Duration::from_secs(6 * 24 * 3600),
+];
+
+/// Why a session is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// Something of the peer's could not be opened.
+    Due,
+    /// The peer does not answer.
+    Unanswered,
+}
+
+impl<S: Store, T: Carrier> Client<S, T> {
+    /// Replaces the sessions for which that is due, as far as the network allows.
+    pub(super) async fn heal_all(&mut self) -> Result<(), Error> {
+        let mut problem = None;
+        for (peer, why) in self.peers_to_heal()? {
+            self.online.heal_tried.insert(peer, self.now());
+            match self.heal(&peer, why).await {
+                Ok(()) => {}
+                Err(Error::WrongIdentity { .. }) => self.alarm(peer),
+                Err(Error::IdentityQuestion { .. } | Error::DeviceRefused { .. }) => {}
+                Err(error) => problem = Some(error.network()?),
+            }
+        }
+        problem.map_or(Ok(()), Err)
+    }
+
+    async fn heal(&mut self, peer: &AccountId, why: Why) -> Result<(), Error> {
+        let bundle = self.fetch_bundle(peer).await?;
+        let reset = self.contend(|client| match client.why_heal(peer)? == Some(why) {
+            true => client.reset(peer, &bundle, why),
+            false => Ok(()), // another process was faster
+        });
+        match reset {
+            Err(Error::Protocol(ProtocolError::IdentityChanged)) => self.ask_about(peer, &bundle),
+            // The budget is spent: it is due again when there is a new one.
+            Err(Error::Protocol(ProtocolError::TooManySessions)) => Ok(()),
+            result => result,
+        }
+    }
+
+    fn reset(&mut self, peer: &AccountId, bundle: &VerifiedBundle, why: Why) -> Result<(), Error> {
+        let mut filing = Filing::default();
+        if why == Why::Unanswered {
+            self.repeat_all(peer, &mut filing)?;
+        }
+        self.renew(peer, bundle, Reset::Automatic, filing)
+    }
+
+    /// Begins a session with a device that is known, and says in it what is held here.
+    pub(super) fn renew(
+        &mut self,
+        peer: &AccountId,
+        bundle: &VerifiedBundle,
+        how: Reset,
+        mut filing: Filing,
+    ) -> Result<(), Error> {
+        let held = self.held_of(peer)?;
+        let seq = self.number(&mut filing)?;
+        let (key, context) = self.outbox_place(peer, seq)?;
+        let (now, mut device) = (self.now(), lock(&self.device));
+        let step = device.reset(bundle, &held, how, now, &mut self.around.random)?;
+        let step = step.keep(key, &context);
+        let changes = core::mem::take(&mut filing.changes);
+        let step = changes.into_iter().fold(step, |step, change: Change| step.also(change));
+        step.commit(|changes| self.store.apply(changes))?;
+        drop(device);
+        self.file_away(filing)
+    }
+
+    /// Whose sessions are to be replaced now.
+    fn peers_to_heal(&self) -> Result<Vec<(AccountId, Why)>, Error> {
+        let now = self.now();
+        let accounts: Vec<_> = lock(&self.device).peers().map(|view| view.account_id()).collect();
+        let mut due = Vec::new();
+        for peer in accounts {
+            let tried = self.online.heal_tried.get(&peer);
+            if tried.is_none_or(|tried| now.since(*tried) >= PAUSE || now < *tried)
+                && let Some(why) = self.why_heal(&peer)?
+            {
+                due.push((peer, why));
+            }
+        }
+        Ok(due)
+    }
+
+    /// Whether the session with `peer` is to be replaced now, and why.
+    fn why_heal(&self, peer: &AccountId) -> Result<Option<Why>, Error> {
+        let (now, device) = (self.now(), lock(&self.device));
+        let Some(view) = device.peer_of_account(peer) else { return Ok(None) };
+        let is_due = device.resets_due(now).any(|due| due == view.device_id());
+        let created = unanswered_since(&view);
+        drop(device);
+        if self.identity_question(*peer).is_some() || !self.may_repeat(peer)? {
+            return Ok(None);
+        }
+        if is_due {
+            return Ok(Some(Why::Due));
+        }
+        let Some(created) = created.filter(|created| now.since(*created) >= UNANSWERED[0]) else {
+            return Ok(None);
+        };
+        let sent = self.sent_record(peer)?.value;
+        let patience = UNANSWERED.get(usize::from(sent.unanswered));
+        let is_over = patience.is_some_and(|patience| now.since(created) >= *patience);
+        Ok((sent.count > 0 && is_over).then_some(Why::Unanswered))
+    }
+
+    /// Whether a session is to be replaced now.
+    pub(super) fn is_healing_due(&self) -> Result<bool, Error> {
+        Ok(!self.peers_to_heal()?.is_empty())
+    }
+
+    /// Messages of `peer`'s that are here, newest first, as many as one `resend` takes.
+    fn held_of(&self, peer: &AccountId) -> Result<Vec<MessageId>, Error> {
+        let prefix = record::message_prefix(peer);
+        let all = record::read_all::<MessageRecord, _>(&self.store, &prefix)?;
+        let mut theirs: Vec<_> = all
+            .into_iter()
+            .filter(|message| !message.value.outgoing)
+            .filter_map(|message| Some((message.value.seq, record::message_of(&message.key)?)))
+            .collect();
+        theirs.sort_unstable_by_key(|(seq, _)| core::cmp::Reverse(*seq));
+        Ok(theirs.into_iter().take(MAX_RESEND).map(|(_, id)| id).collect())
+    }
+}
+
+/// When a session was begun by us, if nobody has answered in it.
+fn unanswered_since(view: &PeerView<'_>) -> Option<kuvert_wire::Timestamp> {
+    let active = view.active()?;
+    (active.begun_by_us && active.status == Status::AwaitingReply).then_some(active.created)
+}
