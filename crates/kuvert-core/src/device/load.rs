@@ -10,9 +10,9 @@ use super::waiting::{Waiting, WaitingName};
 use super::{DatedOneTime, Device, Stored};
 use crate::identity::IdentityKeyPair;
 use crate::prekey::{MediumPrekeyPair, OneTimePrekeyPair};
-use crate::ratchet::skipped::Page;
+use crate::ratchet::skipped::{Page, PageId};
 use crate::record::{Key, Record, Version};
-use crate::session::{Begun, Session};
+use crate::session::{Begun, Head, Session};
 
 /// Why a device cannot be loaded. Nothing is ever created in its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -112,30 +112,19 @@ impl Loading {
     }
 
     fn finish(mut self) -> Result<Device, LoadError> {
-        let mut pages = BTreeMap::new();
-        for (id, version, page) in self.pages {
-            let Some(session) = self.sessions.get_mut(&id) else {
-                continue;
-            };
-            pages.insert((id, page.id()), version);
-            session.value.ratchet.skipped.insert(page);
-        }
-        let by_init = self.sessions.values().filter_map(|session| {
-            let Begun::ByPeer { init, .. } = session.value.head.begun else {
-                return None;
-            };
-            Some((init, session.value.head.id))
-        });
         let is_empty = self.sessions.is_empty() && self.peers.is_empty();
-        let identity = self.identity.ok_or(if is_empty {
+        let identity = self.identity.take().ok_or(if is_empty {
             LoadError::Absent
         } else {
             LoadError::Unreadable { key: identity_key() }
         })?;
+        let published = self.published.take();
+        let published = published.ok_or(LoadError::Unreadable { key: published_key() })?;
+        let pages = self.place_pages();
         Ok(Device {
-            by_init: by_init.collect(),
+            by_init: self.by_init(),
             identity,
-            published: self.published.ok_or(LoadError::Unreadable { key: published_key() })?,
+            published,
             mediums: self.mediums,
             one_times: self.one_times,
             peers: self.peers,
@@ -144,6 +133,53 @@ impl Loading {
             replays: self.replays,
             waiting: self.waiting,
         })
+    }
+
+    /// Gives the sessions their skipped keys. A page whose session has ended belongs to nobody.
+    fn place_pages(&mut self) -> BTreeMap<(SessionId, PageId), Version> {
+        let mut versions = BTreeMap::new();
+        for (id, version, page) in self.pages.drain(..) {
+            let Some(session) = self.sessions.get_mut(&id) else { continue };
+            versions.insert((id, page.id()), version);
+            session.value.ratchet.skipped.insert(page);
+        }
+        versions
+    }
+
+    fn by_init(&self) -> BTreeMap<InitId, SessionId> {
+        let heads = self.sessions.values().map(|session| &session.value.head);
+        let begun = |head: &Head| match head.begun {
+            Begun::ByPeer { init, .. } => Some((init, head.id)),
+            Begun::ByUs { .. } => None,
+        };
+        heads.filter_map(begun).collect()
+    }
+}
+
+#[cfg(any(test, feature = "hazmat"))]
+impl Device {
+    /// Encodes the device and reads it back in place, as when its process starts anew, and gives the
+    /// records that it then makes, sorted by key: what a store must hold. Identity and one-time
+    /// prekeys, which no message changes and whose loading takes longest, are left as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Unreadable`] for a record of its own that it cannot read; the device is then of no
+    /// more use.
+    pub fn renew(&mut self) -> Result<alloc::vec::Vec<Record>, LoadError> {
+        let mut loading = Loading::default();
+        for record in self.changing_records() {
+            let unreadable = LoadError::Unreadable { key: record.key.clone() };
+            loading.take(&record).map_err(|_| unreadable)?;
+        }
+        self.pages = loading.place_pages();
+        self.by_init = loading.by_init();
+        let published = loading.published.take();
+        self.published = published.ok_or(LoadError::Unreadable { key: published_key() })?;
+        (self.mediums, self.peers) = (loading.mediums, loading.peers);
+        (self.sessions, self.replays) = (loading.sessions, loading.replays);
+        self.waiting = loading.waiting;
+        Ok(self.changing_records())
     }
 }
 

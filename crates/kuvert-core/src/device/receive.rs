@@ -145,15 +145,17 @@ impl Device {
     ) -> Option<Followed> {
         let (peer, cause, now) = (waiting.peer, waiting.cause, waiting.since);
         let is_question = cause == ProtocolError::IdentityChanged;
+        if is_question && refusal.newcomer.is_none() {
+            return None; // IDN-3: no answer makes this one acceptable
+        }
         let is_accepted = |peer: &Peer| peer.recovery.accepted;
         if !is_question && !self.peers.get(&peer).is_some_and(|peer| is_accepted(&peer.value)) {
             return None; // MSG-18
         }
-        let pending = Outcome::Pending { cause, deadline: waiting.deadline, peer };
-        if self.waiting.contains_key(&waiting.name) {
-            return Some((Vec::new(), vec![pending]));
+        if let Some(known) = self.waiting.get(&waiting.name) {
+            return Some((Vec::new(), vec![known.value.pending()]));
         }
-        let mut outcomes = vec![pending];
+        let mut outcomes = vec![waiting.pending()];
         let mut effects = Vec::new();
         match &refusal.newcomer {
             Some(newcomer) if is_question => {

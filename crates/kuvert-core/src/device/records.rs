@@ -1,5 +1,6 @@
 //! A device as its records, all encoded anew: so that tests can hold memory against the store.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use kuvert_wire::Encode;
@@ -19,33 +20,38 @@ impl Device {
     /// After every committed step they are what the store has under [`Device::COLLECTIONS`].
     #[must_use]
     pub fn records(&self) -> Vec<Record> {
-        let mut records = self.prekey_records();
+        let mut records = self.changing_records();
         records.push(record(identity_key(), FIRST, self.identity_value()));
+        records.extend(self.one_times.iter().map(|(id, stored)| {
+            record(one_time_key(*id), stored.version, one_time_value(&stored.value))
+        }));
+        sorted(records)
+    }
+
+    /// All but the identity and the one-time prekeys.
+    pub(super) fn changing_records(&self) -> Vec<Record> {
         let published = published_value(self.published.value);
-        records.push(record(published_key(), self.published.version, published));
+        let mut records = vec![record(published_key(), self.published.version, published)];
         records.extend(self.peers.iter().map(|(id, stored)| {
             record(peer_key(id), stored.version, Zeroizing::new(stored.value.encode()))
         }));
+        records.extend(self.medium_records());
         records.extend(self.session_records());
         records.extend(self.waiting.iter().map(|(name, stored)| {
             record(waiting_key(name), stored.version, waiting_value(&stored.value))
         }));
-        records.sort_by(|a, b| a.key.cmp(&b.key));
-        records
+        sorted(records)
     }
 
-    fn prekey_records(&self) -> Vec<Record> {
+    fn medium_records(&self) -> impl Iterator<Item = Record> {
         let mediums = self.mediums.iter().map(|(id, stored)| {
             record(medium_key(*id), stored.version, medium_value(&stored.value))
-        });
-        let one_times = self.one_times.iter().map(|(id, stored)| {
-            record(one_time_key(*id), stored.version, one_time_value(&stored.value))
         });
         let replays = self
             .replays
             .iter()
             .map(|(medium, init)| record(replay_key(*medium, init), FIRST, replay_value()));
-        mediums.chain(one_times).chain(replays).collect()
+        mediums.chain(replays)
     }
 
     fn session_records(&self) -> Vec<Record> {
@@ -61,6 +67,11 @@ impl Device {
         }
         records
     }
+}
+
+fn sorted(mut records: Vec<Record>) -> Vec<Record> {
+    records.sort_by(|a, b| a.key.cmp(&b.key));
+    records
 }
 
 const FIRST: Version = Version::from_number(1);

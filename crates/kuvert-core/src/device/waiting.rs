@@ -20,7 +20,7 @@ use core::time::Duration;
 use kuvert_wire::{Decode, DecodeError, DeviceId, Encode, Reader, Timestamp};
 
 use super::Device;
-use super::outcome::decode_cause;
+use super::outcome::{Outcome, decode_cause};
 use crate::crypto::kdf::sha256;
 use crate::error::ProtocolError;
 use crate::limits::{MAX_WAITING, MAX_WAITING_BYTES, MAX_WAITING_OF_PEER};
@@ -62,6 +62,11 @@ impl Waiting {
             envelope: envelope.to_vec(),
             is_tried: false,
         })
+    }
+
+    /// That it waits.
+    pub(super) const fn pending(&self) -> Outcome {
+        Outcome::Pending { cause: self.cause, deadline: self.deadline, peer: self.peer }
     }
 
     pub(super) fn decode(record: &mut Reader<'_>) -> Result<Self, DecodeError> {

@@ -71,6 +71,8 @@ impl Party {
         assert!(self.device.records() == records, "memory is what the store has");
         self.device = Device::load(records.clone()).expect("its own records");
         assert!(self.device.records() == records, "it comes back as it was");
+        self.device.renew().expect("its own records");
+        assert!(self.device.records() == records, "once more");
     }
 
     /// The device as an old copy of its store has it.

@@ -69,7 +69,7 @@ fn tell(told: &mut Vec<Value>, outcomes: Outcomes) -> Result<(), ProtocolError> 
 fn object(outcome: &Outcome) -> Result<Value, ProtocolError> {
     Ok(match outcome {
         Outcome::Message(received) => {
-            let mut object = report::received(received)?;
+            let mut object = report::message(received)?;
             object["outcome"] = json!("Message");
             object
         }

@@ -88,6 +88,11 @@ pub(crate) fn received(received: &Received) -> Result<Value, ProtocolError> {
     if received.ended == Some(SessionEnd::PqFailed) {
         return Err(ProtocolError::PqFailed);
     }
+    message(received)
+}
+
+/// The same, whatever it did to its session.
+pub(crate) fn message(received: &Received) -> Result<Value, ProtocolError> {
     let mut object = content(&received.frame)?;
     object["from"] = json!(received.peer.to_string());
     object["account_key"] = json!(received.account.to_string());
@@ -95,6 +100,10 @@ pub(crate) fn received(received: &Received) -> Result<Value, ProtocolError> {
     object["session_id"] = json!(received.session.to_string());
     object["begins_session"] = json!(received.begins_session);
     object["closed"] = json!(received.ended.is_some());
+    object["ended"] = json!(received.ended.map(|end| match end {
+        SessionEnd::PqFailed => "PqFailed",
+        _ => "ByPeer",
+    }));
     object["msg_id"] = json!(received.frame.message_id.to_string());
     object["sent"] = json!(received.frame.sent.as_millis());
     object["expire_s"] = json!(received.frame.expire_seconds);
