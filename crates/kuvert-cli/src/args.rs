@@ -82,7 +82,9 @@ pub(crate) enum Command {
     Chat(Peer),
     /// Print the safety number to compare with the other person, or record that it matched
     #[command(after_help = "Examples:\n  kuvert verify bob\n  \
-        kuvert verify bob --match \"12345 67890 …\"    all 60 digits, as the other side reads them")]
+        kuvert verify bob --match \"12345 67890 …\"    all 60 digits, as the other side reads them\n  \
+        kuvert verify bob --accept \"12345 67890 …\"   the same, and bob has a new device\n  \
+        kuvert verify bob --reject                    bob has no new device")]
     Verify(Verify),
     /// Show relay, queue, prekeys, sessions and warnings
     #[command(after_help = "Example:\n  kuvert --json status")]
@@ -180,6 +182,12 @@ pub(crate) struct Verify {
     /// The 60 digits that the other side reads to you
     #[arg(long = "match", value_name = "DIGITS")]
     pub(crate) digits: Option<String>,
+    /// The same, and the other side says that its new device is its own
+    #[arg(long, value_name = "DIGITS", conflicts_with = "digits")]
+    pub(crate) accept: Option<String>,
+    /// The other side knows of no new device: drop what came from it
+    #[arg(long, conflicts_with_all = ["digits", "accept"])]
+    pub(crate) reject: bool,
 }
 
 /// A command of a later version: whatever follows is accepted and refused in plain words.

@@ -1,6 +1,6 @@
 //! From the library's errors to what a person is told, and the exit code.
 
-use kuvert::{Error, StoreError, TransportAdvice, TransportError};
+use kuvert::{Error, Part, StoreError, TransportAdvice, TransportError};
 
 use crate::exit::{Exit, Failure};
 
@@ -33,7 +33,10 @@ pub(crate) fn not_sent(error: Error) -> Failure {
 
 fn exit_of(error: &Error) -> Exit {
     match error {
-        Error::WrongIdentity { .. } | Error::OtherSafetyNumber => Exit::Identity,
+        Error::WrongIdentity { .. }
+        | Error::OtherSafetyNumber
+        | Error::IdentityQuestion { .. }
+        | Error::DeviceRefused { .. } => Exit::Identity,
         Error::Transport(TransportError::Unreachable { .. } | TransportError::Garbage { .. }) => {
             Exit::NoConnection
         }
@@ -41,6 +44,7 @@ fn exit_of(error: &Error) -> Exit {
             Exit::Policy
         }
         Error::UnknownPeer
+        | Error::NoQuestion
         | Error::OwnAddress
         | Error::Name(_)
         | Error::NameTaken
@@ -56,6 +60,15 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         Error::WrongIdentity { .. } => {
             "Nothing was sent. Ask the other person for the address again, not over this relay."
         }
+        Error::IdentityQuestion { .. } => {
+            "Nothing was sent. Ask the other person, not in here, whether it is a new device, and \
+             compare the safety number (`kuvert verify NAME`). If so: `kuvert verify NAME --accept \
+             DIGITS`, else `kuvert verify NAME --reject`."
+        }
+        Error::DeviceRefused { .. } => {
+            "Nothing was sent. If it is a device of theirs after all, remove the contact, and add it \
+             again."
+        }
         Error::Transport(TransportError::Unreachable { .. }) => {
             "Nothing is lost. Check the network and the relay, then try again."
         }
@@ -66,6 +79,11 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         Error::Store(StoreError::NotFound) | Error::NoAccount => {
             "Make an account with `kuvert init --relay URL`, or name its folder with --home DIR."
         }
+        Error::Store(StoreError::Unreadable { what: Part::Anchor }) => {
+            "Nothing was changed. Without the file whose name ends in `-anchor` the account opens \
+             again, but cannot tell whether it was set back."
+        }
+        Error::Store(StoreError::Replaced) => "Nothing is lost. Run the command again.",
         Error::Store(StoreError::Unreadable { .. }) | Error::Record { .. } => {
             "Keep the folder as it is: what can be read of it may be all there is."
         }

@@ -3,6 +3,7 @@
 use kuvert::Timestamp;
 
 use crate::clock;
+use crate::notice;
 use crate::object::{EventLine, MessageLine};
 use crate::text;
 
@@ -23,10 +24,13 @@ pub(crate) fn of(line: &EventLine, when: When) -> Option<String> {
     match line {
         EventLine::Message(message) => Some(of_message(message, when)),
         EventLine::Receipt(_) => None, // `history` shows it beside its message
-        EventLine::IdentityChanged(peer) => Some(format!(
-            "! The identity of {} is not the one of its address. Nothing was sent to it.",
-            text::one_line(&peer.from)
-        )),
+        EventLine::IdentityChanged(question) => Some(notice::identity_changed(question)),
+        EventLine::HealingStarted(line) => Some(notice::healing_started(line)),
+        EventLine::Healed(line) => Some(notice::healed(line)),
+        EventLine::CloneSuspected(line) => Some(notice::clone_suspected(line)),
+        EventLine::StateRollback(line) => Some(notice::state_rollback(line)),
+        EventLine::Undelivered(line) => Some(notice::undelivered(line)),
+        EventLine::NotOpened(line) => Some(notice::not_opened(line)),
     }
 }
 
@@ -41,6 +45,7 @@ fn of_message(message: &MessageLine, when: When) -> String {
         (true, None) => "\n    (contact request: `kuvert contact add NAME ADDRESS` accepts it)",
         (_, Some("queued")) => " (queued)",
         (_, Some("delivered")) => " (delivered)",
+        (_, Some("undelivered")) => " (never acknowledged)",
         _ => "",
     };
     format!("{time} {from}: {body}{note}")

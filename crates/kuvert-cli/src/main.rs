@@ -7,6 +7,7 @@ mod exit;
 mod failure;
 mod home;
 mod line;
+mod notice;
 mod object;
 mod output;
 mod passphrase;

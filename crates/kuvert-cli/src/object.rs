@@ -1,6 +1,9 @@
 //! The JSON objects, one a line. Their fields are a contract, described in `docs/cli.md`.
 
-use kuvert::{Contact, Delivery, Event, HistoryEntry, Message, Sender, Sent, Status};
+use kuvert::{
+    Contact, Delivery, DeviceId, Event, HistoryEntry, Message, NotOpened, Notice, Sender, Sent,
+    StateRollback, Status,
+};
 use serde::Serialize;
 
 /// `init`
@@ -64,6 +67,8 @@ pub(crate) struct Verification {
     pub(crate) name: String,
     pub(crate) safety_number: String,
     pub(crate) verified: bool,
+    /// The device about which a question is open.
+    pub(crate) question: Option<String>,
 }
 
 /// One line of `recv`, `history` and `chat`.
@@ -75,7 +80,54 @@ pub(crate) enum EventLine {
     /// Own messages that arrived at the peer.
     Receipt(ReceiptLine),
     /// Another identity answers for the peer.
-    IdentityChanged(PeerLine),
+    IdentityChanged(QuestionLine),
+    /// The session with the peer will be replaced.
+    HealingStarted(NoticeLine),
+    /// It has been replaced.
+    Healed(NoticeLine),
+    /// Two copies of the peer's state are in use.
+    CloneSuspected(NoticeLine),
+    /// This account was set back.
+    StateRollback(RollbackLine),
+    /// An own message that is given up.
+    Undelivered(ReceiptLine),
+    /// Something of the peer's that is given up.
+    NotOpened(NotOpenedLine),
+}
+
+/// Something that happened with a peer.
+#[derive(Debug, Serialize)]
+pub(crate) struct NoticeLine {
+    #[serde(flatten)]
+    pub(crate) peer: PeerLine,
+    pub(crate) at: u64,
+}
+
+/// Another identity, and whether a person can accept it.
+#[derive(Debug, Serialize)]
+pub(crate) struct QuestionLine {
+    #[serde(flatten)]
+    pub(crate) peer: PeerLine,
+    /// The device that is asked about; `null` if what answers cannot be accepted.
+    pub(crate) device: Option<String>,
+}
+
+/// This account's state was an old copy.
+#[derive(Debug, Serialize)]
+pub(crate) struct RollbackLine {
+    pub(crate) at: u64,
+    pub(crate) found: u64,
+    pub(crate) expected: u64,
+}
+
+/// What could not be opened.
+#[derive(Debug, Serialize)]
+pub(crate) struct NotOpenedLine {
+    #[serde(flatten)]
+    pub(crate) peer: PeerLine,
+    pub(crate) cause: &'static str,
+    pub(crate) count: u64,
+    pub(crate) at: u64,
 }
 
 /// Who it is about.
@@ -175,25 +227,66 @@ impl From<&HistoryEntry> for EventLine {
 }
 
 impl EventLine {
-    /// The lines of one event; none for an event that this program does not know.
-    pub(crate) fn of(event: &Event) -> Vec<Self> {
-        match event {
-            Event::Message(message) => vec![Self::Message(message.into())],
-            Event::Delivered(delivery) => receipts(delivery),
-            Event::IdentityChanged(peer) => vec![Self::IdentityChanged(peer.into())],
-            _ => Vec::new(),
-        }
+    /// The lines of one event; none for an event that this program does not know. `question` is the
+    /// device that a person is asked about, if the event is about it.
+    pub(crate) fn of(event: &Event, question: Option<DeviceId>) -> Vec<Self> {
+        let line = match event {
+            Event::Message(message) => Self::Message(message.into()),
+            Event::Delivered(delivery) => return receipts(delivery, "delivered", Self::Receipt),
+            Event::Undelivered(delivery) => {
+                return receipts(delivery, "undelivered", Self::Undelivered);
+            }
+            Event::IdentityChanged(peer) => Self::IdentityChanged(QuestionLine {
+                peer: peer.into(),
+                device: question.map(|device| device.to_string()),
+            }),
+            Event::HealingStarted(notice) => Self::HealingStarted(notice.into()),
+            Event::Healed(notice) => Self::Healed(notice.into()),
+            Event::CloneSuspected(notice) => Self::CloneSuspected(notice.into()),
+            Event::StateRollback(rollback) => Self::StateRollback(rollback.into()),
+            Event::NotOpened(given_up) => Self::NotOpened(given_up.into()),
+            _ => return Vec::new(),
+        };
+        vec![line]
     }
 }
 
-fn receipts(delivery: &Delivery) -> Vec<EventLine> {
+fn receipts(
+    delivery: &Delivery,
+    state: &'static str,
+    kind: impl Fn(ReceiptLine) -> EventLine,
+) -> Vec<EventLine> {
     let line = |id: &kuvert::MessageId| ReceiptLine {
         peer: delivery.peer().into(),
         id: id.to_string(),
-        state: "delivered",
+        state,
         received_at: delivery.received().as_millis(),
     };
-    delivery.message_ids().iter().map(line).map(EventLine::Receipt).collect()
+    delivery.message_ids().iter().map(line).map(kind).collect()
+}
+
+impl From<&Notice> for NoticeLine {
+    fn from(notice: &Notice) -> Self {
+        Self { peer: (&notice.peer).into(), at: notice.at.as_millis() }
+    }
+}
+
+impl From<&StateRollback> for RollbackLine {
+    fn from(rollback: &StateRollback) -> Self {
+        let StateRollback { at, found, expected, .. } = *rollback;
+        Self { at: at.as_millis(), found, expected }
+    }
+}
+
+impl From<&NotOpened> for NotOpenedLine {
+    fn from(given_up: &NotOpened) -> Self {
+        Self {
+            peer: (&given_up.peer).into(),
+            cause: given_up.cause.name(),
+            count: given_up.count,
+            at: given_up.at.as_millis(),
+        }
+    }
 }
 
 impl StatusLine {

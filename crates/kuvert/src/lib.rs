@@ -50,7 +50,7 @@ mod readme {}
 pub use kuvert_core::ProtocolError;
 pub use kuvert_core::prekey::BundleError;
 pub use kuvert_core::safety_number::{SafetyNumber, SafetyNumberMatch};
-pub use kuvert_store::{MemoryStore, SqliteStore, Store, StoreError};
+pub use kuvert_store::{MemoryStore, Part, Rollback, SqliteStore, Store, StoreError};
 pub use kuvert_transport::{Advice as TransportAdvice, RelayClient, TransportError};
 pub use kuvert_wire::{AccountId, Address, AddressError, DeviceId, MessageId, RelayUrl, Timestamp};
 

@@ -106,6 +106,9 @@ impl Site {
         fs::hard_link(&self.unfinished, &self.database).map_err(|error| {
             Failure::failed(format!("cannot make {}: {error}", self.database.display()))
         })?;
+        // In place of the anchor of an account that is gone. Without one the account is as good.
+        let anchor = |database: &Path| with_suffix(database, "-anchor");
+        let _ = fs::rename(anchor(&self.unfinished), anchor(&self.database));
         self.finished = true;
         Ok(())
     }
@@ -114,7 +117,7 @@ impl Site {
 impl Drop for Site {
     fn drop(&mut self) {
         // What cannot be removed was not made, or is out of our hands.
-        for suffix in ["", "-wal", "-shm"] {
+        for suffix in ["", "-wal", "-shm", "-anchor"] {
             let _ = fs::remove_file(with_suffix(&self.unfinished, suffix));
         }
         if let (Some(folder), false) = (&self.new_folder, self.finished) {

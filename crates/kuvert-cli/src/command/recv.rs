@@ -42,7 +42,11 @@ pub(crate) fn show(session: &mut Session, event: &Event, when: When) -> Outcome<
     let is_new = session.client.is_unshown()? && !turn.has_printed(number)?;
     if is_new {
         turn.settle();
-        session.output.show_all(&EventLine::of(event), |line| line::of(line, when))?;
+        let question = match event {
+            Event::IdentityChanged(peer) => session.client.identity_question(peer.account),
+            _ => None,
+        };
+        session.output.show_all(&EventLine::of(event, question), |line| line::of(line, when))?;
         turn.note(number)?;
     }
     session.client.acknowledge()?;

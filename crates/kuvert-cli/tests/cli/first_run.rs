@@ -151,7 +151,7 @@ fn what_a_killed_init_left_goes_with_the_next() {
         .iter()
         .map(|(path, _)| path.file_name().unwrap().to_string_lossy().into_owned())
         .collect();
-    assert_eq!(left, [".profile", "kuvert.db", "kuvert.db.mine"]);
+    assert_eq!(left, [".profile", "kuvert.db", "kuvert.db-anchor", "kuvert.db.mine"]);
 }
 
 #[test]

@@ -67,9 +67,11 @@ fn a_flipped_bit_is_refused_and_harms_nothing_else() {
         }
     });
     assert_eq!(bob.hears_now(), ["and after it"]);
-    let dropped = bob.status()["dropped"].clone();
-    let counts = dropped.as_object().unwrap().values();
-    assert_eq!(counts.map(|count| count.as_u64().unwrap()).sum::<u64>(), 13, "{dropped}");
+    let status = bob.status();
+    let counts = status["dropped"].as_object().unwrap().values();
+    let dropped: u64 = counts.map(|count| count.as_u64().unwrap()).sum();
+    assert_eq!(dropped + status["waiting"].as_u64().unwrap(), 13, "{status}");
+    assert_eq!(status["healing"], serde_json::json!(["alice"]));
     bob.says(&alice, "all well");
     assert_eq!(alice.hears(1), ["all well"]);
 }

@@ -6,6 +6,7 @@ use kuvert_core::safety_number::{SafetyNumber, SafetyNumberMatch};
 use kuvert_store::Store;
 use kuvert_wire::{AccountId, AccountKey, Address, RelayUrl, Timestamp};
 
+use super::filing::Filing;
 use super::{Client, lock};
 use crate::event::Sender;
 use crate::record::{self, ContactRecord, NameRecord, Versioned};
@@ -87,7 +88,10 @@ impl<S: Store, T: Carrier> Client<S, T> {
         contact.value.verified = None;
         let mut named = record::read_or_new::<NameRecord, _>(&self.store, record::name_key(name))?;
         named.value = NameRecord(None);
-        self.apply([named.put()?, contact.put()?])?;
+        let mut filing = Filing::default();
+        filing.changes.extend([named.put()?, contact.put()?]);
+        self.forget_question(&removed.account, &mut filing)?;
+        self.file_away(filing)?;
         Ok(removed)
     }
 

@@ -1,9 +1,10 @@
 //! For simulators: clients in surroundings of one's own.
 
+use kuvert_core::Device;
 use kuvert_store::Store;
 use kuvert_wire::RelayUrl;
 
-use super::Client;
+use super::{Client, lock};
 use crate::{Carrier, Error, Surroundings};
 
 impl<S: Store, T: Carrier> Client<S, T> {
@@ -32,6 +33,11 @@ impl<S: Store, T: Carrier> Client<S, T> {
         around: Surroundings,
     ) -> Result<Self, Error> {
         Self::open_with(store, connect, around)
+    }
+
+    /// Looks at the device, which is not used in between.
+    pub fn with_device<R>(&mut self, look: impl FnOnce(&mut Device) -> R) -> R {
+        look(&mut lock(&self.device))
     }
 
     /// The store, to look into it.

@@ -13,7 +13,7 @@ use kuvert_wire::{AccountId, MessageId};
 
 use super::filing::Filing;
 use super::{Client, lock};
-use crate::record::{self, MessageRecord};
+use crate::record::{self, MessageRecord, SentRecord};
 use crate::{Carrier, Error};
 
 /// Between two attempts to fetch the prekeys of one peer passes at least this time.
@@ -25,10 +25,15 @@ const UNANSWERED: [Duration; 3] = [
     Duration::from_secs(2 * 24 * 3600),
     Duration::from_secs(6 * 24 * 3600),
 ];
+/// The same for a session that was to heal another one: the peer has nothing else to answer to.
+const UNHEALED: [Duration; 3] =
+    [Duration::from_secs(3600), Duration::from_secs(6 * 3600), Duration::from_secs(24 * 3600)];
+/// How often a session is begun anew because nobody answers, before that is left to a person.
+const MAX_UNANSWERED: u8 = 9;
 
 /// Why a session is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Why {
+pub(super) enum Why {
     /// Something of the peer's could not be opened.
     Due,
     /// The peer does not answer.
@@ -53,22 +58,47 @@ impl<S: Store, T: Carrier> Client<S, T> {
 
     async fn heal(&mut self, peer: &AccountId, why: Why) -> Result<(), Error> {
         let bundle = self.fetch_bundle(peer).await?;
+        self.heal_with(peer, &bundle, why)
+    }
+
+    pub(super) fn heal_with(
+        &mut self,
+        peer: &AccountId,
+        bundle: &VerifiedBundle,
+        why: Why,
+    ) -> Result<(), Error> {
         let reset = self.contend(|client| match client.why_heal(peer)? == Some(why) {
-            true => client.reset(peer, &bundle, why),
+            true => client.reset(peer, bundle, why),
             false => Ok(()), // another process was faster
         });
         match reset {
-            Err(Error::Protocol(ProtocolError::IdentityChanged)) => self.ask_about(peer, &bundle),
+            Err(Error::Protocol(ProtocolError::IdentityChanged)) => self.ask_about(peer, bundle),
             // The budget is spent: it is due again when there is a new one.
             Err(Error::Protocol(ProtocolError::TooManySessions)) => Ok(()),
             result => result,
         }
     }
 
+    /// Begins a new session with `peer` in place of the one there is, because a person wants it so. The
+    /// peer is told which of its messages are here, and sends the others again.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::UnknownPeer`]; [`Error::IdentityQuestion`], [`Error::DeviceRefused`].
+    /// - [`Error::WrongIdentity`], [`Error::UnknownAddress`], [`Error::Transport`]; [`Error::Store`].
+    pub async fn reset_session(&mut self, peer: AccountId) -> Result<(), Error> {
+        self.refresh()?;
+        self.require_settled(&peer)?;
+        let bundle = self.fetch_bundle(&peer).await?;
+        self.remember_key(&peer, &bundle)?;
+        self.begin_anew(&peer, &bundle, |_| true)
+    }
+
     fn reset(&mut self, peer: &AccountId, bundle: &VerifiedBundle, why: Why) -> Result<(), Error> {
         let mut filing = Filing::default();
         if why == Why::Unanswered {
-            self.repeat_all(peer, &mut filing)?;
+            let count = |sent: &mut SentRecord| sent.unanswered = sent.unanswered.saturating_add(1);
+            self.repeat_all(peer, &mut filing, count)?;
         }
         self.renew(peer, bundle, Reset::Automatic, filing)
     }
@@ -111,11 +141,11 @@ impl<S: Store, T: Carrier> Client<S, T> {
     }
 
     /// Whether the session with `peer` is to be replaced now, and why.
-    fn why_heal(&self, peer: &AccountId) -> Result<Option<Why>, Error> {
+    pub(super) fn why_heal(&self, peer: &AccountId) -> Result<Option<Why>, Error> {
         let (now, device) = (self.now(), lock(&self.device));
         let Some(view) = device.peer_of_account(peer) else { return Ok(None) };
         let is_due = device.resets_due(now).any(|due| due == view.device_id());
-        let created = unanswered_since(&view);
+        let (created, is_healing) = (unanswered_since(&view), view.is_healing());
         drop(device);
         if self.identity_question(*peer).is_some() || !self.may_repeat(peer)? {
             return Ok(None);
@@ -123,13 +153,18 @@ impl<S: Store, T: Carrier> Client<S, T> {
         if is_due {
             return Ok(Some(Why::Due));
         }
-        let Some(created) = created.filter(|created| now.since(*created) >= UNANSWERED[0]) else {
+        let Some(created) = created.filter(|created| now.since(*created) >= UNHEALED[0]) else {
             return Ok(None);
         };
         let sent = self.sent_record(peer)?.value;
-        let patience = UNANSWERED.get(usize::from(sent.unanswered));
-        let is_over = patience.is_some_and(|patience| now.since(created) >= *patience);
-        Ok((sent.count > 0 && is_over).then_some(Why::Unanswered))
+        let tries = usize::from(sent.unanswered);
+        let patience = match is_healing {
+            true => Some(UNHEALED[tries.min(UNHEALED.len() - 1)]),
+            false => UNANSWERED.get(tries).copied().filter(|_| sent.count > 0),
+        };
+        let patience = patience.filter(|_| sent.unanswered < MAX_UNANSWERED);
+        let is_over = patience.is_some_and(|patience| now.since(created) >= patience);
+        Ok(is_over.then_some(Why::Unanswered))
     }
 
     /// Whether a session is to be replaced now.

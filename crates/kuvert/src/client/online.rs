@@ -12,7 +12,7 @@ use super::{Client, lock};
 use crate::{Carrier, Error};
 
 /// A client that lives for long looks after its prekeys this often.
-const CARE_EVERY: Duration = Duration::from_secs(3600);
+pub(super) const CARE_EVERY: Duration = Duration::from_secs(3600);
 
 /// What has been done at the home relay since this client was opened.
 #[derive(Debug, Default)]

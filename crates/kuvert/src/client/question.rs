@@ -60,7 +60,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         self.number(&mut filing)?;
         filing.changes.push(asked.put()?);
         if accept {
-            self.repeat_all(peer, &mut filing)?;
+            self.repeat_all(peer, &mut filing, |_| {})?;
         }
         asked.version = asked.version.next();
         let mut device = lock(&self.device);
@@ -92,6 +92,21 @@ impl<S: Store, T: Carrier> Client<S, T> {
         filing.changes.push(change);
         filing.asks = true;
         self.file_event(account, Unshown::IdentityChanged { at: at.as_millis() }, filing)
+    }
+
+    /// Whoever is no contact any more is not asked about.
+    pub(super) fn forget_question(
+        &self,
+        account: &AccountId,
+        filing: &mut Filing,
+    ) -> Result<(), Error> {
+        let key = record::question_key(account);
+        if let Some(asked) = record::read::<QuestionRecord, _>(&self.store, &key)? {
+            self.number(filing)?;
+            filing.changes.push(asked.delete());
+            filing.asks = true;
+        }
+        Ok(())
     }
 
     fn question_about(

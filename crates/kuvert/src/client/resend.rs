@@ -72,10 +72,17 @@ impl<S: Store, T: Carrier> Client<S, T> {
         self.repeat_where(peer, &held.seqs, sent, filing, |_| true)
     }
 
-    /// All that was not acknowledged is sent again, because no session that was begun is of use.
-    pub(super) fn repeat_all(&self, peer: &AccountId, filing: &mut Filing) -> Result<(), Error> {
+    /// All that was not acknowledged is sent again, because no session that was begun is of use. What
+    /// else is to be noted of the sent buffer does `note`.
+    pub(super) fn repeat_all(
+        &self,
+        peer: &AccountId,
+        filing: &mut Filing,
+        note: impl FnOnce(&mut SentRecord),
+    ) -> Result<(), Error> {
         let mut sent = self.sent_record(peer)?;
         let before = sent.value;
+        note(&mut sent.value);
         self.take_back(peer, &BTreeSet::new(), filing)?;
         self.repeat_where(peer, &BTreeSet::new(), &mut sent.value, filing, |_| true)?;
         if sent.value != before {

@@ -27,7 +27,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         filing.changes.extend(self.counted([ProtocolError::StateRollback])?);
         for sent in record::read_all::<SentRecord, _>(&self.store, record::SENT)? {
             if let Some(peer) = record::account_of(&sent.key) {
-                self.repeat_all(&peer, &mut filing)?;
+                self.repeat_all(&peer, &mut filing, |_| {})?;
             }
         }
         let mut device = lock(&self.device);

@@ -67,9 +67,20 @@ impl<S: Store, T: Carrier> Client<S, T> {
 
     pub(super) fn begin(&mut self, peer: &AccountId, bundle: &VerifiedBundle) -> Result<(), Error> {
         self.remember_key(peer, bundle)?;
+        // Another process may be faster, or the peer.
+        self.begin_anew(peer, bundle, |client| client.sending_to(peer).is_none())
+    }
+
+    /// Begins a session if that `is_wanted`, or asks about the device of the bundle.
+    pub(super) fn begin_anew(
+        &mut self,
+        peer: &AccountId,
+        bundle: &VerifiedBundle,
+        is_wanted: impl Fn(&Self) -> bool,
+    ) -> Result<(), Error> {
         let begun = self.contend(|client| {
-            if client.sending_to(peer).is_some() {
-                return Ok(()); // another process was faster, or the peer was
+            if !is_wanted(client) {
+                return Ok(());
             }
             let is_known = lock(&client.device).peer(bundle.cert().device_id()).is_some();
             if is_known {

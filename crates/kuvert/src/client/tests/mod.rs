@@ -1,7 +1,10 @@
 //! Clients against each other over a hub inside this process, with a clock and faults of their own.
 
 mod faults;
+mod healing;
 mod receipts;
 mod requests;
+mod resend;
+mod rollback;
 mod several;
 mod support;

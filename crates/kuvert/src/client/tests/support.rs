@@ -1,10 +1,12 @@
 //! Two people, a hub, a clock that stands still.
 
 use core::cell::Cell;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
+use std::sync::Mutex;
 
 use kuvert_core::{Changes, Key, Record};
-use kuvert_store::{MemoryStore, Store, StoreError};
+use kuvert_store::{Anchored, MemoryAnchor, MemoryStore, Rollback, Store, StoreError};
 use kuvert_transport::{
     Delivered, Directory, Faults, Loopback, LoopbackHub, MailboxCursor, MailboxOwner, Profile,
     Publication, Route, Transport, TransportError,
@@ -35,12 +37,33 @@ pub(super) fn around() -> Surroundings {
 }
 
 /// A store that fails when it is told to.
-#[derive(Clone, Default)]
 pub(super) struct Disk {
-    pub(super) records: MemoryStore,
+    pub(super) memory: MemoryStore,
+    anchor: MemoryAnchor,
+    records: Anchored<MemoryStore, MemoryAnchor>,
     pub(super) is_full: bool,
     /// How many records were read as part of a list.
     pub(super) listed: Cell<usize>,
+}
+
+impl Disk {
+    fn of(memory: MemoryStore, anchor: MemoryAnchor) -> Self {
+        let records = Anchored::new(memory.clone(), anchor.clone());
+        Self { memory, anchor, records, is_full: false, listed: Cell::new(0) }
+    }
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self::of(MemoryStore::default(), MemoryAnchor::default())
+    }
+}
+
+/// Another handle on the same records.
+impl Clone for Disk {
+    fn clone(&self) -> Self {
+        Self::of(self.memory.clone(), self.anchor.clone())
+    }
 }
 
 impl Store for Disk {
@@ -61,12 +84,36 @@ impl Store for Disk {
     fn apply(&mut self, changes: &Changes) -> Result<(), StoreError> {
         if self.is_full { Err(StoreError::Full) } else { self.records.apply(changes) }
     }
+
+    fn rollback(&self) -> Result<Option<Rollback>, StoreError> {
+        self.records.rollback()
+    }
+
+    fn accept_rollback(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        self.records.accept_rollback(changes)
+    }
 }
 
 /// An endpoint that knows its home.
 pub(super) struct Wire {
     pub(super) end: Loopback,
     home: RelayUrl,
+    /// What becomes of what is posted.
+    pub(super) fate: Mutex<Fate>,
+    /// What the profile says.
+    pub(super) is_lossy: bool,
+    /// How many bundles were fetched.
+    pub(super) fetched: AtomicUsize,
+}
+
+/// What becomes of an envelope that is posted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Arrives,
+    /// It is taken and never seen again.
+    IsLost,
+    /// It arrives with one bit changed at the end.
+    IsDamaged,
 }
 
 impl Carrier for Wire {
@@ -77,7 +124,7 @@ impl Carrier for Wire {
 
 impl Transport for Wire {
     fn profile(&self) -> Profile {
-        self.end.profile()
+        Profile { lossy: self.is_lossy, ..self.end.profile() }
     }
 
     async fn open(
@@ -93,7 +140,14 @@ impl Transport for Wire {
     }
 
     async fn post(&self, route: &Route, id: PostId, envelope: &[u8]) -> Result<(), TransportError> {
-        self.end.post(route, id, envelope).await
+        let fate = *self.fate.lock().expect("a fate");
+        let mut envelope = envelope.to_vec();
+        match (fate, envelope.last_mut()) {
+            (Fate::IsLost, _) => return Ok(()),
+            (Fate::IsDamaged, Some(last)) => *last ^= 1,
+            _ => {}
+        }
+        self.end.post(route, id, &envelope).await
     }
 
     async fn next(&self, wait: Duration) -> Result<Option<Delivered>, TransportError> {
@@ -127,6 +181,7 @@ impl Directory for Wire {
         relay: &RelayUrl,
         account: &AccountId,
     ) -> Result<PrekeyBundle, TransportError> {
+        self.fetched.fetch_add(1, Ordering::Relaxed);
         self.end.fetch_bundle(relay, account).await
     }
 }
@@ -138,7 +193,13 @@ pub(super) fn hub() -> LoopbackHub {
 }
 
 fn wire(hub: &LoopbackHub) -> Wire {
-    Wire { end: hub.endpoint(), home: hub.url().clone() }
+    Wire {
+        end: hub.endpoint(),
+        home: hub.url().clone(),
+        fate: Mutex::new(Fate::Arrives),
+        is_lossy: false,
+        fetched: AtomicUsize::new(0),
+    }
 }
 
 /// Someone with an account and published prekeys.
@@ -190,4 +251,37 @@ pub(super) fn offline(person: &Person, offline: bool) {
 
 pub(super) fn answers_lost(person: &Person, answers_lost: bool) {
     person.carrier.end.set_faults(Faults { answers_lost, ..Default::default() });
+}
+
+/// What becomes of all that `person` posts from now on.
+pub(super) fn fate(person: &Person, fate: Fate) {
+    *person.carrier.fate.lock().expect("a fate") = fate;
+}
+
+/// Posts a text that has this fate.
+pub(super) async fn say(person: &mut Person, to: AccountId, text: &str, how: Fate) {
+    fate(person, how);
+    person.send(to, text).await.expect("sent");
+    fate(person, Fate::Arrives);
+}
+
+/// Both look and send until neither has news for the other; what they were told.
+pub(super) async fn settle(alice: &mut Person, bob: &mut Person) -> (Vec<Event>, Vec<Event>) {
+    let (mut to_alice, mut to_bob) = (Vec::new(), Vec::new());
+    for _ in 0..6 {
+        to_bob.extend(events(bob).await);
+        to_alice.extend(events(alice).await);
+    }
+    (to_alice, to_bob)
+}
+
+/// The texts of messages among events.
+pub(super) fn texts(events: &[Event]) -> Vec<&str> {
+    events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Message(message) => message.text().ok(),
+            _ => None,
+        })
+        .collect()
 }

@@ -1,0 +1,69 @@
+//! Stores that were set back.
+
+use core::time::Duration;
+
+use super::support::{Person, events, heard, hub, pair, pass, reopened, settle, texts};
+use crate::event::Event;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn rollbacks(events: &[Event]) -> usize {
+    events.iter().filter(|event| matches!(event, Event::StateRollback(_))).count()
+}
+
+/// Bob's store is set back while he is away.
+async fn set_back(hub: &kuvert_transport::LoopbackHub) -> (Person, Person) {
+    let (mut alice, mut bob) = pair(hub).await;
+    alice.send(bob.account(), "before").await.expect("sent");
+    assert_eq!(heard(&mut bob).await, ["before"]);
+    bob.send(alice.account(), "answer").await.expect("sent");
+    assert_eq!(heard(&mut alice).await, ["answer"]);
+    pass(20 * SECOND);
+    settle(&mut alice, &mut bob).await;
+    let copy = bob.store.memory.copy();
+    bob.send(alice.account(), "sent since the copy").await.expect("sent");
+    alice.send(bob.account(), "not seen before the copy").await.expect("sent");
+    assert_eq!(heard(&mut alice).await, ["sent since the copy"]);
+    assert_eq!(heard(&mut bob).await, ["not seen before the copy"]);
+    bob.store.memory.put_back(&copy);
+    (alice, bob)
+}
+
+#[tokio::test]
+async fn it_is_told_once_and_everything_goes_on() {
+    let hub = hub();
+    let (mut alice, bob) = set_back(&hub).await;
+    let mut bob = reopened(&hub, &bob);
+    let told = events(&mut bob).await;
+    assert_eq!(rollbacks(&told), 1, "{told:?}");
+    assert_eq!(bob.status().await.expect("asked").causes["StateRollback"], 1);
+    let mut bob = reopened(&hub, &bob);
+    assert_eq!(rollbacks(&events(&mut bob).await), 0);
+
+    alice.send(bob.account(), "while he is away").await.expect("sent");
+    bob.send(alice.account(), "after").await.expect("sent");
+    let mut to_alice = Vec::new();
+    let mut to_bob = Vec::new();
+    for _ in 0..4 {
+        let (alices, bobs) = settle(&mut alice, &mut bob).await;
+        to_alice.extend(alices);
+        to_bob.extend(bobs);
+        pass(61 * SECOND);
+    }
+    assert_eq!(texts(&to_alice), ["after"]);
+    let mut heard = texts(&to_bob);
+    heard.sort_unstable();
+    assert_eq!(heard, ["not seen before the copy", "while he is away"]);
+    assert_eq!(rollbacks(&to_bob), 0);
+}
+
+/// The copy is put back under a process that is running.
+#[tokio::test]
+async fn a_running_process_notices_before_it_seals_anything() {
+    let hub = hub();
+    let (mut alice, mut bob) = set_back(&hub).await;
+    bob.send(alice.account(), "after").await.expect("sent");
+    let (to_alice, to_bob) = settle(&mut alice, &mut bob).await;
+    assert_eq!(texts(&to_alice), ["after"]);
+    assert_eq!(rollbacks(&to_bob), 1, "{to_bob:?}");
+}
