@@ -32,7 +32,7 @@ impl<A: Adapter> World<A> {
     pub(super) fn open_messages(&mut self) -> Vec<usize> {
         let states = self.states();
         let is_open = |number: &usize| matches!(self.fate(*number, &states), Fate::Open);
-        (0..self.written.len()).filter(is_open).collect()
+        (0..self.book.written().len()).filter(is_open).collect()
     }
 
     /// How far each kept message got, as its writer's client says.
@@ -51,12 +51,16 @@ impl<A: Adapter> World<A> {
     }
 
     fn fate(&self, number: usize, states: &BTreeMap<usize, DeliveryState>) -> Fate {
-        let written = &self.written[number];
+        let written = &self.book.written()[number];
         let reader = &self.people[written.from.other() as usize];
         match (reader.screen.times(number), states.get(&number)) {
             (1, _) => Fate::Shown,
-            (0, None) if written.id.is_none() || written.is_undone => Fate::Void,
-            (0, None | Some(DeliveryState::Delivered)) => Fate::Lost,
+            (0, None) if !written.is_safe || written.is_undone => Fate::Void,
+            (0, None) => Fate::Lost,
+            (0, Some(DeliveryState::Undelivered)) => Fate::Reported("Undelivered"),
+            (0, Some(DeliveryState::Delivered)) => {
+                self.book.cause(number).map_or(Fate::Lost, Fate::Reported)
+            }
             (0, Some(_)) => Fate::Open,
             (times, _) => Fate::ShownTwice(times),
         }
@@ -66,7 +70,7 @@ impl<A: Adapter> World<A> {
     pub(super) fn report(mut self, seed: u64, events: usize) -> Report {
         let states = self.states();
         let (mut written, mut delivered, mut reported) = (0, 0, BTreeMap::new());
-        for number in 0..self.written.len() {
+        for number in 0..self.book.written().len() {
             let fate = self.fate(number, &states);
             written += usize::from(!matches!(fate, Fate::Void));
             match fate {
@@ -81,10 +85,14 @@ impl<A: Adapter> World<A> {
             }
         }
         self.agree();
+        let (told, alarms) = (self.book.told(), self.book.false_alarms());
+        if alarms > 0 {
+            self.find(format!("{alarms} clones or rollbacks are told that there were not"));
+        }
         let mut weather = self.sky.weather();
         let (digest, trace, wire) = std::mem::take(&mut weather.trace).into_parts();
         drop(weather);
-        let (told, findings) = (self.told, self.findings);
+        let findings = self.findings;
         Report { seed, events, written, delivered, reported, told, findings, digest, trace, wire }
     }
 

@@ -84,7 +84,7 @@ pub enum Event {
     /// The process is overtaken by the other one of its home at the boundary of this number.
     Race(Seat, u8),
 
-    /// The next envelope from this side vanishes.
+    /// The next envelope from this side vanishes. The transport's profile says that this may happen.
     Lose(Side),
     /// The next envelope to this side is late by [`span`] of the amount, and others overtake it.
     Hold(Side, u8),
@@ -104,6 +104,8 @@ pub enum Event {
     /// The copy is put back.
     Restore(Side),
 
+    /// The next envelope from this side is kept back by the relay for ever.
+    Withhold(Side),
     /// One bit of the next envelope from this side is flipped by the relay.
     Flip(Side, u8),
     /// The relay delivers an envelope once more that this side has posted.
@@ -114,8 +116,8 @@ pub enum Event {
     Inject(Side, u8),
     /// The next bundle that this side asks for is told wrong; the amount says how.
     Lie(Side, u8),
-    /// A person begins the session anew.
-    Reset(Seat),
+    /// A person who was asked about another identity says no.
+    Answer(Seat),
 }
 
 /// How an event is made of a seat and an amount.
@@ -145,7 +147,8 @@ const ALPHABET: &[Make] = &[
     |seat, amount| Event::Misdeliver(seat.side, amount),
     |seat, amount| Event::Inject(seat.side, amount),
     |seat, amount| Event::Lie(seat.side, amount),
-    |seat, _| Event::Reset(seat),
+    |seat, _| Event::Answer(seat),
+    |seat, _| Event::Withhold(seat.side),
 ];
 
 impl Event {
@@ -179,7 +182,7 @@ impl Event {
             Self::Flush(seat) => Self::Flush(app(seat)),
             Self::Kill(seat) => Self::Kill(app(seat)),
             Self::Crash(seat, amount) => Self::Crash(app(seat), amount),
-            Self::Reset(seat) => Self::Reset(app(seat)),
+            Self::Answer(seat) => Self::Answer(app(seat)),
             other => other,
         }
     }

@@ -90,7 +90,13 @@ impl Carrier for Endpoint {
 
 impl Transport for Endpoint {
     fn profile(&self) -> Profile {
-        Profile { max_len_bytes: MAX_ENVELOPE, ordered: true, duplicates: false, lossy: false, text_safe: false }
+        Profile {
+            max_len_bytes: MAX_ENVELOPE,
+            ordered: true,
+            duplicates: false,
+            lossy: false,
+            text_safe: false,
+        }
     }
 
     async fn open(

@@ -73,7 +73,9 @@ impl<C: Carrier> Carrier for Line<C> {
 
 impl<C: Carrier> Transport for Line<C> {
     fn profile(&self) -> Profile {
-        Profile { ordered: false, duplicates: true, ..self.inner.profile() }
+        let profile = self.inner.profile();
+        let lossy = profile.lossy || self.sky.weather().is_lossy;
+        Profile { ordered: false, duplicates: true, lossy, ..profile }
     }
 
     async fn open(

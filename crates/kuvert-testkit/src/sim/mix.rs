@@ -13,7 +13,9 @@ pub struct Mix {
     faults: &'static [&'static [(u32, Make)]],
     /// Each person has one process only.
     has_helpers: bool,
-    /// Everything that is sent and not told to be lost must be delivered.
+    /// An anchor beside each store tells when it is put back.
+    pub has_anchors: bool,
+    /// Not one message may fail to be delivered.
     pub is_lossless: bool,
 }
 
@@ -40,12 +42,13 @@ const CLOCKS: &[(u32, Make)] = &[(20, |seat, amount| Event::Jump(seat.side, amou
 const ROLLBACK: &[(u32, Make)] =
     &[(10, |seat, _| Event::Snapshot(seat.side)), (5, |seat, _| Event::Restore(seat.side))];
 const HOSTILE: &[(u32, Make)] = &[
-    (20, |seat, _| Event::Lose(seat.side)),
+    (20, |seat, _| Event::Withhold(seat.side)),
     (20, |seat, amount| Event::Flip(seat.side, amount)),
     (20, |seat, amount| Event::Replay(seat.side, amount)),
     (10, |seat, amount| Event::Misdeliver(seat.side, amount)),
     (20, |seat, amount| Event::Inject(seat.side, amount)),
     (20, |seat, amount| Event::Lie(seat.side, amount)),
+    (5, |seat, _| Event::Answer(seat)),
 ];
 
 impl Mix {
@@ -65,7 +68,10 @@ impl Mix {
         )
         .with_helpers(),
         Self::mix("clocks", "clocks are put forward and back", &[TALK, CLOCKS]).lossy(),
-        Self::mix("rollback", "homes are put back to an older state", &[TALK, ROLLBACK]).lossy(),
+        Self::mix("rollback", "homes are put back to older states", &[TALK, ROLLBACK]).lossy(),
+        Self::mix("clones", "the same, and no anchor tells", &[TALK, ROLLBACK])
+            .lossy()
+            .without_anchors(),
         Self::mix("hostile", "the relay does what it can", &[TALK, HOSTILE]).lossy(),
         Self::mix(
             "everything",
@@ -73,6 +79,7 @@ impl Mix {
             &[TALK, LOSS, LATE, TWICE, CRASHES, RACES, PARTITION, CLOCKS, ROLLBACK, HOSTILE],
         )
         .with_helpers()
+        .without_anchors()
         .lossy(),
     ];
 
@@ -81,11 +88,15 @@ impl Mix {
         about: &'static str,
         faults: &'static [&'static [(u32, Make)]],
     ) -> Self {
-        Self { name, about, faults, has_helpers: false, is_lossless: true }
+        Self { name, about, faults, has_helpers: false, has_anchors: true, is_lossless: true }
     }
 
     const fn with_helpers(self) -> Self {
         Self { has_helpers: true, ..self }
+    }
+
+    const fn without_anchors(self) -> Self {
+        Self { has_anchors: false, ..self }
     }
 
     const fn lossy(self) -> Self {
@@ -96,6 +107,13 @@ impl Mix {
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
         Self::ALL.iter().find(|mix| mix.name == name)
+    }
+
+    /// The mix that a seed runs with, unless another is asked for.
+    #[must_use]
+    pub fn of_seed(seed: u64) -> &'static Self {
+        let count = u64::try_from(Self::ALL.len()).unwrap_or(1);
+        &Self::ALL[usize::try_from(seed % count).unwrap_or_default()]
     }
 
     /// The next event, by chance.

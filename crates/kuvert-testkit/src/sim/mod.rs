@@ -17,13 +17,14 @@
 //! ```
 //! use kuvert_testkit::sim::{Memory, Mix, Simulation};
 //!
-//! let report = Simulation::new(7).steps(100).run(Mix::ALL[0], Memory::new());
+//! let report = Simulation::new(7).steps(100).run(&Mix::ALL[0], Memory::new());
 //! assert!(report.is_good(), "{report}");
 //! assert_eq!(report.share_delivered(), 1.0);
 //! ```
 
 mod account;
 mod adapter;
+mod book;
 mod chance;
 mod clock;
 mod disk;
@@ -38,6 +39,7 @@ mod person;
 mod pool;
 mod process;
 mod quiesce;
+mod reload;
 mod report;
 mod screen;
 mod trace;
@@ -84,16 +86,22 @@ impl Simulation {
     }
 
     /// Runs with events drawn from `mix`.
-    pub fn run<A: Adapter>(self, mix: Mix, adapter: A) -> Report {
+    pub fn run<A: Adapter>(self, mix: &Mix, adapter: A) -> Report {
         let mut chance = Chance::new(self.seed);
         let events: Vec<_> = (0..self.steps).map(|_| mix.draw(&mut chance)).collect();
-        self.play(&events, adapter)
+        let mut report = self.play(&events, adapter);
+        let lost = report.written - report.delivered;
+        if mix.is_lossless && lost > 0 {
+            report.findings.push(format!("{lost} messages are not delivered"));
+        }
+        report
     }
 
     /// Runs with the given events: those of a fuzzer, of a property test, or of a run that is cut down.
     pub fn play<A: Adapter>(self, events: &[Event], adapter: A) -> Report {
         tap::start();
-        let mut world = World::new(adapter, self.seed);
+        let is_lossy = events.iter().any(|event| matches!(event, Event::Lose(_)));
+        let mut world = World::new(adapter, self.seed, is_lossy);
         if self.has_trace {
             world.sky.weather().trace.keep_lines();
         }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use kuvert::{Address, Client};
 
 use super::Adapter;
+use super::book::Mark;
 use super::clock::Clock;
 use super::disk::Disk;
 use super::event::{Process, Seat};
@@ -19,8 +20,8 @@ pub(super) struct Person<A: Adapter> {
     pub(super) clock: Clock,
     pub(super) address: Address,
     pub(super) screen: Screen,
-    /// What had been seen when the copy of the home was made.
-    pub(super) copy: Option<Screen>,
+    /// What had been seen when the copy of the home was made, and when that was.
+    pub(super) copy: Option<(Screen, Mark)>,
     rooms: [Room<A>; 2],
 }
 

@@ -50,6 +50,7 @@ impl<A: Adapter> World<A> {
         self.clock.pass(pause);
         for seat in Side::BOTH.map(Seat::app) {
             self.drain(seat);
+            self.answer(seat);
             self.work(seat, async |client| client.flush().await);
         }
     }

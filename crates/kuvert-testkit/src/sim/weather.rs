@@ -21,6 +21,8 @@ pub(super) struct Sky(Arc<Mutex<Weather>>);
 
 pub(super) struct Weather {
     sides: [Outlook; 2],
+    /// Envelopes may vanish, and the transport says so.
+    pub(super) is_lossy: bool,
     pub(super) chance: Chance,
     pub(super) trace: Trace,
     pub(super) liar: Liar,
@@ -54,9 +56,9 @@ pub(super) enum Fate {
 }
 
 impl Sky {
-    pub(super) fn new(chance: Chance, liar: Liar) -> Self {
+    pub(super) fn new(chance: Chance, liar: Liar, is_lossy: bool) -> Self {
         let (sides, trace) = Default::default();
-        Self(Arc::new(Mutex::new(Weather { sides, chance, trace, liar })))
+        Self(Arc::new(Mutex::new(Weather { sides, is_lossy, chance, trace, liar })))
     }
 
     pub(super) fn weather(&self) -> MutexGuard<'_, Weather> {

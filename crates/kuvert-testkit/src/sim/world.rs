@@ -1,14 +1,14 @@
 //! Two people, their processes, and what happens to them.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use kuvert::{AccountId, Client, Error, Event as Told, MessageId, Petname, Surroundings};
+use kuvert::{AccountId, Client, Error, Event as Told, Petname, Surroundings};
 use kuvert_transport::Transport;
 use kuvert_wire::PostId;
 
 use super::Adapter;
+use super::book::Book;
 use super::chance::Chance;
 use super::clock::Clock;
 use super::disk::Disk;
@@ -35,19 +35,10 @@ pub(super) struct World<A: Adapter> {
     pub(super) people: [Person<A>; 2],
     /// The relay's own hands.
     courier: A::Carrier,
-    pub(super) written: Vec<Written>,
-    pub(super) told: BTreeMap<String, usize>,
+    pub(super) book: Book,
     pub(super) findings: Vec<String>,
     asides: Asides,
-}
-
-/// A message that somebody wrote.
-pub(super) struct Written {
-    pub(super) from: Side,
-    /// Its name, if the writer was told that it is safe.
-    pub(super) id: Option<MessageId>,
-    /// Its writer's home was put back to a time before it.
-    pub(super) is_undone: bool,
+    pub(super) compared: usize,
 }
 
 /// What processes did while another one was at work.
@@ -57,15 +48,15 @@ type Asides = Arc<Mutex<Vec<(Seat, Ended<Result<Option<Shown>, Error>>)>>>;
 pub(super) type Shown = (Option<u64>, Told);
 
 impl<A: Adapter> World<A> {
-    pub(super) fn new(mut adapter: A, seed: u64) -> Self {
+    pub(super) fn new(mut adapter: A, seed: u64, is_lossy: bool) -> Self {
         let (mut chance, clock) = (Chance::new(seed), Clock::new());
         let liar = Liar::new(clock.now(), &mut chance);
-        let sky = Sky::new(Chance::new(!seed), liar);
+        let sky = Sky::new(Chance::new(!seed), liar, is_lossy);
         let people = Side::BOTH.map(|side| born(&mut adapter, side, &sky, &clock, &mut chance));
         let courier = adapter.carrier(Side::Alice);
-        let (written, told, findings, asides) = Default::default();
+        let (book, findings, asides, compared) = Default::default();
         let mut world =
-            Self { adapter, sky, clock, chance, people, courier, written, told, findings, asides };
+            Self { adapter, sky, clock, chance, people, courier, book, findings, asides, compared };
         Side::BOTH.into_iter().for_each(|side| world.introduce(side));
         world
     }
@@ -103,7 +94,7 @@ impl<A: Adapter> World<A> {
             Event::Replay(side, amount) => self.replay(side, amount),
             Event::Misdeliver(side, amount) => self.misdeliver(side, amount),
             Event::Inject(side, amount) => self.inject(side, amount),
-            Event::Reset(seat) => self.reset(seat),
+            Event::Answer(seat) => self.answer(seat),
             other => self.change_weather(other),
         }
     }
@@ -111,7 +102,7 @@ impl<A: Adapter> World<A> {
     fn change_weather(&mut self, event: Event) {
         let mut weather = self.sky.weather();
         match event {
-            Event::Lose(side) => weather.lose_one(side),
+            Event::Lose(side) | Event::Withhold(side) => weather.lose_one(side),
             Event::Hold(side, amount) => weather.hold_one(side, span(amount)),
             Event::Duplicate(side, amount) => weather.double_one(side, span(amount)),
             Event::LoseAnswer(side) => weather.lose_an_answer(side),
@@ -125,14 +116,13 @@ impl<A: Adapter> World<A> {
 
     /// Writes a message: its number, and enough to make it as long as the amount says.
     pub(super) fn send(&mut self, seat: Seat, amount: u8) {
-        let number = self.written.len();
-        self.written.push(Written { from: seat.side, id: None, is_undone: false });
+        let number = self.book.write(seat.side);
         let filler = if amount < 250 { usize::from(amount) } else { 40 * usize::from(amount) };
         let text = format!("{number} {}", "x".repeat(filler));
         let peer = self.account(seat.side.other());
         let sent = self.work(seat, async |client| client.send(peer, &text).await);
-        if let Some(sent) = sent {
-            self.written[number].id = Some(sent.id);
+        if sent.is_some() {
+            self.book.is_safe(number);
         }
     }
 
@@ -175,16 +165,18 @@ impl<A: Adapter> World<A> {
 
     fn snapshot(&mut self, side: Side) {
         if self.adapter.snapshot(side) {
+            let mark = self.book.mark();
             let person = self.person(side);
-            person.copy = Some(person.screen.clone());
+            person.copy = Some((person.screen.clone(), mark));
         }
     }
 
     fn restore(&mut self, side: Side) {
         let person = self.person(side);
-        let Some(copy) = person.copy.clone() else { return };
+        let Some((screen, mark)) = person.copy.clone() else { return };
         person.end_all();
-        person.screen = copy;
+        person.screen = screen;
+        self.book.take_back(side, mark);
         self.adapter.restore(side);
     }
 
@@ -222,7 +214,14 @@ impl<A: Adapter> World<A> {
         drop(finish(self.courier.post(&route, id, &envelope)));
     }
 
-    fn reset(&mut self, _: Seat) {}
+    /// A person says no to another identity, if there is one to answer about.
+    pub(super) fn answer(&mut self, seat: Seat) {
+        let peer = self.account(seat.side.other());
+        self.work(seat, async |client| match client.identity_question(peer) {
+            Some(_) => client.reject_identity(peer),
+            None => Ok(()),
+        });
+    }
 
     /// Does `work` in a process, which is begun if it does not run. `None` if that came to nothing.
     pub(super) fn work<R>(
@@ -297,8 +296,6 @@ impl<A: Adapter> World<A> {
         }
     }
 
-    fn compare(&mut self, _: Seat) {}
-
     fn show(&mut self, seat: Seat, (number, told): Shown) {
         let person = self.person(seat.side);
         if number.is_some_and(|number| !person.screen.is_new(number)) {
@@ -318,7 +315,7 @@ impl<A: Adapter> World<A> {
             other => {
                 let name = name_of(&other);
                 self.note(format_args!("  {seat:?} is told: {name}"));
-                *self.told.entry(name).or_default() += 1;
+                self.book.tell(seat.side, name);
             }
         }
     }

@@ -1,0 +1,77 @@
+//! One seed, or many on all processors.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Instant;
+
+use kuvert_testkit::sim::{Memory, Mix, Report, Simulation};
+
+use super::Arguments;
+use super::table::Table;
+
+/// Findings of so many seeds are printed; they tend to be of one kind.
+const SHOWN: usize = 10;
+
+/// Runs one seed and prints what came of it. Whether that was good.
+pub(super) fn one(seed: u64, arguments: &Arguments) -> bool {
+    let (mix, report) = simulated(seed, arguments);
+    println!("{report}\n  mix {}: {}", mix.name, mix.about);
+    report.is_good()
+}
+
+/// Runs many seeds and prints the table. Whether all were good.
+pub(super) fn many(arguments: &Arguments) -> bool {
+    let begun = Instant::now();
+    let mut table = Table::default();
+    let mut bad = 0;
+    for (mix, report) in reports(arguments) {
+        if !report.is_good() {
+            bad += 1;
+            if bad <= SHOWN {
+                println!("{report}\n  mix {}\n", mix.name);
+            }
+        }
+        table.add(mix, &report);
+    }
+    println!("{table}");
+    println!("{} s", begun.elapsed().as_secs());
+    if bad > 0 {
+        println!("{bad} seeds with findings; `cargo xtask sim --seed N --trace` replays one");
+    }
+    bad == 0
+}
+
+/// Runs all seeds on all processors, and gives the reports in the order of the seeds.
+fn reports(arguments: &Arguments) -> Vec<(&'static Mix, Report)> {
+    let next = AtomicU64::new(0);
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let (sender, receiver) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            let (sender, next) = (sender.clone(), &next);
+            scope.spawn(move || {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= arguments.seeds || sender.send(simulated(seed, arguments)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut reports: Vec<_> = receiver.iter().collect();
+        reports.sort_by_key(|(_, report)| report.seed);
+        reports
+    })
+}
+
+fn simulated(seed: u64, arguments: &Arguments) -> (&'static Mix, Report) {
+    let mix = arguments.mix.unwrap_or_else(|| Mix::of_seed(seed));
+    let mut simulation = Simulation::new(seed).steps(arguments.steps);
+    if arguments.trace {
+        simulation = simulation.traced();
+    }
+    let memory = if mix.has_anchors { Memory::new() } else { Memory::without_anchors() };
+    (mix, simulation.run(mix, memory))
+}
