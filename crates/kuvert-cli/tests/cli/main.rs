@@ -8,6 +8,7 @@ mod crashes;
 mod first_run;
 mod hostile;
 mod person;
+mod race;
 mod relay;
 mod secrecy;
 mod talk;
