@@ -37,6 +37,7 @@ pub mod safety_number;
 pub mod secret;
 pub(crate) mod session;
 pub mod step;
+pub mod transcript;
 
 /// Which key and nonce seal what: for simulators, never in a program.
 #[cfg(feature = "tap")]

@@ -116,6 +116,7 @@ labels! {
     TR_PARTS = "tr-parts";
     TR_HEAD = "tr-head";
     TR_HEAD_MAC = "tr-head-mac";
+    TR_FILE = "tr-file";
     // Outer sealing
     SEAL = "seal";
     // At rest

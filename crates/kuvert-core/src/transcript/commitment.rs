@@ -146,10 +146,21 @@ impl Openings {
         }
     }
 
+    /// The commitments to all parts, those of open ones computed from the content.
+    pub(crate) fn commitments(&self, logged: &Logged<'_>) -> Vec<PartCommitment> {
+        let commitment = |(j, opening): (u16, Opening)| match opening {
+            Opening::Open(salt) => logged.commitment(j, &salt),
+            Opening::Closed(commitment) => commitment,
+        };
+        (0_u16..).zip(self.of(logged.part_count())).map(commitment).collect()
+    }
+
     /// Without the salts of the parts in `mask`; `logged` gives the commitments that take their place.
     pub(crate) fn erased(&self, logged: &Logged<'_>, mask: u16) -> Self {
         let erase = |(j, opening): (u16, Opening)| match opening {
-            Opening::Open(salt) if mask >> j & 1 == 1 => Opening::Closed(logged.commitment(j, &salt)),
+            Opening::Open(salt) if mask >> j & 1 == 1 => {
+                Opening::Closed(logged.commitment(j, &salt))
+            }
             kept => kept,
         };
         Self::Parts((0_u16..).zip(self.of(logged.part_count())).map(erase).collect())
@@ -257,7 +268,8 @@ mod tests {
     fn openings_round_trip() {
         let attachment = logged(FrameType::Attachment);
         let whole = Openings::Whole(SALT);
-        for openings in [whole.clone(), whole.erased(&attachment, 1), whole.erased(&attachment, 3)] {
+        for openings in [whole.clone(), whole.erased(&attachment, 1), whole.erased(&attachment, 3)]
+        {
             let bytes = openings.encode();
             assert_eq!(bytes.len(), openings.encoded_len());
             assert_eq!(Openings::decode(&bytes), Ok(openings));

@@ -214,7 +214,12 @@ impl Tree {
 /// The root of the tree over `size` leaves that has `run` at `first` and `proof` beside it; `None` if
 /// the proof has too few nodes or too many.
 #[must_use]
-pub fn root_of_run(run: &[TreeHash], first: u64, size: u64, proof: &[TreeHash]) -> Option<TreeHash> {
+pub fn root_of_run(
+    run: &[TreeHash],
+    first: u64,
+    size: u64,
+    proof: &[TreeHash],
+) -> Option<TreeHash> {
     let end = first.checked_add(run.len() as u64)?;
     if run.is_empty() || end > size {
         return None;
@@ -265,7 +270,11 @@ pub fn is_consistent(
 
 /// The roots over the first `old_size` leaves and over all `size` that a [`Tree::prefix_proof`] has.
 #[must_use]
-pub fn roots_of_prefix(old_size: u64, size: u64, proof: &[TreeHash]) -> Option<(TreeHash, TreeHash)> {
+pub fn roots_of_prefix(
+    old_size: u64,
+    size: u64,
+    proof: &[TreeHash],
+) -> Option<(TreeHash, TreeHash)> {
     roots_of_proof(old_size, size, None, proof)
 }
 
@@ -345,11 +354,10 @@ mod tests {
         let all = leaves(19);
         let tree = Tree::new(all.clone());
         for size in 1..=19_u64 {
-            for first in 0..size {
-                for end in first + 1..=size {
+            for (start, first) in (0..size).enumerate() {
+                for (len, end) in (1..).zip(first + 1..=size) {
                     let proof = tree.run_proof(first, end, size).unwrap();
-                    let run = &all[first as usize..end as usize];
-                    let root = root_of_run(run, first, size, &proof);
+                    let root = root_of_run(&all[start..start + len], first, size, &proof);
                     assert_eq!(root, tree.root(size), "{first}..{end} of {size}");
                 }
             }

@@ -1,0 +1,291 @@
+//! What the peer says is put in order and checked against what both have said before.
+//!
+//! ```text
+//! leaf  next in order          ▶ appended, then those that waited for it
+//!       further on             ▶ waits: Gap
+//!       at a place taken       ▶ fills a bare leaf that agrees, else Fork
+//! head  over what has come     ▶ compared with the trees built here
+//!       over more              ▶ waits
+//! ```
+//! Nothing here refuses a message: what does not fit is a finding, and evidence is kept.
+//!
+//! # Spec
+//!
+//! `spec/06-transcript.md`, "Findings"; checks TRA-10 to TRA-20.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use kuvert_wire::Timestamp;
+use kuvert_wire::transcript::{Block, HeadClaim, Leaf, SealedHead, TreeHash};
+
+use super::commitment::Logged;
+use super::finding::{Evidence, Finding};
+use super::fork::contradict;
+use super::running::{Advance, Draft, Name, Transcript};
+use super::tree::leaf_hash;
+use super::waiting::Arrived;
+use crate::record::Version;
+
+/// Entries held back at most, and bare leaves that still lack their message.
+pub const MAX_WAITING: usize = 1000;
+/// How long an entry is held back.
+pub const WAITING_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Findings that are recorded at most; later ones are still reported.
+pub const MAX_FINDINGS: usize = 100;
+
+impl Transcript {
+    /// Takes up a message of the peer's that carried `block`, sent at `sent` by its frame. A message
+    /// that was received before is not to be given again.
+    pub fn receive(
+        &self,
+        logged: &Logged<'_>,
+        sent: Timestamp,
+        block: &Block,
+        now: Timestamp,
+    ) -> Advance {
+        let mut draft = Draft::of(self.clone());
+        if let Some(arrived) = Arrived::message(logged, sent, block, now) {
+            draft.take(arrived, now);
+        }
+        draft.finish()
+    }
+
+    /// Takes up a leaf that the peer sent without its message, because we asked for it.
+    pub fn receive_leaf(&self, leaf: &Leaf, now: Timestamp) -> Advance {
+        let mut draft = Draft::of(self.clone());
+        let theirs = self.fixed.our.other();
+        let is_theirs = leaf.conversation == *self.id()
+            && leaf.device == *self.fixed.conversation.device(theirs);
+        if !is_theirs {
+            draft.fork(leaf.seq, Evidence::Leaf(*leaf), now); // TRA-19
+        } else if leaf.seq >= self.peer.log.size() {
+            draft.take(Arrived::bare(leaf, now), now);
+        }
+        draft.finish()
+    }
+
+    /// Takes up a head that the peer sent by itself.
+    pub fn receive_head(&self, head: &SealedHead, now: Timestamp) -> Advance {
+        let mut draft = Draft::of(self.clone());
+        draft.take_head(head, now);
+        draft.finish()
+    }
+
+    /// Drops what has waited for more than 30 days; `None` if there is nothing.
+    #[must_use]
+    pub fn tidy(&self, now: Timestamp) -> Option<Advance> {
+        let is_old = |arrived: &Arrived| now.since(arrived.at) > WAITING_AGE; // TRA-20
+        let waiting = self.waiting.iter().filter(|(_, arrived)| is_old(arrived));
+        let old: Vec<u64> = waiting.map(|(seq, _)| *seq).collect();
+        let mut draft = Draft::of(self.clone());
+        old.iter().for_each(|seq| draft.lose(*seq, now));
+        (!old.is_empty()).then(|| draft.finish())
+    }
+}
+
+impl Draft {
+    pub(super) fn take(&mut self, arrived: Arrived, now: Timestamp) {
+        let (seq, size) = (arrived.seq, self.next.peer.log.size());
+        if seq < size {
+            return self.take_late(arrived, now);
+        }
+        if seq > size {
+            return self.hold(arrived, now);
+        }
+        self.accept(arrived, now);
+        while let Some(next) = self.next.waiting.remove(&self.next.peer.log.size()) {
+            self.touch(Name::Waiting(next.seq));
+            if !self.accept(next, now) {
+                break;
+            }
+        }
+    }
+
+    /// Its place is taken: by its own leaf that came before it, or by something else.
+    fn take_late(&mut self, arrived: Arrived, now: Timestamp) {
+        let seq = arrived.seq;
+        let bare = self.next.bare.get(&seq).copied();
+        match bare.filter(|leaf| arrived.agrees_with(leaf)) {
+            Some(leaf) if arrived.kept.is_some() => {
+                self.put_entry(&leaf, arrived.kept, Version::ABSENT.next());
+                self.next.bare.remove(&seq);
+                self.touch(Name::Bare(seq));
+                arrived.head.iter().for_each(|head| self.take_head(head, now));
+            }
+            Some(_) => {}
+            None => {
+                let leaf = self.leaf_of(&arrived, bare.map_or(TreeHash::NONE, |leaf| leaf.prev));
+                self.fork(seq, Evidence::Leaf(leaf), now); // TRA-11
+            }
+        }
+    }
+
+    /// Something before it is missing.
+    fn hold(&mut self, arrived: Arrived, now: Timestamp) {
+        let seq = arrived.seq;
+        if let Some(held) = self.next.waiting.get(&seq) {
+            if !held.agrees(&arrived) {
+                let leaf = self.leaf_of(&arrived, TreeHash::NONE);
+                return self.fork(seq, Evidence::Leaf(leaf), now); // TRA-11
+            }
+            if held.kept.is_some() {
+                return;
+            }
+        }
+        if self.next.waiting.is_empty() {
+            let first = self.next.peer.log.size();
+            self.next.peer.asked = now;
+            self.touch(Name::Peer);
+            self.report(Finding::Gap { first, count: seq - first }, now); // TRA-10
+        }
+        self.next.waiting.insert(seq, arrived);
+        self.touch(Name::Waiting(seq));
+        if self.next.waiting.len() > MAX_WAITING {
+            // The furthest goes: the nearest are the ones that a filled gap takes up first.
+            let furthest = self.next.waiting.last_key_value().map(|(seq, _)| *seq);
+            furthest.into_iter().for_each(|seq| self.lose(seq, now)); // TRA-20
+        }
+    }
+
+    fn lose(&mut self, seq: u64, now: Timestamp) {
+        self.next.waiting.remove(&seq);
+        self.touch(Name::Waiting(seq));
+        self.report(Finding::Lost { seq }, now);
+    }
+
+    /// Appends the next leaf of the peer's log; false if it does not follow the one before.
+    fn accept(&mut self, arrived: Arrived, now: Timestamp) -> bool {
+        let prev = self.next.peer.log.last();
+        let leaf = self.leaf_of(&arrived, prev);
+        if arrived.prev.is_some_and(|claimed| claimed != prev) {
+            let claimed = Leaf { prev: arrived.prev.unwrap_or(prev), ..leaf };
+            self.fork(arrived.seq, Evidence::Leaf(claimed), now); // TRA-19
+            return false;
+        }
+        self.check_seen(&leaf, now);
+        self.next.peer.log.push(leaf_hash(&leaf));
+        self.next.peer.uncovered.get_or_insert(now);
+        self.touch(Name::Peer);
+        if arrived.kept.is_none() {
+            self.note_bare(leaf);
+        }
+        self.put_entry(&leaf, arrived.kept, Version::ABSENT);
+        arrived.head.iter().for_each(|head| self.take_head(head, now));
+        let size = self.next.peer.log.size();
+        if let Some(held) = self.next.peer.held.filter(|held| held.claim.own.size <= size) {
+            self.next.peer.held = None;
+            self.take_head(&held, now);
+        }
+        true
+    }
+
+    fn note_bare(&mut self, leaf: Leaf) {
+        self.next.bare.insert(leaf.seq, leaf);
+        self.touch(Name::Bare(leaf.seq));
+        if self.next.bare.len() > MAX_WAITING
+            && let Some((oldest, _)) = self.next.bare.pop_first()
+        {
+            self.touch(Name::Bare(oldest));
+        }
+    }
+
+    /// What the peer says to have seen is what we said.
+    fn check_seen(&mut self, leaf: &Leaf, now: Timestamp) {
+        let (seen, ours) = (leaf.seen, &self.next.own.log);
+        if seen < self.next.peer.seen {
+            return self.report(Finding::Rollback { ours: false }, now); // TRA-13
+        }
+        if seen > ours.size() {
+            return self.report(Finding::Rollback { ours: true }, now); // TRA-14
+        }
+        if ours.last_of(seen).is_some_and(|hash| hash != leaf.seen_hash) {
+            self.fork(leaf.seq, Evidence::Leaf(*leaf), now); // TRA-12
+        }
+        self.next.peer.seen = seen;
+        self.next.own.log.forget_before(seen);
+    }
+
+    fn take_head(&mut self, head: &SealedHead, now: Timestamp) {
+        let fixed = &self.next.fixed;
+        if !fixed.conversation.is_authentic(fixed.our.other(), head) {
+            return self.report(Finding::BadHead { head: *head }, now); // TRA-15
+        }
+        if head.claim.own.size > self.next.peer.log.size() {
+            let held = self.next.peer.held.map_or(0, |held| held.claim.own.size);
+            if head.claim.own.size > held {
+                self.next.peer.held = Some(*head);
+                self.touch(Name::Peer);
+            }
+            return;
+        }
+        let latest = self.next.peer.head;
+        if let Some(latest) = latest.filter(|latest| contradict(&latest.claim, &head.claim)) {
+            let evidence = Evidence::Heads(latest, *head);
+            return self.fork(head.claim.own.size, evidence, now); // TRA-18
+        }
+        if self.fits_both_logs(head, now) {
+            self.keep_head(head, latest.as_ref(), now);
+        }
+    }
+
+    fn fits_both_logs(&mut self, head: &SealedHead, now: Timestamp) -> bool {
+        let HeadClaim { own, peer, .. } = head.claim;
+        let (theirs, ours) = (&self.next.peer.log, &self.next.own.log);
+        if theirs.root_at(own.size).is_some_and(|root| root != own.root) {
+            self.report(Finding::BadHead { head: *head }, now); // TRA-16
+            return false;
+        }
+        if peer.size > ours.size() {
+            self.report(Finding::Rollback { ours: true }, now); // TRA-14
+            return false;
+        }
+        if ours.root_at(peer.size).is_some_and(|root| root != peer.root) {
+            self.fork(own.size, Evidence::Head(*head), now); // TRA-17
+            return false;
+        }
+        true
+    }
+
+    /// A head over less than the latest is a late one, unless it claims to be newer.
+    fn keep_head(&mut self, head: &SealedHead, latest: Option<&SealedHead>, now: Timestamp) {
+        let sizes = |head: &SealedHead| (head.claim.own.size, head.claim.peer.size);
+        let is_less = latest.is_some_and(|latest| sizes(head) < sizes(latest));
+        if is_less {
+            if latest.is_some_and(|latest| head.claim.time > latest.claim.time) {
+                self.report(Finding::Rollback { ours: false }, now); // TRA-13
+            }
+            return;
+        }
+        self.next.peer.head = Some(*head);
+        self.next.peer.log.forget_before(head.claim.own.size);
+        self.touch(Name::Peer);
+    }
+
+    fn leaf_of(&self, arrived: &Arrived, prev: TreeHash) -> Leaf {
+        let fixed = &self.next.fixed;
+        Leaf {
+            conversation: *fixed.conversation.id(),
+            device: *fixed.conversation.device(fixed.our.other()),
+            seq: arrived.seq,
+            prev,
+            seen: arrived.seen,
+            seen_hash: arrived.seen_hash,
+            time: arrived.time,
+            cm: arrived.cm,
+        }
+    }
+
+    fn fork(&mut self, seq: u64, evidence: Evidence, now: Timestamp) {
+        self.report(Finding::Fork { seq, evidence }, now);
+    }
+
+    fn report(&mut self, finding: Finding, now: Timestamp) {
+        self.found.push(finding);
+        let number = self.next.findings.last_key_value().map_or(0, |(last, _)| last + 1);
+        if self.next.findings.len() < MAX_FINDINGS {
+            self.next.findings.insert(number, (now, finding));
+            self.touch(Name::Finding(number));
+        }
+    }
+}
