@@ -68,6 +68,7 @@ class Session(k.Session):
         if header.n >= 2**20 or header.pn > 2**20:
             raise Refused("RAT-11")
         self.forget_old_keys(now)
+        self.forked = False
         if chain is None:
             chain = self.follow(header, now)
         else:
@@ -107,6 +108,7 @@ class Session(k.Session):
         if header.mixed != self.pq.mixed and not may_mix:
             raise Refused("RAT-15")
         rest = max(header.pn - self.receiving.n, 0) if self.receiving else 0
+        self.forked = self.receiving is not None and header.pn < self.receiving.n
         if rest + header.n > 1000:
             raise Refused("RAT-12")
         epoch = self.pq.epoch
@@ -196,6 +198,7 @@ class Opened:
     frame: bytes
     session: bytes
     begins: bool
+    forked: bool = False
 
 
 class Device:
@@ -379,7 +382,7 @@ class Device:
         elif self.is_followed(peer, step, frame):
             step.state = "Established"
             self.activate(peer, step, now)
-        return Opened(frame, step.id, False)
+        return Opened(frame, step.id, False, step.forked)
 
     def is_followed(self, peer, session, frame):
         """Rule 2: the peer's newest message says where it sends; one of the two follows."""

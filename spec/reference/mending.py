@@ -126,6 +126,29 @@ def begun_twice():
     return t
 
 
+def fewer_sent():
+    t = talking(
+        "clone between the turns",
+        "A copy of Alice's state speaks and Bob answers; her own next chain says that she did not send it",
+    )
+    t.arrives("alice", "bob", "the chain is begun")
+    copied = t.copy_state("alice")
+    t.arrives("alice", "bob", "by the copy")
+    t.put_back("alice", copied)
+    answer = t.send("bob", "alice", "answer")
+    t.spoiled("alice", answer)
+    expect(t.handle("alice", answer), ["Message"])
+    t.wait(MINUTE)
+    mine = t.send("alice", "bob", "what is that an answer to?")
+    t.spoiled("bob", mine)
+    expect(t.handle("bob", mine), ["Message", "CloneSuspected", "HealingStarted"])
+    expect(t.handle("bob", mine, name="repeated"), ["AlreadyReceived"])
+    t.arrives("bob", "alice", "somebody spoke in your name")
+    t.state("bob")
+    mended(t, "bob", "alice")
+    return t
+
+
 def no_clone():
     t = talking("no clone", "What the network can do does not look like a clone: repeat, reorder, alter")
     sent = [t.send("alice", "bob", f"A{i}") for i in range(4)]
@@ -152,7 +175,8 @@ def what_waits():
     middle = forge(session, random, t.frame("number 700"), skip=700)
     came = t.handle_bytes("bob", ahead, name="1,500 ahead")
     expect(came, HEALING)
-    expect(t.handle_bytes("bob", ahead, name="again"), ["Pending"])
+    t.wait(MINUTE)
+    expect(t.handle_bytes("bob", ahead, name="again, and its time does not begin anew"), ["Pending"])
     t.state("bob")
     expect(t.handle_bytes("bob", middle, name="the gap is smaller"), ["Message", "Message"])
     t.state("bob")
@@ -279,6 +303,11 @@ def another_device():
         "A second device speaks for Alice's account: a person is asked, and nothing is sent before the answer",
     )
     t.create("phone", **seeds("phone") | {"account": seeds("alice")["account"]})
+    t.create("thief", **seeds("alice") | {"account": seeds("mallory")["account"]})
+    t.begin("thief", "bob")
+    stolen = t.send("thief", "bob", "Alice's device, another account")
+    expect(t.handle("bob", stolen, name="no answer would make this good"), ["Rejected"])
+    expect(t.handle("bob", stolen, "alice", name="nor in her mailbox"), ["Rejected"])
     bundle = t.bundle("phone")
     t.initiate("bob", bundle)
     expect(t.ask("bob", bundle), ["IdentityChanged"])
@@ -356,6 +385,7 @@ def mending_talks():
         reset_after_loss(),
         one_place(),
         begun_twice(),
+        fewer_sent(),
         no_clone(),
         what_waits(),
         many_wait(),

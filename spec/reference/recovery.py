@@ -85,9 +85,15 @@ class Recoverer(Device):
                 return self.failed(refused, now, random)
             refused.peer = refused.peer or via
             return self.refused(envelope, refused, now, random)
-        return self.opened(opened, before)
+        return self.opened(opened, before, now, random)
 
-    def opened(self, opened, before):
+    def opened(self, opened, before, now, random):
+        came = self.told(opened, before)
+        if opened.forked and not is_close(opened.frame):
+            came += self.suspect(self.peer_of[opened.session], now, random) or []
+        return came
+
+    def told(self, opened, before):
         message = outcome("Message", frame=opened.frame, session=opened.session)
         if opened.begins:
             message["begins"] = True
@@ -109,10 +115,7 @@ class Recoverer(Device):
     def refused(self, envelope, refused, now, random):
         peer = self.peers.get(refused.peer)
         if refused.forked:
-            if peer.suspected:
-                return rejected(refused.error, refused.peer)
-            peer.suspected = True
-            return [outcome("CloneSuspected", peer=refused.peer)] + self.begin_healing(refused.peer, now, random)
+            return self.suspect(refused.peer, now, random) or rejected(refused.error, refused.peer)
         if refused.error == "Duplicate":
             return [outcome("AlreadyReceived")]
         is_question = refused.newcomer is not None
@@ -120,6 +123,14 @@ class Recoverer(Device):
         if refused.error not in PATIENCE or not may_wait:
             return rejected(refused.error, refused.peer)
         return self.wait(envelope, refused, now, random)
+
+    def suspect(self, peer_id, now, random):
+        """Two copies of the peer's state are in use: told once."""
+        peer = self.peers[peer_id]
+        if peer.suspected:
+            return None
+        peer.suspected = True
+        return [outcome("CloneSuspected", peer=peer_id)] + self.begin_healing(peer_id, now, random)
 
     # What waits
 
@@ -165,7 +176,7 @@ class Recoverer(Device):
             del self.waiting[waiting.name]
             return [outcome("AlreadyReceived")]
         del self.waiting[waiting.name]
-        came = self.opened(opened, before)
+        came = self.opened(opened, before, now, random)
         self.call_off(self.peer_of.get(opened.session))
         return came
 

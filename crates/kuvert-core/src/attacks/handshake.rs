@@ -433,24 +433,24 @@ fn prekey_drain() {
 }
 
 /// A first message made from chosen secrets: Mallory's own, as far as she has not put others there.
-struct Forged {
-    bundle: PrekeyBundle,
-    cert: DeviceCert,
-    ephemeral_key: [u8; 32],
-    dh1: Secret<32>,
-    dh2: Secret<32>,
-    dh3: Secret<32>,
-    dh4: Option<Secret<32>>,
-    dh5: Secret<32>,
+pub(super) struct Forged {
+    pub(super) bundle: PrekeyBundle,
+    pub(super) cert: DeviceCert,
+    pub(super) ephemeral_key: [u8; 32],
+    pub(super) dh1: Secret<32>,
+    pub(super) dh2: Secret<32>,
+    pub(super) dh3: Secret<32>,
+    pub(super) dh4: Option<Secret<32>>,
+    pub(super) dh5: Secret<32>,
 }
 
 impl Forged {
-    fn by(bob: &mut Party) -> Self {
+    pub(super) fn by(bob: &mut Party) -> Self {
         Self::for_bundle(bob.bundle(true))
     }
 
     /// What Mallory has without any stolen key: DH2, DH3 and DH4, and zeros for DH1 and DH5.
-    fn for_bundle(bundle: PrekeyBundle) -> Self {
+    pub(super) fn for_bundle(bundle: PrekeyBundle) -> Self {
         let ephemeral = DhSecret::generate(&mut ChaCha20Rng::seed_from_u64(13));
         let with = |key: &[u8; 32]| ephemeral.agree(key).expect("a good key");
         Self {
@@ -465,7 +465,7 @@ impl Forged {
         }
     }
 
-    fn envelope(self) -> Vec<u8> {
+    pub(super) fn envelope(self) -> Vec<u8> {
         let bundle = verified(self.bundle).expect("a good bundle");
         let (ct, ss) = bundle.kem().encapsulate(&mut ChaCha20Rng::seed_from_u64(14));
         let one_time = bundle.one_time().map(Encode::encode);

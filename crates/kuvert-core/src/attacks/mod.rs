@@ -11,6 +11,11 @@
 //! | `salamander` | a peer that wants one envelope to say two things |
 //! | `compromise` | who has copied a device's records |
 //! | `nonces` | who waits for a key and nonce that come twice |
+//! | `own_keys` | who puts somebody else's key in the place of a fresh one |
+//! | `records` | who wants one stored record to say two things |
+//! | `recovery` | who breaks sessions on purpose, or speaks with a copied state |
+//!
+//! The threat model has a table of attacks and of these tests; [`table`] holds the two equal.
 //!
 //! [`party`] is the honest side. [`mallory`] is a peer with a program of its own, [`spy`] a listener
 //! with stolen records.
@@ -22,10 +27,14 @@ mod handshake;
 mod headers;
 mod mallory;
 mod nonces;
+mod own_keys;
 mod party;
+mod records;
+mod recovery;
 mod salamander;
 mod signatures;
 mod spy;
+mod table;
 
 /// Every encoding of a point of small order, with and without the top bit, which X25519 ignores.
 fn points_of_small_order() -> impl Iterator<Item = [u8; 32]> {

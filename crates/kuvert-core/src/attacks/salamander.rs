@@ -119,7 +119,7 @@ fn blocks_of(ciphertext: &[u8]) -> Vec<u128> {
 }
 
 /// Gives up one block of `ciphertext` for a tag that is right under both keys, and appends it.
-fn right_under_both(ciphertext: &[u8], one: &Secret<32>, other: &Secret<32>) -> Vec<u8> {
+pub(super) fn right_under_both(ciphertext: &[u8], one: &Secret<32>, other: &Secret<32>) -> Vec<u8> {
     let (one, other) = (OneTimeKey::of(one), OneTimeKey::of(other));
     for free in 2..12 {
         let mut blocks = blocks_of(ciphertext);

@@ -117,6 +117,7 @@ impl Device {
         let incoming = session.open(found, envelope, now, rng);
         let incoming = incoming.map_err(|refused| Refusal::of(session.head.peer, refused))?;
         let is_followed = self.is_followed(peer, session, &incoming.frame);
+        let is_forked = incoming.is_forked;
         let received = Received {
             peer: session.head.peer,
             account: peer.cert.account_key,
@@ -125,11 +126,15 @@ impl Device {
             ended: end_of(&incoming),
             frame: incoming.frame,
         };
-        let effects = match received.ended {
+        let mut effects = match received.ended {
             Some(_) => self.end_effects(&id),
             None if is_followed => self.follow(peer, incoming.step, now),
             None => vec![Effect::StepSession(Box::new(incoming.step))],
         };
+        if is_forked && received.ended.is_none() && peer.recovery.clone_suspected.is_none() {
+            let suspect = |peer: &mut Peer| peer.recovery.clone_suspected = Some(now);
+            self.amend(&mut effects, &received.peer, suspect); // MSG-20
+        }
         Ok((effects, received))
     }
 

@@ -1,7 +1,7 @@
 //! Receiving with everything that follows from it: nothing is an error here, all of it is an outcome.
 //!
 //! ```text
-//! opens ─────────────────────▶ Message            [Healed]  [HealingStarted: the session ended in PqFailed]
+//! opens ─────────────────────▶ Message            [Healed] [CloneSuspected] [HealingStarted]
 //! opened before ─────────────▶ AlreadyReceived
 //! its place is taken ────────▶ CloneSuspected     [HealingStarted]
 //! a peer's, not openable yet ▶ Pending            [HealingStarted] [IdentityChanged]
@@ -89,6 +89,10 @@ impl Device {
             effects.extend(self.drop_undecryptable_of(&peer));
             outcomes.push(Outcome::Healed { peer });
         }
+        if self.is_suspected_by(&effects, &peer) {
+            outcomes.push(Outcome::CloneSuspected { peer });
+            outcomes.extend(self.begin_healing(&mut effects, &peer, now, rng));
+        }
         if ended == Some(SessionEnd::PqFailed) {
             outcomes.extend(self.begin_healing(&mut effects, &peer, now, rng));
         }
@@ -116,6 +120,17 @@ impl Device {
             }
             (_, None) => rejected,
         }
+    }
+
+    /// Whether these effects are the first to say that the peer's state is in use twice.
+    fn is_suspected_by(&self, effects: &[Effect], id: &DeviceId) -> bool {
+        let suspected = |peer: &Peer| peer.recovery.clone_suspected.is_some();
+        let is_known = self.peers.get(id).is_some_and(|stored| suspected(&stored.value));
+        let mut peers = effects.iter().filter_map(|effect| match effect {
+            Effect::PutPeer(peer) if peer.device_id() == *id => Some(peer),
+            _ => None,
+        });
+        !is_known && peers.any(|peer| suspected(peer))
     }
 
     /// Two messages stand in one place: told once for each session.

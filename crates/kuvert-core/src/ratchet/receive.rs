@@ -61,6 +61,9 @@ pub(crate) struct Opened {
     pub(crate) pages: PageChanges,
     /// Whether the message's fragments were in order; if not, the session has to be closed.
     pub(crate) pq: Result<(), PqFailed>,
+    /// It begins a chain, and says that less was sent on the one before than has arrived: the peer's
+    /// state is in use twice.
+    pub(crate) is_forked: bool,
 }
 
 impl Ratchet {
@@ -107,6 +110,7 @@ impl Ratchet {
         let (state, plan) = (self.state.duplicate(), self.skipped.plan(now));
         let mut step = Stepping { state, plan, now, sealed_header: message.sealed_header };
         check_numbers(&header)?;
+        let is_forked = matches!(found.via, Via::Next) && step.has_more_than(&header);
         let key = match found.via {
             Via::Current => step.current_chain(&header)?,
             Via::Next => step.new_chain(&header, rng)?,
@@ -115,7 +119,7 @@ impl Ratchet {
         let frame = open_body(&key.key, kind, message)?;
         step.state.seen.note(key.chain, header.message_number, message.sealed_header);
         let pq = step.state.pq.receive(&header.pq, rng);
-        Ok(Opened { frame, pages: step.plan.finish(), state: step.state, pq })
+        Ok(Opened { frame, pages: step.plan.finish(), state: step.state, pq, is_forked })
     }
 }
 
@@ -221,6 +225,14 @@ impl Stepping<'_> {
         self.end_chain(header.previous_chain_length)?;
         self.root_step(id, header, rng)?;
         self.skip_and_advance(header.message_number)
+    }
+
+    /// Whether more has arrived on the current chain than its sender says to have sent on it.
+    const fn has_more_than(&self, header: &Header) -> bool {
+        match &self.state.receiving {
+            Receiving::Running { chain, .. } => header.previous_chain_length < chain.next_number,
+            Receiving::Nothing | Receiving::Expected { .. } => false,
+        }
     }
 
     /// Keeps what is left of the current chain, up to the length its sender gives.

@@ -38,6 +38,8 @@ pub(crate) struct Incoming {
     pub(crate) closed: bool,
     /// An error here means that the session must be closed.
     pub(crate) pq: Result<(), PqFailed>,
+    /// What opened shows that the peer's state is in use twice.
+    pub(crate) is_forked: bool,
 }
 
 impl Session {
@@ -116,7 +118,7 @@ impl Session {
     ) -> Result<Incoming, Refused> {
         self.check_prefix(envelope)?;
         let (kind, message) = (envelope.kind(), &envelope.message);
-        let Opened { frame: mut bytes, state, pages, pq } =
+        let Opened { frame: mut bytes, state, pages, pq, is_forked } =
             self.ratchet.open(found, kind, message, now, rng)?;
         // MSG-5 MSG-6 MSG-7: authentic bytes that are no frame look like any other failure.
         let frame = Frame::decode(&bytes).map_err(|_| ProtocolError::Undecryptable);
@@ -129,7 +131,7 @@ impl Session {
         head.note_heard(&state, frame.sent);
         let closed = head.obey(&frame)?;
         let step = SessionStep { head, state, pages };
-        Ok(Incoming { frame, step, closed, pq })
+        Ok(Incoming { frame, step, closed, pq, is_forked })
     }
 
     /// A repeated prefix is authenticated by being the one that began the session.

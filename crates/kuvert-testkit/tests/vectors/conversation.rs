@@ -10,15 +10,28 @@ use serde_json::{Value, json};
 use crate::case::{Case, Refusal, patched};
 use crate::given::Given;
 use crate::player::Player;
+use crate::process;
+
+/// How a conversation is played.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Straight,
+    /// Each device is loaded from its records before each event.
+    Restarting,
+    /// Each envelope is first given to the process, with a copy of the device.
+    BesideTheProcess,
+}
 
 /// Plays a conversation; each event has to come out as it stands there.
-pub(crate) fn play(conversation: &Value, restarting: bool) {
+pub(crate) fn play(conversation: &Value, way: Way) {
     let name = conversation["name"].as_str().unwrap();
     let mut stage = Stage::default();
     for (number, event) in conversation["events"].as_array().unwrap().iter().enumerate() {
         let event = Case::new(event.clone());
-        if restarting && let Some(player) = stage.players.get_mut(event.text("at").unwrap()) {
-            *player = player.copy();
+        match (way, stage.players.get_mut(event.text("at").unwrap())) {
+            (Way::Restarting, Some(player)) => *player = player.copy(),
+            (Way::BesideTheProcess, Some(_)) => process::agrees(&mut stage, number, &event),
+            _ => {}
         }
         let said = stage.take(number, &event).unwrap_or_else(|refusal| refusal.as_json());
         assert_eq!(&said, event.expected(), "{name}, event {number}: {}", event.value("name"));

@@ -10,9 +10,11 @@ mod given;
 mod kat;
 mod mending;
 mod player;
+mod process;
 mod steps;
 
 use case::{Case, files};
+use conversation::Way;
 
 #[test]
 fn every_single_step_is_as_the_reference_says() {
@@ -55,7 +57,7 @@ fn a_line_that_is_no_text_does_not_end_the_process() {
 fn every_conversation_goes_as_the_reference_says() {
     for file in files().iter().filter(|file| file.has("conversations")) {
         for conversation in file.conversations() {
-            conversation::play(&conversation, false);
+            conversation::play(&conversation, Way::Straight);
         }
     }
 }
@@ -65,7 +67,17 @@ fn every_conversation_goes_as_the_reference_says() {
 fn every_conversation_survives_restarts() {
     for file in files().iter().filter(|file| file.has("conversations")) {
         for conversation in file.conversations() {
-            conversation::play(&conversation, true);
+            conversation::play(&conversation, Way::Restarting);
+        }
+    }
+}
+
+/// Each envelope is also given to the process, with a copy of the device.
+#[test]
+fn the_process_receives_the_same() {
+    for file in files().iter().filter(|file| file.has("conversations")) {
+        for conversation in file.conversations() {
+            conversation::play(&conversation, Way::BesideTheProcess);
         }
     }
 }

@@ -165,7 +165,7 @@ fn retry(player: &mut Player, event: &Case, given: &mut Given) -> Result<Vec<Val
 }
 
 /// The mailbox that is read for the session with a peer.
-fn mailbox(player: &Player, peer: [u8; 16]) -> MailboxId {
+pub(crate) fn mailbox(player: &Player, peer: [u8; 16]) -> MailboxId {
     let peer = DeviceId::from_bytes(peer);
     let own = player.device.mailboxes().find(|own| own.peer == Some(peer));
     mailbox_id(&own.expect("there is a session").key)
