@@ -47,7 +47,7 @@ pub mod tap {
 
 pub use device::{
     Content, Device, LoadError, Mailbox, Outcome, Outcomes, Outgoing, PeerView, PrekeyUpload,
-    Received, Reset, SessionEnd,
+    Received, Reset, SessionEnd, TranscriptEvent,
 };
 pub use error::{Advice, ProtocolError};
 pub use ratchet::state::RatchetFacts;

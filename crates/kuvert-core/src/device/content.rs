@@ -4,8 +4,10 @@
 //!
 //! `spec/05-messages.md`, "Frames".
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use kuvert_wire::transcript::{Block, Consent, ErasureReceipt, Redaction, TranscriptBody};
 use kuvert_wire::{
     AccountKey, Control, Decode, DecodeError, DeviceId, Encode, Frame, FrameType, MessageId,
     Reader, Receipt, SessionId, Timestamp,
@@ -22,6 +24,7 @@ pub struct Content {
     pub(super) expire_seconds: u32,
     pub(super) message_id: Option<MessageId>,
     pub(super) sent: Option<Timestamp>,
+    pub(super) block: Option<Box<Block>>,
 }
 
 impl Content {
@@ -43,6 +46,43 @@ impl Content {
         Self::new(FrameType::Control, control.encode())
     }
 
+    /// Says that content is erased, and asks the peer to erase it as well. Logged while a transcript
+    /// runs.
+    #[must_use]
+    pub fn redaction(redaction: &Redaction) -> Self {
+        Self::transcript(&TranscriptBody::Redaction(redaction.clone()))
+    }
+
+    /// Says what came of a redaction that the peer asked for. Logged likewise.
+    #[must_use]
+    pub fn erasure_receipt(receipt: &ErasureReceipt) -> Self {
+        Self::transcript(&TranscriptBody::ErasureReceipt(receipt.clone()))
+    }
+
+    /// Asks for a consent, gives or withdraws it. Logged likewise.
+    #[must_use]
+    pub fn consent(consent: &Consent) -> Self {
+        Self::transcript(&TranscriptBody::Consent(consent.clone()))
+    }
+
+    pub(super) fn transcript(body: &TranscriptBody) -> Self {
+        Self::new(FrameType::Transcript, body.encode())
+    }
+
+    /// The content of a frame that was sealed before, to be sealed again as it was: under its name, of
+    /// its time, at its place in the log.
+    #[must_use]
+    pub fn again(frame: &Frame) -> Self {
+        let content = Self::new(frame.frame_type, frame.body.clone());
+        Self {
+            expire_seconds: frame.expire_seconds,
+            message_id: Some(frame.message_id),
+            sent: Some(frame.sent),
+            block: frame.block.clone(),
+            ..content
+        }
+    }
+
     fn new(frame_type: FrameType, body: Vec<u8>) -> Self {
         Self {
             frame_type,
@@ -50,6 +90,7 @@ impl Content {
             expire_seconds: 0,
             message_id: None,
             sent: None,
+            block: None,
         }
     }
 

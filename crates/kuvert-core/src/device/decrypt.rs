@@ -11,6 +11,7 @@ use super::content::{Received, SessionEnd};
 use super::effect::Effect;
 use super::peer::Peer;
 use super::placement::become_active;
+use super::transcripts::TranscriptEvent;
 use super::{Device, Session};
 use crate::agreement::init_id;
 use crate::error::ProtocolError;
@@ -45,7 +46,7 @@ impl Device {
         rng: &mut R,
     ) -> Result<Step<'_, Received>, ProtocolError> {
         let opened = self.open_any(envelope, None, now, rng);
-        let (effects, received) = opened.map_err(|refusal| refusal.error)?;
+        let Opening { effects, received, .. } = opened.map_err(|refusal| refusal.error)?;
         Ok(self.step(effects, received))
     }
 
@@ -57,7 +58,7 @@ impl Device {
         hint: Option<&DeviceId>,
         now: Timestamp,
         rng: &mut R,
-    ) -> Result<(Vec<Effect>, Received), Refusal> {
+    ) -> Result<Opening, Refusal> {
         let envelope = Envelope::decode(envelope).map_err(ProtocolError::from)?;
         match &envelope.prefix {
             Some(prefix) => self.open_init(prefix, &envelope, now, rng),
@@ -75,7 +76,7 @@ impl Device {
         envelope: &Envelope<'_>,
         now: Timestamp,
         rng: &mut R,
-    ) -> Result<(Vec<Effect>, Received), Refusal> {
+    ) -> Result<Opening, Refusal> {
         let init = init_id(prefix);
         if let Some(session) = self.by_init.get(&init).and_then(|id| self.sessions.get(id)) {
             let session = &session.value;
@@ -111,7 +112,7 @@ impl Device {
         envelope: &Envelope<'_>,
         now: Timestamp,
         rng: &mut R,
-    ) -> Result<(Vec<Effect>, Received), Refusal> {
+    ) -> Result<Opening, Refusal> {
         let id = session.head.id;
         let peer = &self.peers.get(&session.head.peer).ok_or(ProtocolError::Storage)?.value;
         let incoming = session.open(found, envelope, now, rng);
@@ -135,7 +136,10 @@ impl Device {
             let suspect = |peer: &mut Peer| peer.recovery.clone_suspected = Some(now);
             self.amend(&mut effects, &received.peer, suspect); // MSG-20
         }
-        Ok((effects, received))
+        let heard = self.hear(&peer.cert, &received.frame, now);
+        let heard = heard.map_err(|error| Refusal { peer: Some(received.peer), ..error.into() })?;
+        effects.extend(heard.effects);
+        Ok(Opening { effects, received, events: heard.events })
     }
 
     /// Whether the peer sends on another session than the one that is active here, and it is ours to
@@ -171,6 +175,13 @@ impl Device {
         });
         core::iter::once(Effect::EndSession(*id)).chain(peer).collect()
     }
+}
+
+/// What an envelope that opens does and says.
+pub(super) struct Opening {
+    pub(super) effects: Vec<Effect>,
+    pub(super) received: Received,
+    pub(super) events: Vec<TranscriptEvent>,
 }
 
 /// Why an envelope was refused, and what is known of where it came from.

@@ -15,6 +15,7 @@ use crate::prekey::MediumPrekeyPair;
 use crate::ratchet::skipped::{Page, PageId};
 use crate::record::{Change, Key, Version};
 use crate::session::{Begun, Head, Session, SessionStep, Status, stored};
+use crate::transcript::{Advance, Turn};
 
 /// Room for a session's record, so that it is not moved about while it is written.
 const SESSION_RECORD_HINT: usize = 4096;
@@ -38,6 +39,10 @@ pub(super) enum Effect {
     /// An envelope that cannot be opened yet.
     Wait(Box<Waiting>),
     EndWait(WaitingName),
+    /// A transcript has come further.
+    Advance(Box<Advance>),
+    /// It was switched on or off, or asked for.
+    Turn(Box<Turn>),
 }
 
 impl Device {
@@ -94,6 +99,8 @@ impl Device {
             Effect::Wait(waiting) => {
                 vec![put(waiting_key(&waiting.name), Version::ABSENT, waiting_value(waiting))]
             }
+            Effect::Advance(advance) => advance.changes.clone(),
+            Effect::Turn(turn) => vec![turn.change.clone()],
             Effect::EndWait(name) => {
                 let stored = self.waiting.get(name);
                 let delete = stored.map(|stored| delete(waiting_key(name), stored.version));
@@ -145,6 +152,8 @@ impl Device {
                 self.waiting.insert(waiting.name, first_version(*waiting));
             }
             Effect::EndWait(name) => drop(self.waiting.remove(&name)),
+            Effect::Advance(advance) => self.transcripts.adopt_advance(*advance),
+            Effect::Turn(turn) => self.transcripts.adopt_turn(*turn),
         }
     }
 

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec;
+use alloc::vec::Vec;
 
 use kuvert_wire::{Control, DeviceId, FrameRef, FrameType, MessageId, Timestamp};
 use rand_core::CryptoRng;
@@ -37,16 +38,36 @@ impl Device {
         now: Timestamp,
         rng: &mut R,
     ) -> Result<Step<'_, Outgoing>, ProtocolError> {
+        let (effects, outgoing) = self.seal_frame(peer, content, now, rng)?;
+        Ok(self.step(effects, outgoing))
+    }
+
+    /// The same without a step. While a transcript runs, what is said goes into our log.
+    pub(super) fn seal_frame<R: CryptoRng + ?Sized>(
+        &self,
+        peer: &DeviceId,
+        content: &Content,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<(Vec<Effect>, Outgoing), ProtocolError> {
         let (peer, session) = self.sendable(peer, now)?;
-        let frame = frame_of(content, now, rng);
+        let mut frame = frame_of(content, now, rng);
+        let logged = match frame.block {
+            Some(_) => None,
+            None => self.log_frame(&peer.device_id(), &frame, now, rng)?,
+        };
+        if let Some((block, _)) = &logged {
+            (frame.block, frame.sent) = (Some(block), now);
+        }
         let Outbound { envelope, step } = session.seal(&frame, now, rng)?;
         let outgoing = outgoing(peer, session, frame.message_id, envelope);
         let mut effects = vec![Effect::StepSession(Box::new(step))];
+        effects.extend(logged.map(|(_, advance)| Effect::Advance(Box::new(advance))));
         if content.frame_type == FrameType::Message && !peer.recovery.accepted {
             let id = peer.device_id();
             self.amend(&mut effects, &id, |peer| peer.recovery.accepted = true);
         }
-        Ok(self.step(effects, outgoing))
+        Ok((effects, outgoing))
     }
 
     /// Whether the peer has yet to be told our mailbox for the active session, or a fresh one is
@@ -159,7 +180,7 @@ pub(super) fn frame_of<'a, R: CryptoRng + ?Sized>(
         message_id,
         expire_seconds: content.expire_seconds,
         body: &content.body,
-        block: None,
+        block: content.block.as_deref(),
     }
 }
 
@@ -167,7 +188,7 @@ pub(super) fn outgoing(
     peer: &Peer,
     session: &Session,
     message_id: MessageId,
-    envelope: alloc::vec::Vec<u8>,
+    envelope: Vec<u8>,
 ) -> Outgoing {
     let front_door = || Route { mailbox: peer.front_door(), token: None, relay: String::new() };
     let named = session.head.route.as_ref().map(|named| Route::clone(&named.route));

@@ -9,7 +9,7 @@ use rand_core::CryptoRng;
 
 use super::Device;
 use super::content::Received;
-use super::decrypt::{Refusal, end_of};
+use super::decrypt::{Opening, Refusal, end_of};
 use super::effect::Effect;
 use super::peer::Peer;
 use super::placement::{is_tie, place_theirs};
@@ -27,7 +27,7 @@ impl Device {
         envelope: &Envelope<'_>,
         now: Timestamp,
         rng: &mut R,
-    ) -> Result<(Vec<Effect>, Received), Refusal> {
+    ) -> Result<Opening, Refusal> {
         let Responded { secrets, their } = self.respond(prefix)?;
         let mut peer = self.pinned(their.device_id(), their.cert())?;
         if self.sessions.len() >= MAX_SESSIONS {
@@ -56,9 +56,11 @@ impl Device {
         };
         session.adopt(incoming.step);
 
-        let mut effects = self.spend_prekey(prefix, now, rng);
+        let heard = self.hear(their.cert(), &received.frame, now)?;
+        let (mut effects, events) = (self.spend_prekey(prefix, now, rng), heard.events);
+        effects.extend(heard.effects);
         if received.ended.is_some() {
-            return Ok((effects, received));
+            return Ok(Opening { effects, received, events });
         }
         effects.extend(self.make_room(&received.peer));
         effects.extend(self.give_way(&mut peer));
@@ -67,7 +69,7 @@ impl Device {
             .extend(placed.map_err(|error| Refusal { peer: Some(received.peer), ..error.into() })?);
         effects.push(Effect::PutPeer(Box::new(peer)));
         effects.push(Effect::BeginSession(Box::new(session)));
-        Ok((effects, received))
+        Ok(Opening { effects, received, events })
     }
 
     /// Finds the new session its place beside the others with the peer.

@@ -6,6 +6,7 @@ use kuvert_wire::{Decode, DecodeError, DeviceId, InitId, PrekeyId, Reader, Sessi
 
 use super::effect::{identity_key, published_key};
 use super::peer::Peer;
+use super::transcripts::Transcripts;
 use super::waiting::{Waiting, WaitingName};
 use super::{DatedOneTime, Device, Stored};
 use crate::identity::IdentityKeyPair;
@@ -13,6 +14,7 @@ use crate::prekey::{MediumPrekeyPair, OneTimePrekeyPair};
 use crate::ratchet::skipped::{Page, PageId};
 use crate::record::{Key, Record, Version};
 use crate::session::{Begun, Head, Session};
+use crate::transcript::{Switch, Transcript};
 
 /// Why a device cannot be loaded. Nothing is ever created in its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +59,8 @@ struct Loading {
     pages: alloc::vec::Vec<(SessionId, Version, Page)>,
     replays: BTreeSet<(PrekeyId, InitId)>,
     waiting: BTreeMap<WaitingName, Stored<Waiting>>,
+    switches: BTreeMap<DeviceId, Switch>,
+    transcripts: alloc::vec::Vec<Record>,
 }
 
 impl Loading {
@@ -102,6 +106,15 @@ impl Loading {
                 self.replays.insert((medium, InitId::from_bytes(unhex(init)?)));
                 reader.take(1)?;
             }
+            ["switch", ..] => {
+                let value = Switch::load(record).map_err(|_| INVALID)?;
+                self.switches.insert(*value.peer(), value);
+                reader.take(reader.remaining())?;
+            }
+            ["transcript", ..] => {
+                self.transcripts.push(record.clone());
+                reader.take(reader.remaining())?;
+            }
             ["waiting", ..] => {
                 let value = Waiting::decode(&mut reader)?;
                 self.waiting.insert(value.name, Stored { version, value });
@@ -120,6 +133,7 @@ impl Loading {
         })?;
         let published = self.published.take();
         let published = published.ok_or(LoadError::Unreadable { key: published_key() })?;
+        let transcripts = self.transcripts().map_err(|key| LoadError::Unreadable { key })?;
         let pages = self.place_pages();
         Ok(Device {
             by_init: self.by_init(),
@@ -132,7 +146,14 @@ impl Loading {
             pages,
             replays: self.replays,
             waiting: self.waiting,
+            transcripts,
         })
+    }
+
+    fn transcripts(&mut self) -> Result<Transcripts, Key> {
+        let logs = Transcript::load(self.transcripts.drain(..))?;
+        let logs = logs.into_iter().map(|log| (*log.id(), log)).collect();
+        Ok(Transcripts { switches: core::mem::take(&mut self.switches), logs })
     }
 
     /// Gives the sessions their skipped keys. A page whose session has ended belongs to nobody.
@@ -176,12 +197,16 @@ impl Device {
         self.by_init = loading.by_init();
         let published = loading.published.take();
         self.published = published.ok_or(LoadError::Unreadable { key: published_key() })?;
+        let transcripts = loading.transcripts();
+        self.transcripts = transcripts.map_err(|key| LoadError::Unreadable { key })?;
         (self.mediums, self.peers) = (loading.mediums, loading.peers);
         (self.sessions, self.replays) = (loading.sessions, loading.replays);
         self.waiting = loading.waiting;
         Ok(self.changing_records())
     }
 }
+
+const INVALID: DecodeError = DecodeError::Invalid { what: "switch of a transcript" };
 
 fn decode_identity(reader: &mut Reader<'_>) -> Result<IdentityKeyPair, DecodeError> {
     match reader.u8()? {

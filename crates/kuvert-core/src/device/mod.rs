@@ -40,6 +40,7 @@ mod retry;
 #[cfg(test)]
 mod tests;
 mod tidy;
+mod transcripts;
 mod waiting;
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -58,6 +59,7 @@ use crate::session::{Session, SessionFacts};
 use crate::step::Step;
 use effect::Effect;
 use peer::Peer;
+use transcripts::Transcripts;
 use waiting::{Waiting, WaitingName};
 
 pub use content::{Content, Outgoing, Received, SessionEnd};
@@ -67,6 +69,7 @@ pub use mailboxes::Mailbox;
 pub use outcome::{Outcome, Outcomes};
 pub use peer::PeerView;
 pub use prekeys::PrekeyUpload;
+pub use transcripts::TranscriptEvent;
 
 /// One device of one account, with all its secrets in memory. It mirrors its records in the store.
 pub struct Device {
@@ -84,6 +87,7 @@ pub struct Device {
     by_init: BTreeMap<InitId, SessionId>,
     /// Envelopes that cannot be opened yet.
     waiting: BTreeMap<WaitingName, Stored<Waiting>>,
+    transcripts: Transcripts,
 }
 
 /// A value and the version of its record.
@@ -100,8 +104,17 @@ struct DatedOneTime {
 
 impl Device {
     /// The prefixes under which the device's records are; [`Device::load`] wants all of them.
-    pub const COLLECTIONS: &[&str] =
-        &["device/", "prekey/", "peer/", "session/", "skipped/", "replay/", "waiting/"];
+    pub const COLLECTIONS: &[&str] = &[
+        "device/",
+        "prekey/",
+        "peer/",
+        "session/",
+        "skipped/",
+        "replay/",
+        "waiting/",
+        "switch/",
+        "transcript/",
+    ];
 
     /// Makes an account and its first device.
     pub fn create<R: CryptoRng + ?Sized>(now: Timestamp, rng: &mut R) -> Step<'static, Self> {
@@ -116,6 +129,7 @@ impl Device {
             replays: BTreeSet::new(),
             by_init: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            transcripts: Transcripts::default(),
         };
         Step::new(device.first_records(), device, || {})
     }

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use kuvert_wire::{AccountKey, Decode, DecodeError, DeviceId, Encode, Reader, Timestamp};
 
 use super::content::Received;
+use super::transcripts::TranscriptEvent;
 use crate::error::ProtocolError;
 
 /// One thing that came of an envelope.
@@ -54,6 +55,13 @@ pub enum Outcome {
         /// Whose state it is.
         peer: DeviceId,
     },
+    /// Something about the transcript with a peer.
+    Transcript {
+        /// With whom.
+        peer: DeviceId,
+        /// What.
+        event: TranscriptEvent,
+    },
     /// It is dropped.
     Rejected {
         /// Why. Whose move it is says [`ProtocolError::advice`].
@@ -63,7 +71,7 @@ pub enum Outcome {
     },
 }
 
-/// All that came of one envelope, in order: one thing at least, four at most.
+/// All that came of one envelope, in order: one thing at least, a dozen at most.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcomes(Vec<Outcome>);
 
@@ -107,7 +115,7 @@ impl<'a> IntoIterator for &'a Outcomes {
 
 impl Encode for Outcomes {
     fn encode_into(&self, out: &mut Vec<u8>) {
-        out.push(u8::try_from(self.0.len()).expect("at most four"));
+        out.push(u8::try_from(self.0.len()).expect("at most a dozen"));
         self.0.iter().for_each(|outcome| outcome.encode_into(out));
     }
 
@@ -156,6 +164,11 @@ impl Encode for Outcome {
                 out.push(7);
                 peer.encode_into(out);
             }
+            Self::Transcript { peer, event } => {
+                out.push(9);
+                peer.encode_into(out);
+                event.encode_into(out);
+            }
             Self::Rejected { cause, peer } => {
                 out.extend_from_slice(&[8, cause.code(), u8::from(peer.is_some())]);
                 if let Some(peer) = peer {
@@ -173,6 +186,7 @@ impl Encode for Outcome {
             Self::HealingStarted { .. } => DeviceId::LEN + 8,
             Self::Healed { .. } | Self::CloneSuspected { .. } => DeviceId::LEN,
             Self::IdentityChanged { .. } => DeviceId::LEN + AccountKey::LEN,
+            Self::Transcript { event, .. } => DeviceId::LEN + event.encoded_len(),
             Self::Rejected { peer, .. } => 2 + peer.map_or(0, |_| DeviceId::LEN),
         }
     }
@@ -207,6 +221,10 @@ impl Decode for Outcome {
                 let peer = has_peer.then(|| DeviceId::decode_from(reader)).transpose()?;
                 Self::Rejected { cause, peer }
             }
+            9 => Self::Transcript {
+                peer: DeviceId::decode_from(reader)?,
+                event: TranscriptEvent::decode_from(reader)?,
+            },
             _ => return Err(DecodeError::Unknown { what: "outcome" }),
         })
     }
@@ -221,7 +239,10 @@ pub(super) fn decode_cause(reader: &mut Reader<'_>) -> Result<ProtocolError, Dec
 mod tests {
     use alloc::vec;
 
+    use kuvert_wire::transcript::Mode;
+
     use super::*;
+    use crate::transcript::Finding;
 
     #[test]
     fn outcomes_round_trip() {
@@ -233,6 +254,11 @@ mod tests {
             Outcome::Healed { peer },
             Outcome::IdentityChanged { peer, account: AccountKey::from_bytes([9; 32]) },
             Outcome::CloneSuspected { peer },
+            Outcome::Transcript { peer, event: TranscriptEvent::Asked(Mode::Signed) },
+            Outcome::Transcript { peer, event: TranscriptEvent::Started(Mode::Deniable) },
+            Outcome::Transcript { peer, event: TranscriptEvent::Stopped },
+            Outcome::Transcript { peer, event: TranscriptEvent::NotRunning },
+            Outcome::Transcript { peer, event: TranscriptEvent::Finding(Finding::Lost { seq: 3 }) },
         ];
         for cause in ProtocolError::ALL {
             all.push(Outcome::Pending { cause, deadline: at, peer });

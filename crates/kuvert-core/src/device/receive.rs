@@ -20,8 +20,8 @@ use kuvert_wire::{DeviceId, MailboxId, Timestamp};
 use rand_core::CryptoRng;
 
 use super::Device;
-use super::content::{Received, SessionEnd};
-use super::decrypt::Refusal;
+use super::content::SessionEnd;
+use super::decrypt::{Opening, Refusal};
 use super::effect::Effect;
 use super::outcome::{Outcome, Outcomes};
 use super::peer::Peer;
@@ -29,6 +29,9 @@ use super::recovery::Healing;
 use super::waiting::Waiting;
 use crate::error::ProtocolError;
 use crate::step::Step;
+
+/// Events of a transcript that one envelope tells at most; all of them are kept in the transcript.
+const MAX_EVENTS: usize = 8;
 
 /// What an envelope does, and what is told of it.
 type Followed = (Vec<Effect>, Vec<Outcome>);
@@ -54,7 +57,7 @@ impl Device {
     ) -> Step<'_, Outcomes> {
         let hint = via.and_then(|via| self.peer_of_mailbox(via));
         let (effects, outcomes) = match self.open_any(envelope, hint.as_ref(), now, rng) {
-            Ok((effects, received)) => self.opened(effects, received, now, rng),
+            Ok(opening) => self.opened(opening, now, rng),
             Err(mut refusal) => {
                 refusal.peer = refusal.peer.or(hint);
                 self.refused(envelope, &refusal, now, rng)
@@ -66,15 +69,17 @@ impl Device {
     /// What follows from a message that has opened.
     pub(super) fn opened<R: CryptoRng + ?Sized>(
         &self,
-        mut effects: Vec<Effect>,
-        received: Received,
+        opening: Opening,
         now: Timestamp,
         rng: &mut R,
     ) -> Followed {
+        let Opening { mut effects, received, events } = opening;
         let peer = received.peer;
         let (session, is_new) = (received.session, received.begins_session);
         let ended = received.ended;
         let mut outcomes = vec![Outcome::Message(received)];
+        let told = events.into_iter().take(MAX_EVENTS);
+        outcomes.extend(told.map(|event| Outcome::Transcript { peer, event }));
         let is_mended = |healing| match healing {
             Healing::None => false,
             Healing::Due(_) => is_new,

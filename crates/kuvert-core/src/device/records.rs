@@ -14,6 +14,7 @@ use super::effect::{
 };
 use super::waiting::waiting_key;
 use crate::record::{Key, Record, Version};
+use crate::transcript::{Switch, Transcript};
 
 impl Device {
     /// All records of the device as they would be written now, each with its version, sorted by key.
@@ -36,6 +37,8 @@ impl Device {
             record(peer_key(id), stored.version, Zeroizing::new(stored.value.encode()))
         }));
         records.extend(self.medium_records());
+        records.extend(self.transcripts.switches.values().filter_map(Switch::record));
+        records.extend(self.transcripts.logs.values().flat_map(Transcript::records));
         records.extend(self.session_records());
         records.extend(self.waiting.iter().map(|(name, stored)| {
             record(waiting_key(name), stored.version, waiting_value(&stored.value))

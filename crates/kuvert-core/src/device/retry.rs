@@ -56,9 +56,9 @@ impl Device {
             return None;
         }
         match self.open_any(&waiting.envelope, Some(&waiting.peer), now, rng) {
-            Ok((effects, received)) => {
-                let peer = received.peer;
-                let (mut effects, outcomes) = self.opened(effects, received, now, rng);
+            Ok(opening) => {
+                let peer = opening.received.peer;
+                let (mut effects, outcomes) = self.opened(opening, now, rng);
                 effects.retain(|effect| !matches!(effect, Effect::EndWait(other) if other == name));
                 effects.push(done);
                 self.call_off_healing(&mut effects, &peer, name);

@@ -19,6 +19,7 @@ impl Device {
     /// private keys 44 days after they were made. To be called now and then; it is cheap.
     pub fn tidy(&mut self, now: Timestamp) -> Step<'_, ()> {
         let mut effects: Vec<_> = self.expired_mediums(now).map(Effect::DropMedium).collect();
+        effects.extend(self.tidy_transcripts(now));
         for stored in self.peers.values() {
             let mut peer = stored.value.clone();
             let ended: Vec<SessionId> = self.ended_sessions(&peer, now).collect();

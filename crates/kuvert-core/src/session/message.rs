@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use kuvert_wire::envelope::{ENVELOPE_HEAD_LEN, Kind, SEALED_HEADER_LEN, TAG_LEN, VERSION};
 use kuvert_wire::padding::padded_len;
+use kuvert_wire::transcript::TranscriptBody;
 use kuvert_wire::{
     Control, Decode, Encode, Envelope, Frame, FrameRef, FrameType, InitPrefix, Receipt,
     SessionMessage, Timestamp,
@@ -124,9 +125,6 @@ impl Session {
         let frame = Frame::decode(&bytes).map_err(|_| ProtocolError::Undecryptable);
         wipe(&mut bytes);
         let frame = frame?;
-        if frame.block.is_some() {
-            return Err(ProtocolError::Undecryptable.into()); // MSG-7: no transcript is running
-        }
         let mut head = self.head.clone();
         head.note_heard(&state, frame.sent);
         let closed = head.obey(&frame)?;
@@ -181,6 +179,7 @@ impl Head {
                 let control = Control::decode(&frame.body)?; // MSG-9
                 return Ok(self.obey_control(control, frame.sent));
             }
+            FrameType::Transcript => drop(TranscriptBody::decode(&frame.body)?), // MSG-9
             _ => {}
         }
         Ok(false)

@@ -72,6 +72,16 @@ impl Transcript {
         Key::new(COLLECTION, format_args!("{}/{name}", self.id()))
     }
 
+    /// All its records as they would be written now, entries aside.
+    #[cfg(any(test, feature = "hazmat"))]
+    pub(crate) fn records(&self) -> Vec<Record> {
+        let record = |(name, version): (&Name, &Version)| {
+            let value = self.encode_record(*name)?;
+            Some(Record { key: self.key_of(*name), version: *version, value })
+        };
+        self.versions.iter().filter_map(record).collect()
+    }
+
     /// A record's value; `None` if there is no such thing any more.
     pub(super) fn encode_record(&self, name: Name) -> Option<Zeroizing<Vec<u8>>> {
         let mut out = Zeroizing::new(Vec::with_capacity(1024));

@@ -253,6 +253,14 @@ impl Switch {
         Turn { next: self, change, begins }
     }
 
+    /// Its record as it would be written now; `None` if it was never written.
+    #[cfg(any(test, feature = "hazmat"))]
+    pub(crate) fn record(&self) -> Option<Record> {
+        let value = Zeroizing::new(self.encode_record());
+        let record = Record { key: self.key(), version: self.version, value };
+        (self.version != Version::ABSENT).then_some(record)
+    }
+
     fn key(&self) -> Key {
         Key::new("switch", self.peer)
     }

@@ -1,0 +1,101 @@
+//! What a peer's frame does to the transcript with it. Nothing here keeps a message from being shown.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use kuvert_wire::transcript::{Start, TranscriptBody, TranscriptNonce};
+use kuvert_wire::{Decode, DeviceCert, DeviceId, Frame, FrameType, Timestamp};
+
+use super::TranscriptEvent;
+use crate::device::Device;
+use crate::device::effect::Effect;
+use crate::error::ProtocolError;
+use crate::identity::{VerifiedCert, device_id};
+use crate::transcript::{Logged, SwitchState};
+
+/// What follows from a frame.
+#[derive(Default)]
+pub(in crate::device) struct Heard {
+    pub(in crate::device) effects: Vec<Effect>,
+    pub(in crate::device) events: Vec<TranscriptEvent>,
+}
+
+impl Device {
+    /// What an authentic frame of the peer with this certificate does to the transcript with it.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError::BadSignature`] and [`ProtocolError::BadKey`] for a start that is not the peer's
+    /// own. What does not fit a log is no error, but a finding.
+    pub(in crate::device) fn hear(
+        &self,
+        their: &DeviceCert,
+        frame: &Frame,
+        now: Timestamp,
+    ) -> Result<Heard, ProtocolError> {
+        let peer = device_id(their);
+        if frame.block.is_some() {
+            return Ok(self.hear_logged(&peer, frame, now));
+        }
+        if frame.frame_type != FrameType::Transcript {
+            return Ok(Heard::default());
+        }
+        match TranscriptBody::decode(&frame.body)? {
+            TranscriptBody::Start(start) => self.hear_start(their, &start, frame.sent, now),
+            TranscriptBody::Stop(nonce) => Ok(self.hear_stop(&peer, &nonce, frame.sent)),
+            TranscriptBody::Leaf(leaf) => {
+                let logs = self.transcripts.of(&peer);
+                let log = logs.into_iter().find(|log| *log.id() == leaf.conversation);
+                let advance = log.map(|log| log.receive_leaf(&leaf, now));
+                Ok(advance.map(|advance| self.advance(advance)).unwrap_or_default())
+            }
+            TranscriptBody::Head(head) => {
+                let log = self.transcripts.at(&peer, frame.sent);
+                let advance = log.map(|log| log.receive_head(&head, now));
+                Ok(advance.map(|advance| self.advance(advance)).unwrap_or_default())
+            }
+            _ => Ok(Heard::default()),
+        }
+    }
+
+    fn hear_logged(&self, peer: &DeviceId, frame: &Frame, now: Timestamp) -> Heard {
+        let Some(block) = frame.block.as_deref() else { return Heard::default() };
+        let Frame { frame_type, message_id, ref body, sent, .. } = *frame;
+        let logged = Logged { frame_type, message_id, body };
+        if let Some(log) = self.transcripts.at(peer, sent) {
+            return self.advance(log.receive(&logged, sent, block, now));
+        }
+        match self.transcripts.switch(peer).hold(&logged, sent, block, now) {
+            Some(turn) => Heard { effects: self.turn_effects(turn), events: Vec::new() },
+            None => Heard { effects: Vec::new(), events: vec![TranscriptEvent::NotRunning] },
+        }
+    }
+
+    fn hear_start(
+        &self,
+        their: &DeviceCert,
+        start: &Start,
+        sent: Timestamp,
+        now: Timestamp,
+    ) -> Result<Heard, ProtocolError> {
+        let peer = device_id(their);
+        let their = VerifiedCert::verify(their.clone())?;
+        let switch = self.transcripts.switch(&peer);
+        let turn = switch.hear_start(start, sent, self.identity.cert(), &their, now)?;
+        let Some(turn) = turn else { return Ok(Heard::default()) };
+        let event = match turn.begins {
+            Some(_) => TranscriptEvent::Started(start.mode),
+            None => TranscriptEvent::Asked(start.mode),
+        };
+        Ok(Heard { effects: self.turn_effects(turn), events: vec![event] })
+    }
+
+    fn hear_stop(&self, peer: &DeviceId, nonce: &TranscriptNonce, sent: Timestamp) -> Heard {
+        let switch = self.transcripts.switch(peer);
+        let was_off = switch.state() == SwitchState::Off;
+        let Some(turn) = switch.hear_stop(nonce, sent) else { return Heard::default() };
+        let is_stopped = !was_off && turn.next.state() == SwitchState::Off;
+        let events = is_stopped.then_some(TranscriptEvent::Stopped).into_iter().collect();
+        Heard { effects: self.turn_effects(turn), events }
+    }
+}

@@ -1,0 +1,154 @@
+//! What we say in and about a transcript. Messages are logged by [`Device::encrypt`] itself.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use kuvert_wire::transcript::{Block, Leaf, Mode, TranscriptBody};
+use kuvert_wire::{Decode, DeviceId, FrameRef, FrameType, Timestamp};
+use rand_core::CryptoRng;
+
+use crate::device::content::{Content, Outgoing};
+use crate::device::effect::Effect;
+use crate::device::{Device, Step};
+use crate::error::ProtocolError;
+use crate::identity::VerifiedCert;
+use crate::transcript::{Advance, Logged, Transcript};
+
+impl Device {
+    /// Says that a person here wants a transcript with this peer in this mode, or agrees to the one
+    /// that the peer asked for. It runs once both have said so.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError::Duplicate`] when one runs; else as [`Device::encrypt`].
+    ///
+    /// # Spec
+    ///
+    /// `spec/06-transcript.md`, "Start and stop".
+    pub fn start_transcript<R: CryptoRng + ?Sized>(
+        &mut self,
+        peer: &DeviceId,
+        mode: Mode,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<Step<'_, Outgoing>, ProtocolError> {
+        let known = &self.peers.get(peer).ok_or(ProtocolError::NoSession)?.value;
+        let their = VerifiedCert::verify(known.cert.clone())?;
+        let switch = self.transcripts.switch(peer);
+        let (body, turn) = switch.start(mode, &self.identity, &their, now, rng)?;
+        let effects = self.turn_effects(turn);
+        self.say(peer, &body, effects, now, rng)
+    }
+
+    /// Ends the transcript with a peer, takes back an offer, or declines one.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError::Closed`] when there is none; else as [`Device::encrypt`].
+    pub fn stop_transcript<R: CryptoRng + ?Sized>(
+        &mut self,
+        peer: &DeviceId,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<Step<'_, Outgoing>, ProtocolError> {
+        let (body, turn) = self.transcripts.switch(peer).stop().ok_or(ProtocolError::Closed)?;
+        let effects = self.turn_effects(turn);
+        self.say(peer, &body, effects, now, rng)
+    }
+
+    /// States both logs as they are now, so that all of them can be proven.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError::Closed`] when no transcript runs; else as [`Device::encrypt`].
+    pub fn seal_transcript<R: CryptoRng + ?Sized>(
+        &mut self,
+        peer: &DeviceId,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<Step<'_, Outgoing>, ProtocolError> {
+        let log = self.transcripts.running(peer).ok_or(ProtocolError::Closed)?;
+        let (head, advance) = log.seal(now);
+        let effects = vec![Effect::Advance(Box::new(advance))];
+        self.say(peer, &TranscriptBody::Head(head), effects, now, rng)
+    }
+
+    /// Whether entries have gone for an hour without a head, or the peer has said much that none of
+    /// ours acknowledges: then [`Device::seal_transcript`] is due.
+    #[must_use]
+    pub fn is_transcript_head_due(&self, peer: &DeviceId, now: Timestamp) -> bool {
+        let running = self.transcripts.running(peer);
+        running.and_then(Transcript::head_due).is_some_and(|due| due <= now)
+    }
+
+    /// Asks the peer for entries that are missing, if any have been for a while; `None` otherwise.
+    ///
+    /// # Errors
+    ///
+    /// As [`Device::encrypt`].
+    pub fn request_leaves<R: CryptoRng + ?Sized>(
+        &mut self,
+        peer: &DeviceId,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<Option<Step<'_, Outgoing>>, ProtocolError> {
+        let asked = self.transcripts.running(peer).and_then(|log| log.ask(now));
+        let Some((request, advance)) = asked else { return Ok(None) };
+        let effects = vec![Effect::Advance(Box::new(advance))];
+        self.say(peer, &TranscriptBody::LeafRequest(request), effects, now, rng).map(Some)
+    }
+
+    /// Answers a peer that asked for one of our entries.
+    ///
+    /// # Errors
+    ///
+    /// As [`Device::encrypt`].
+    pub fn send_leaf<R: CryptoRng + ?Sized>(
+        &mut self,
+        peer: &DeviceId,
+        leaf: &Leaf,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<Step<'_, Outgoing>, ProtocolError> {
+        self.say(peer, &TranscriptBody::Leaf(*leaf), Vec::new(), now, rng)
+    }
+
+    /// A body of frame type 5, with what it changes here.
+    fn say<R: CryptoRng + ?Sized>(
+        &mut self,
+        peer: &DeviceId,
+        body: &TranscriptBody,
+        effects: Vec<Effect>,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<Step<'_, Outgoing>, ProtocolError> {
+        let content = Content::transcript(body);
+        let (mut all, outgoing) = self.seal_frame(peer, &content, now, rng)?;
+        all.extend(effects);
+        Ok(self.step(all, outgoing))
+    }
+
+    /// The block of a frame that is about to be sealed, while a transcript runs.
+    pub(in crate::device) fn log_frame<R: CryptoRng + ?Sized>(
+        &self,
+        peer: &DeviceId,
+        frame: &FrameRef<'_>,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<Option<(Block, Advance)>, ProtocolError> {
+        let is_logged = match frame.frame_type {
+            FrameType::Message | FrameType::Attachment | FrameType::Amendment => true,
+            FrameType::Transcript => {
+                TranscriptBody::decode(frame.body).is_ok_and(|body| body.is_logged())
+            }
+            _ => false,
+        };
+        let Some(log) = self.transcripts.running(peer).filter(|_| is_logged) else {
+            return Ok(None);
+        };
+        let FrameRef { frame_type, message_id, body, .. } = *frame;
+        let logged = Logged { frame_type, message_id, body };
+        log.append(&logged, now, rng).map(Some)
+    }
+}
