@@ -6,10 +6,10 @@
 use core::time::Duration;
 
 use kuvert_core::prekey::VerifiedBundle;
-use kuvert_core::{Change, PeerView, ProtocolError, Reset, Status};
+use kuvert_core::{Change, ProtocolError, Reset};
 use kuvert_store::Store;
 use kuvert_wire::frame::MAX_RESEND;
-use kuvert_wire::{AccountId, MessageId};
+use kuvert_wire::{AccountId, MessageId, Timestamp};
 
 use super::filing::Filing;
 use super::{Client, lock};
@@ -18,14 +18,15 @@ use crate::{Carrier, Error};
 
 /// Between two attempts to fetch the prekeys of one peer passes at least this time.
 const PAUSE: Duration = Duration::from_secs(60);
-/// How long a session waits for its first answer before it is begun anew, by how often that was done:
-/// a day, three days, nine days after the first.
+/// How long a peer may be silent about what was sent to it before a session is begun anew, by how often
+/// that was done: a day, three days, nine days. It may have lost the session, and read its mailbox no
+/// more.
 const UNANSWERED: [Duration; 3] = [
     Duration::from_secs(24 * 3600),
     Duration::from_secs(2 * 24 * 3600),
     Duration::from_secs(6 * 24 * 3600),
 ];
-/// The same for a session that was to heal another one: the peer has nothing else to answer to.
+/// The same after a session that was to heal another one: the peer has nothing else to answer to.
 const UNHEALED: [Duration; 3] =
     [Duration::from_secs(3600), Duration::from_secs(6 * 3600), Duration::from_secs(24 * 3600)];
 /// How often a session is begun anew because nobody answers, before that is left to a person.
@@ -96,9 +97,18 @@ impl<S: Store, T: Carrier> Client<S, T> {
 
     fn reset(&mut self, peer: &AccountId, bundle: &VerifiedBundle, why: Why) -> Result<(), Error> {
         let mut filing = Filing::default();
-        if why == Why::Unanswered {
-            let count = |sent: &mut SentRecord| sent.unanswered = sent.unanswered.saturating_add(1);
-            self.repeat_all(peer, &mut filing, count)?;
+        match why {
+            Why::Due => {
+                let mut sent = self.sent_record(peer)?;
+                sent.value.is_mending = true;
+                filing.changes.push(sent.put()?);
+            }
+            Why::Unanswered => {
+                let count = |sent: &mut SentRecord| {
+                    sent.unanswered = sent.unanswered.saturating_add(1);
+                };
+                self.repeat_all(peer, &mut filing, count)?;
+            }
         }
         self.renew(peer, bundle, Reset::Automatic, filing)
     }
@@ -145,7 +155,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let (now, device) = (self.now(), lock(&self.device));
         let Some(view) = device.peer_of_account(peer) else { return Ok(None) };
         let is_due = device.resets_due(now).any(|due| due == view.device_id());
-        let (created, is_healing) = (unanswered_since(&view), view.is_healing());
+        let active = view.active();
         drop(device);
         if self.identity_question(*peer).is_some() || !self.may_repeat(peer)? {
             return Ok(None);
@@ -153,18 +163,14 @@ impl<S: Store, T: Carrier> Client<S, T> {
         if is_due {
             return Ok(Some(Why::Due));
         }
-        let Some(created) = created.filter(|created| now.since(*created) >= UNHEALED[0]) else {
+        // The record is not read for each peer each time.
+        let Some(begun) =
+            active.map(|active| active.created).filter(|at| now.since(*at) >= UNHEALED[0])
+        else {
             return Ok(None);
         };
         let sent = self.sent_record(peer)?.value;
-        let tries = usize::from(sent.unanswered);
-        let patience = match is_healing {
-            true => Some(UNHEALED[tries.min(UNHEALED.len() - 1)]),
-            false => UNANSWERED.get(tries).copied().filter(|_| sent.count > 0),
-        };
-        let patience = patience.filter(|_| sent.unanswered < MAX_UNANSWERED);
-        let is_over = patience.is_some_and(|patience| now.since(created) >= patience);
-        Ok(is_over.then_some(Why::Unanswered))
+        Ok(is_silent(&sent, begun, now).then_some(Why::Unanswered))
     }
 
     /// Whether a session is to be replaced now.
@@ -186,8 +192,16 @@ impl<S: Store, T: Carrier> Client<S, T> {
     }
 }
 
-/// When a session was begun by us, if nobody has answered in it.
-fn unanswered_since(view: &PeerView<'_>) -> Option<kuvert_wire::Timestamp> {
-    let active = view.active()?;
-    (active.begun_by_us && active.status == Status::AwaitingReply).then_some(active.created)
+/// Whether nothing was heard for too long in a session, or since the oldest message that waits to be
+/// acknowledged.
+fn is_silent(sent: &SentRecord, begun: Timestamp, now: Timestamp) -> bool {
+    let tries = usize::from(sent.unanswered);
+    let heard = begun.max(Timestamp::from_millis(sent.heard));
+    let (since, patience) = match sent.is_mending {
+        true => (heard, Some(UNHEALED[tries.min(UNHEALED.len() - 1)])),
+        false if sent.count == 0 => return false,
+        false => (heard.max(Timestamp::from_millis(sent.oldest)), UNANSWERED.get(tries).copied()),
+    };
+    let patience = patience.filter(|_| sent.unanswered < MAX_UNANSWERED);
+    patience.is_some_and(|patience| now.since(since) >= patience)
 }

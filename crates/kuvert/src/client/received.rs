@@ -108,7 +108,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         };
         let held = self.acknowledge_sent(peer, &ids, sent, filing)?;
         if is_accepted {
-            self.answer_resend(peer, received.session, &held, sent, filing)?;
+            self.answer_resend(peer, received.session, &ids, &held, sent, filing)?;
         }
         Ok(held)
     }

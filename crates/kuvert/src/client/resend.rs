@@ -7,15 +7,21 @@
 use std::collections::BTreeSet;
 
 use kuvert_store::Store;
+use kuvert_wire::frame::MAX_RESEND;
 use kuvert_wire::{AccountId, MessageId, SessionId, Timestamp};
 
 use super::Client;
 use super::filing::Filing;
 use super::outbox::Parcel;
-use super::sent::Unacked;
+use super::sent::{MAX_HELD, MAX_HELD_AGE, MAX_HELD_BYTES, Unacked};
 use crate::event::DeliveryState;
-use crate::record::{self, MessageRecord, PendingRecord, SentRecord, UnackedRecord, Versioned};
+use crate::record::{
+    self, LogRecord, MessageRecord, PendingRecord, SentRecord, UnackedRecord, Versioned,
+};
 use crate::{Carrier, Error};
+
+/// So exactly is it noted when a peer was heard of last, in milliseconds: an hour. Each note is a write.
+const HEARD_TO: u64 = 3_600_000;
 
 /// Own messages that have just been acknowledged.
 #[derive(Debug, Default)]
@@ -59,6 +65,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         &self,
         peer: &AccountId,
         session: SessionId,
+        names: &[MessageId],
         held: &Acknowledged,
         sent: &mut SentRecord,
         filing: &mut Filing,
@@ -69,7 +76,65 @@ impl<S: Store, T: Carrier> Client<S, T> {
         sent.answered = Some(*session.as_bytes());
         self.number(filing)?; // nobody else may seal for this peer in between
         self.take_back(peer, &held.seqs, filing)?;
-        self.repeat_where(peer, &held.seqs, sent, filing, |_| true)
+        self.repeat_where(peer, &held.seqs, sent, filing, |_| true)?;
+        self.repeat_forgotten(peer, names, filing)
+    }
+
+    /// What the peer has acknowledged once and does not hold any more was lost when its state was set
+    /// back: that is sent again as well, as far as a sent buffer would have held it.
+    fn repeat_forgotten(
+        &self,
+        peer: &AccountId,
+        names: &[MessageId],
+        filing: &mut Filing,
+    ) -> Result<(), Error> {
+        let held: BTreeSet<_> = names.iter().map(MessageId::as_bytes).collect();
+        let prefix = record::message_prefix(peer);
+        let own = record::read_all::<MessageRecord, _>(&self.store, &prefix)?.into_iter();
+        let mut own: Vec<_> = own.filter(|message| message.value.outgoing).collect();
+        own.sort_unstable_by_key(|message| core::cmp::Reverse(message.value.seq));
+        let named = |message: &Versioned<MessageRecord>| {
+            record::message_of(&message.key).is_some_and(|id| held.contains(id.as_bytes()))
+        };
+        // A full list says nothing of what is older than all it names.
+        let oldest = own.iter().rev().find(|message| named(message)).map(|known| known.value.seq);
+        let oldest = oldest.filter(|_| names.len() >= MAX_RESEND).unwrap_or_default();
+        let (mut count, mut bytes) = (0, 0);
+        for message in own.into_iter().filter(|message| !named(message)) {
+            let Some(id) = record::message_of(&message.key) else { continue };
+            if message.value.seq < oldest || count == MAX_HELD || bytes > MAX_HELD_BYTES {
+                break;
+            }
+            if message.value.state == DeliveryState::Delivered {
+                let Some(len) = self.forgotten(peer, &id, message, filing)? else { break };
+                (count, bytes) = (count + 1, bytes + u64::from(len));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets an acknowledged message wait for being sent again; its length in bytes. `None` if it is too
+    /// old for that.
+    fn forgotten(
+        &self,
+        peer: &AccountId,
+        id: &MessageId,
+        mut message: Versioned<MessageRecord>,
+        filing: &mut Filing,
+    ) -> Result<Option<u32>, Error> {
+        let seq = message.value.seq;
+        let key = record::log_key(peer, seq);
+        let Some(log) = record::read::<LogRecord, _>(&self.store, &key)? else { return Ok(None) };
+        let at = Timestamp::from_millis(log.value.at);
+        if self.now().since(at) > MAX_HELD_AGE {
+            return Ok(None);
+        }
+        let unacked = UnackedRecord::written(id, at, log.value.frame.len());
+        message.value.state = DeliveryState::Queued;
+        filing.changes.push(message.put()?);
+        filing.changes.push(record::insert(record::unacked_key(peer, seq), &unacked)?);
+        filing.changes.push(record::insert(record::pending_key(peer, seq), &PendingRecord)?);
+        Ok(Some(unacked.len_bytes))
     }
 
     /// All that was not acknowledged is sent again, because no session that was begun is of use. What
@@ -174,7 +239,10 @@ impl<S: Store, T: Carrier> Client<S, T> {
         sent: &mut SentRecord,
         filing: &mut Filing,
     ) -> Result<(), Error> {
-        sent.unanswered = 0;
+        if at.as_millis().saturating_sub(sent.heard) >= HEARD_TO || sent.unanswered > 0 {
+            sent.heard = at.as_millis();
+        }
+        (sent.unanswered, sent.is_mending) = (0, false);
         let newest = acknowledged.seqs.last().copied();
         // A clock of the peer's that is ahead must not make all of it look lost.
         let heard = said.min(at).as_millis();

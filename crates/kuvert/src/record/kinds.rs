@@ -91,8 +91,12 @@ pub(crate) struct SentRecord {
     pub(crate) due: u64,
     /// The session whose `resend` was answered last.
     pub(crate) answered: Option<[u8; 16]>,
-    /// Resets since the peer was last heard of, because it did not answer.
+    /// When something authentic of the peer's arrived, to the hour, in Unix milliseconds.
+    pub(crate) heard: u64,
+    /// Resets since then, because nobody answered.
     pub(crate) unanswered: u8,
+    /// The last reset was to mend a session, and nothing was heard since.
+    pub(crate) is_mending: bool,
 }
 
 /// Whether another device may speak for an account.

@@ -189,6 +189,35 @@ async fn a_reset_that_is_lost_is_made_again() {
     assert_eq!(texts(&settle(&mut alice, &mut bob).await.1), ["damaged"]);
 }
 
+/// The peer may have forgotten the session, and read its mailbox no more.
+#[tokio::test]
+async fn a_peer_that_falls_silent_is_begun_with_anew() {
+    let hub = hub();
+    let (mut alice, mut bob) = talking(&hub).await;
+    say(&mut alice, bob.account(), "into the dark", Fate::IsLost).await;
+    let before = sessions_begun(&alice, &bob);
+    pass(23 * HOUR);
+    settle(&mut alice, &mut bob).await;
+    assert_eq!(sessions_begun(&alice, &bob), before);
+    pass(2 * HOUR);
+    assert_eq!(texts(&settle(&mut alice, &mut bob).await.1), ["into the dark"]);
+    assert!(sessions_begun(&alice, &bob) > before);
+}
+
+#[tokio::test]
+async fn a_peer_that_is_away_is_not_begun_with_again_and_again() {
+    let hub = hub();
+    let (mut alice, bob) = talking(&hub).await;
+    say(&mut alice, bob.account(), "into the dark", Fate::IsLost).await;
+    let mut begun = std::collections::BTreeSet::new();
+    for _ in 0..40 {
+        alice.flush().await.expect("flushed");
+        begun.insert(sessions_begun(&alice, &bob));
+        pass(12 * HOUR);
+    }
+    assert_eq!(begun.len(), 4, "the first one, and after one, three and nine days");
+}
+
 #[tokio::test]
 async fn a_session_that_nobody_answers_is_begun_anew() {
     let hub = hub();

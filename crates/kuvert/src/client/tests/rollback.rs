@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::support::{Person, events, heard, hub, pair, pass, reopened, settle, texts};
-use crate::event::Event;
+use crate::event::{DeliveryState, Event};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -55,6 +55,35 @@ async fn it_is_told_once_and_everything_goes_on() {
     heard.sort_unstable();
     assert_eq!(heard, ["not seen before the copy", "while he is away"]);
     assert_eq!(rollbacks(&to_bob), 0);
+}
+
+/// What the peer has receipts for, and is gone from here, comes again.
+#[tokio::test]
+async fn what_was_acknowledged_and_is_forgotten_comes_again() {
+    let hub = hub();
+    let (mut alice, mut bob) = pair(&hub).await;
+    for text in ["one", "two"] {
+        alice.send(bob.account(), text).await.expect("sent");
+    }
+    assert_eq!(heard(&mut bob).await, ["one", "two"]);
+    pass(20 * SECOND);
+    settle(&mut alice, &mut bob).await;
+    let copy = bob.store.memory.copy();
+    for text in ["three", "four"] {
+        alice.send(bob.account(), text).await.expect("sent");
+    }
+    assert_eq!(heard(&mut bob).await, ["three", "four"]);
+    pass(20 * SECOND);
+    settle(&mut alice, &mut bob).await;
+    let history = alice.history(bob.account()).expect("read");
+    assert!(history.iter().all(|entry| entry.state == DeliveryState::Delivered), "{history:?}");
+
+    bob.store.memory.put_back(&copy);
+    let mut bob = reopened(&hub, &bob);
+    let mut told = events(&mut bob).await;
+    pass(61 * SECOND);
+    told.extend(settle(&mut alice, &mut bob).await.1);
+    assert_eq!(texts(&told), ["three", "four"]);
 }
 
 /// The copy is put back under a process that is running.
