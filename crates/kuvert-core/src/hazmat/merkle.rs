@@ -4,21 +4,14 @@ use alloc::vec::Vec;
 
 use super::BadInput;
 use super::crypto::check;
-use crate::crypto::kdf::sha256;
-
-type Hash = [u8; 32];
+use crate::transcript::{Tree, hash_of_leaf};
 
 /// `merkle_root`: MTH over the leaves, 32 bytes.
 #[must_use]
 pub fn merkle_root(leaves: &[Vec<u8>]) -> [u8; 32] {
-    match leaves {
-        [] => sha256(&[]),
-        [leaf] => sha256(&[&[0], leaf]),
-        _ => {
-            let (left, right) = leaves.split_at(left_len(leaves));
-            sha256(&[&[1], &merkle_root(left), &merkle_root(right)])
-        }
-    }
+    let tree = tree(leaves);
+    let root = tree.root(tree.size()).expect("a tree has a root at its size");
+    *root.as_bytes()
 }
 
 /// `merkle_inclusion`: PATH of the leaf at `index`, from the leaf up.
@@ -28,9 +21,9 @@ pub fn merkle_root(leaves: &[Vec<u8>]) -> [u8; 32] {
 /// [`BadInput`] when there is no such leaf.
 pub fn merkle_inclusion(leaves: &[Vec<u8>], index: usize) -> Result<Vec<[u8; 32]>, BadInput> {
     check(index < leaves.len(), "index")?;
-    let mut proof = Vec::new();
-    path(leaves, index, &mut proof);
-    Ok(proof)
+    let (tree, first) = (tree(leaves), index as u64);
+    let proof = tree.run_proof(first, first + 1, tree.size()).unwrap_or_default();
+    Ok(proof.iter().map(|hash| *hash.as_bytes()).collect())
 }
 
 /// `merkle_consistency`: PROOF that the tree over all leaves goes on from that over the first `old`.
@@ -40,52 +33,21 @@ pub fn merkle_inclusion(leaves: &[Vec<u8>], index: usize) -> Result<Vec<[u8; 32]
 /// [`BadInput`] when `old` is 0 or over the number of leaves.
 pub fn merkle_consistency(leaves: &[Vec<u8>], old: usize) -> Result<Vec<[u8; 32]>, BadInput> {
     check((1..=leaves.len()).contains(&old), "old")?;
-    let mut proof = Vec::new();
-    subproof(leaves, old, true, &mut proof);
-    Ok(proof)
+    let tree = tree(leaves);
+    let proof = tree.consistency(old as u64, tree.size()).unwrap_or_default();
+    Ok(proof.iter().map(|hash| *hash.as_bytes()).collect())
 }
 
-fn path(leaves: &[Vec<u8>], index: usize, proof: &mut Vec<Hash>) {
-    if leaves.len() < 2 {
-        return;
-    }
-    let (left, right) = leaves.split_at(left_len(leaves));
-    if index < left.len() {
-        path(left, index, proof);
-        proof.push(merkle_root(right));
-    } else {
-        path(right, index - left.len(), proof);
-        proof.push(merkle_root(left));
-    }
-}
-
-/// SUBPROOF; `known` says that the verifier has the root of the first `old` of these leaves.
-fn subproof(leaves: &[Vec<u8>], old: usize, known: bool, proof: &mut Vec<Hash>) {
-    if old == leaves.len() {
-        if !known {
-            proof.push(merkle_root(leaves));
-        }
-        return;
-    }
-    let (left, right) = leaves.split_at(left_len(leaves));
-    if old <= left.len() {
-        subproof(left, old, known, proof);
-        proof.push(merkle_root(right));
-    } else {
-        subproof(right, old - left.len(), false, proof);
-        proof.push(merkle_root(left));
-    }
-}
-
-/// The largest power of two below the number of leaves, of which there are two or more.
-const fn left_len(leaves: &[Vec<u8>]) -> usize {
-    1 << (leaves.len() - 1).ilog2()
+fn tree(leaves: &[Vec<u8>]) -> Tree {
+    Tree::new(leaves.iter().map(|leaf| hash_of_leaf(leaf)).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::kat::{Case, cases};
     use super::*;
+
+    type Hash = [u8; 32];
 
     fn list(case: &Case, field: &str) -> Vec<Vec<u8>> {
         let items = case.value(field).as_array().unwrap().iter();

@@ -2,11 +2,17 @@
 
 use alloc::vec::Vec;
 
+use kuvert_wire::transcript::{
+    ConversationId, Head, HeadClaim, Leaf, PartCommitment, Salt, TreeHash, TreeHead,
+};
+use kuvert_wire::{DeviceId, Encode, Timestamp};
+
 use super::BadInput;
 use super::crypto::check;
-use crate::crypto::kdf::{Expander, Label, hash, mac, sha256};
+use crate::crypto::kdf::Label;
 use crate::crypto::sign::SigningSecret;
 use crate::secret::Secret;
+use crate::transcript::{MAX_PARTS, commitment_to_all, leaf_hash, mac_auth, part_commitments};
 
 /// `tr_cm`: the commitment to each of 1 to 16 parts of a message, and the one to all.
 ///
@@ -14,18 +20,10 @@ use crate::secret::Secret;
 ///
 /// [`BadInput`] for no part or more than 16.
 pub fn tr_cm(salt: &[u8; 32], parts: &[Vec<u8>]) -> Result<(Vec<[u8; 32]>, [u8; 32]), BadInput> {
-    check((1..=16).contains(&parts.len()), "parts")?;
-    let salts = Expander::new(&Secret::copied_from(salt));
-    let mut commitments = Vec::new();
-    for (j, part) in (0_u16..).zip(parts) {
-        let j = j.to_be_bytes();
-        let salt: [u8; 32] = salts.expand_public(Label::TR_SALT, &[&j]);
-        let len = (part.len() as u64).to_be_bytes();
-        commitments.push(hash(Label::TR_PART, &[&j, &salt, &len, part]));
-    }
-    let count = u16::try_from(parts.len()).map_err(|_| BadInput { what: "parts" })?;
-    let all = hash(Label::TR_PARTS, &[&count.to_be_bytes(), commitments.as_flattened()]);
-    Ok((commitments, all))
+    check((1..=MAX_PARTS).contains(&parts.len()), "parts")?;
+    let commitments = part_commitments(&Salt::from_bytes(*salt), parts);
+    let all = commitment_to_all(&commitments).ok_or(BadInput { what: "parts" })?;
+    Ok((commitments.iter().map(|part| *part.as_bytes()).collect(), *all.as_bytes()))
 }
 
 /// The fields of a leaf, in order.
@@ -52,20 +50,17 @@ pub struct LeafFields {
 /// `tr_leaf`: the leaf, 169 bytes, and its hash.
 #[must_use]
 pub fn tr_leaf(fields: &LeafFields) -> (Vec<u8>, [u8; 32]) {
-    let leaf = [
-        &[1][..],
-        &fields.conv_id,
-        &fields.device_id,
-        &fields.seq.to_be_bytes(),
-        &fields.prev,
-        &fields.seen.to_be_bytes(),
-        &fields.seen_hash,
-        &fields.time.to_be_bytes(),
-        &fields.cm,
-    ]
-    .concat();
-    let leaf_hash = sha256(&[&[0], &leaf]);
-    (leaf, leaf_hash)
+    let leaf = Leaf {
+        conversation: ConversationId::from_bytes(fields.conv_id),
+        device: DeviceId::from_bytes(fields.device_id),
+        seq: fields.seq,
+        prev: TreeHash::from_bytes(fields.prev),
+        seen: fields.seen,
+        seen_hash: TreeHash::from_bytes(fields.seen_hash),
+        time: Timestamp::from_millis(fields.time),
+        cm: PartCommitment::from_bytes(fields.cm),
+    };
+    (leaf.encode(), *leaf_hash(&leaf).as_bytes())
 }
 
 /// The fields of a head, in order.
@@ -100,26 +95,20 @@ pub enum HeadKey {
 /// `tr_head`: the head, 136 bytes, and what authenticates it, 64 bytes.
 #[must_use]
 pub fn tr_head(fields: &HeadFields, key: HeadKey) -> (Vec<u8>, [u8; 64]) {
-    let head = [
-        &fields.conv_id[..],
-        &fields.device_id,
-        &fields.own_size.to_be_bytes(),
-        &fields.own_root,
-        &fields.peer_size.to_be_bytes(),
-        &fields.peer_root,
-        &fields.time.to_be_bytes(),
-    ]
-    .concat();
+    let own = TreeHead { size: fields.own_size, root: TreeHash::from_bytes(fields.own_root) };
+    let peer = TreeHead { size: fields.peer_size, root: TreeHash::from_bytes(fields.peer_root) };
+    let head = Head {
+        conversation: ConversationId::from_bytes(fields.conv_id),
+        device: DeviceId::from_bytes(fields.device_id),
+        claim: HeadClaim { own, peer, time: Timestamp::from_millis(fields.time) },
+    }
+    .encode();
     let auth = match key {
         HeadKey::Signing(seed) => {
             let key = SigningSecret::from_seed(&Secret::copied_from(&seed));
             *key.sign(Label::TR_HEAD, &[&head]).as_bytes()
         }
-        HeadKey::Mac(key) => {
-            let mut auth = [0; 64];
-            auth[..32].copy_from_slice(&mac(&key, Label::TR_HEAD_MAC, &[&head]));
-            auth
-        }
+        HeadKey::Mac(key) => *mac_auth(&Secret::copied_from(&key), &head).as_bytes(),
     };
     (head, auth)
 }

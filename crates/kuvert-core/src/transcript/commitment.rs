@@ -106,6 +106,13 @@ pub(crate) fn commitment_to(j: u16, salt: &Salt, pieces: &[&[u8]]) -> PartCommit
     PartCommitment::from_bytes(hash(Label::TR_PART, &[&head, pieces].concat()))
 }
 
+/// `pc_j` of parts of any kind, for known answers.
+#[cfg(any(test, feature = "hazmat"))]
+pub(crate) fn part_commitments(salt: &Salt, parts: &[Vec<u8>]) -> Vec<PartCommitment> {
+    let salts = Salts::new(salt);
+    (0_u16..).zip(parts).map(|(j, part)| commitment_to(j, &salts.of(j), &[part])).collect()
+}
+
 /// `cm` over all parts; `None` for none or more than 16.
 #[must_use]
 pub fn commitment_to_all(parts: &[PartCommitment]) -> Option<PartCommitment> {

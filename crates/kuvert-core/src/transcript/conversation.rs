@@ -266,7 +266,7 @@ fn mac_key(id: &ConversationId, [low, high]: &[Party; 2]) -> Secret<32> {
     expand(&extract(id.as_bytes(), &nonces), Label::TR_MAC_KEY, &[])
 }
 
-fn mac_auth(key: &Secret<32>, head: &[u8]) -> HeadAuth {
+pub(crate) fn mac_auth(key: &Secret<32>, head: &[u8]) -> HeadAuth {
     let mut auth = [0; HeadAuth::LEN];
     auth[..32].copy_from_slice(&mac(key.expose(), Label::TR_HEAD_MAC, &[head]));
     HeadAuth::from_bytes(auth)

@@ -138,8 +138,8 @@ impl Entry {
         let notice = if is_body_gone { Vec::new() } else { kept.notice.clone() };
         let erased = Kept { openings, notice, ..*kept };
         let fits = commitment_to_all(&erased.openings.commitments(&logged)) == Some(leaf.cm);
-        let changed = erased != *kept;
-        (fits && changed).then_some(Self(State::Leaf { leaf: *leaf, kept: Some(erased) }))
+        let is_less = erased.openings.of(kept.part_count()) != kept.openings.of(kept.part_count());
+        (fits && is_less).then_some(Self(State::Leaf { leaf: *leaf, kept: Some(erased) }))
     }
 
     /// Level 2: nothing but its place in the tree. Only for entries that the peer has acknowledged: a

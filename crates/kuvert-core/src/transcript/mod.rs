@@ -54,3 +54,5 @@ pub use verify::{
     Cause, ContentState, Contradiction, Missing, Refused, Report, Signer, VerifiedItem,
     VerifiedTranscript, Verifier, verify,
 };
+#[cfg(any(test, feature = "hazmat"))]
+pub(crate) use {commitment::part_commitments, conversation::mac_auth, tree::hash_of_leaf};

@@ -1,1 +1,279 @@
-//!
+//! What does not fit is found, shown and kept, and stops nothing.
+
+use kuvert_wire::transcript::{HeadAuth, TreeHash};
+
+use super::super::{Evidence, MAX_FINDINGS, MAX_WAITING, WAITING_AGE};
+use super::*;
+
+fn fork_about(findings: &[Finding], about: u64) -> bool {
+    matches!(findings, [Finding::Fork { seq, .. }] if *seq == about)
+}
+
+/// TRA-10
+#[test]
+fn a_missing_entry_is_a_gap() {
+    let mut pair = Pair::new(Mode::Signed);
+    let sent: Vec<_> = (0..5).map(|i| pair.low.say("tea", at(i))).collect();
+    assert_eq!(pair.high.hear(&sent[3]), [Finding::Gap { first: 0, count: 3 }]);
+    assert_eq!(pair.high.hear(&sent[4]), [], "one gap is told once");
+    assert_eq!(pair.high.hear(&sent[0]), []);
+    assert_eq!(pair.high.transcript.sizes(), (0, 1));
+    let found: Vec<_> = pair.high.transcript.findings().copied().collect();
+    assert_eq!(found, [(at(3), Finding::Gap { first: 0, count: 3 })]);
+    pair.high.restart();
+    assert_eq!(pair.high.transcript.findings().count(), 1);
+}
+
+/// TRA-11
+#[test]
+fn two_leaves_for_one_place_are_a_fork() {
+    let mut pair = Pair::new(Mode::Signed);
+    pair.tell(Side::Low, "tea", 1);
+    let mut other = pair.low.say("four", at(2));
+    let again = other.clone();
+    other.block.seq = 0;
+    other.message_id = MessageId::from_bytes([9; 16]);
+    let findings = pair.high.hear(&other);
+    assert!(fork_about(&findings, 0), "{findings:?}");
+    let Finding::Fork { evidence: Evidence::Leaf(leaf), .. } = findings[0] else {
+        panic!("a leaf: {findings:?}");
+    };
+    assert_eq!(leaf.time, at(2));
+    assert_eq!(pair.high.hear(&again), [], "what does fit goes on");
+}
+
+/// TRA-11
+#[test]
+fn two_leaves_that_wait_for_one_place_are_a_fork() {
+    let mut pair = Pair::new(Mode::Signed);
+    pair.low.say("lost", at(1));
+    let sent = pair.low.say("tea", at(2));
+    assert_eq!(pair.high.hear(&sent).len(), 1);
+    assert_eq!(pair.high.hear(&sent), [], "the same is no fork");
+    let other = Sent { body: b"coffee".to_vec(), ..sent };
+    assert!(fork_about(&pair.high.hear(&other), 1));
+}
+
+/// TRA-12
+#[test]
+fn another_hash_of_what_we_said_is_a_fork() {
+    let mut pair = Pair::new(Mode::Signed);
+    pair.tell(Side::Low, "tea?", 1);
+    let mut sent = pair.high.say("which tea?", at(2));
+    sent.block.seen_hash = TreeHash::from_bytes([1; 32]);
+    assert!(fork_about(&pair.low.hear(&sent), 0));
+    let mut first = Pair::new(Mode::Signed);
+    let mut sent = first.low.say("tea", at(1));
+    sent.block.seen_hash = TreeHash::from_bytes([1; 32]);
+    assert!(fork_about(&first.high.hear(&sent), 0), "nothing seen has no hash");
+}
+
+/// TRA-13
+#[test]
+fn seeing_less_than_before_is_a_rollback() {
+    let mut pair = Pair::new(Mode::Signed);
+    pair.tell(Side::Low, "tea?", 1);
+    pair.tell(Side::High, "yes", 2);
+    let mut sent = pair.high.say("what?", at(3));
+    (sent.block.seen, sent.block.seen_hash) = (0, TreeHash::NONE);
+    assert_eq!(pair.low.hear(&sent), [Finding::Rollback { ours: false }]);
+}
+
+/// TRA-14
+#[test]
+fn being_told_of_more_than_we_said_is_a_rollback_of_ours() {
+    let mut pair = Pair::talked(Mode::Signed, 10);
+    let old = Transcript::load(pair.low.records()).unwrap().remove(0);
+    pair.tell(Side::Low, "forgotten", 30);
+    let sent = pair.high.say("but you said so", at(31));
+    let advance = old.receive(&sent.logged(), sent.time, &sent.block, sent.time);
+    assert_eq!(advance.findings, [Finding::Rollback { ours: true }]);
+    let head = pair.high.seal(at(32));
+    let advance = advance.next.receive_head(&head, at(32));
+    assert_eq!(advance.findings, [Finding::Rollback { ours: true }]);
+}
+
+/// TRA-15
+#[test]
+fn a_head_that_is_not_the_peers_is_bad() {
+    for mode in [Mode::Signed, Mode::Deniable] {
+        let mut pair = Pair::talked(mode, 5);
+        let mut head = pair.low.seal(at(90));
+        let mut auth = *head.auth.as_bytes();
+        auth[31] ^= 1;
+        head.auth = HeadAuth::from_bytes(auth);
+        assert_eq!(pair.high.hear_head(&head, at(91)), [Finding::BadHead { head }]);
+        let own = *pair.high.transcript.head(Side::High).unwrap();
+        assert_eq!(
+            pair.high.hear_head(&own, at(92)),
+            [Finding::BadHead { head: own }],
+            "reflected"
+        );
+    }
+}
+
+/// A head of the other log, sealed by hand.
+fn sealed(
+    person: &Person,
+    change: impl FnOnce(&mut kuvert_wire::transcript::HeadClaim),
+) -> SealedHead {
+    let fixed = &person.transcript.fixed;
+    let mut claim = person.transcript.head(fixed.our).unwrap().claim;
+    change(&mut claim);
+    fixed.conversation.seal(fixed.our, claim, &fixed.key)
+}
+
+/// TRA-16
+#[test]
+fn a_head_over_another_log_than_was_received_is_bad() {
+    let mut pair = Pair::talked(Mode::Signed, 5);
+    pair.tell(Side::Low, "tea", 50);
+    let size = pair.low.transcript.sizes().0;
+    let head = sealed(&pair.low, |claim| {
+        claim.own = kuvert_wire::transcript::TreeHead { size, root: TreeHash::from_bytes([1; 32]) };
+    });
+    assert_eq!(pair.high.hear_head(&head, at(51)), [Finding::BadHead { head }]);
+    assert_ne!(pair.high.transcript.head(Side::Low), Some(&head));
+}
+
+/// TRA-17
+#[test]
+fn a_head_over_another_log_than_we_wrote_is_a_fork() {
+    let mut pair = Pair::talked(Mode::Signed, 5);
+    pair.tell(Side::High, "tea", 50);
+    let size = pair.low.transcript.sizes().1;
+    let head = sealed(&pair.low, |claim| {
+        claim.peer =
+            kuvert_wire::transcript::TreeHead { size, root: TreeHash::from_bytes([1; 32]) };
+    });
+    let findings = pair.high.hear_head(&head, at(51));
+    let [Finding::Fork { evidence, .. }] = findings[..] else { panic!("{findings:?}") };
+    assert_eq!(evidence, Evidence::Head(head));
+}
+
+/// TRA-18
+#[test]
+fn two_heads_that_exclude_each_other_are_kept_as_proof() {
+    let mut pair = Pair::talked(Mode::Signed, 5);
+    let first = *pair.low.transcript.head(Side::Low).unwrap();
+    let head = sealed(&pair.low, |claim| claim.own.root = TreeHash::from_bytes([1; 32]));
+    let findings = pair.high.hear_head(&head, at(51));
+    let [Finding::Fork { evidence, .. }] = findings[..] else { panic!("{findings:?}") };
+    assert_eq!(evidence, Evidence::Heads(first, head));
+}
+
+/// TRA-13
+#[test]
+fn a_late_head_is_nothing_and_a_newer_one_over_less_is_a_rollback() {
+    let mut pair = Pair::talked(Mode::Signed, 5);
+    let late = pair.low.seal(at(60));
+    pair.tell(Side::Low, "tea", 61);
+    let next = pair.low.seal(at(62));
+    assert_eq!(pair.high.hear_head(&next, at(63)), []);
+    assert_eq!(pair.high.hear_head(&late, at(64)), []);
+    assert_eq!(pair.high.transcript.head(Side::Low), Some(&next));
+    let newer = sealed(&pair.low, |claim| {
+        *claim = late.claim;
+        claim.time = at(70);
+    });
+    assert_eq!(pair.high.hear_head(&newer, at(71)), [Finding::Rollback { ours: false }]);
+}
+
+#[test]
+fn a_head_over_more_than_has_come_waits_for_it() {
+    let mut pair = Pair::talked(Mode::Signed, 5);
+    let sent = pair.low.say("slow", at(50));
+    let head = pair.low.seal(at(51));
+    assert_eq!(pair.high.hear_head(&head, at(52)), []);
+    assert_ne!(pair.high.transcript.head(Side::Low), Some(&head));
+    pair.high.restart();
+    assert_eq!(pair.high.hear(&sent), []);
+    assert_eq!(pair.high.transcript.head(Side::Low), Some(&head));
+}
+
+/// TRA-19
+#[test]
+fn a_bare_leaf_that_does_not_follow_is_a_fork() {
+    let mut pair = Pair::new(Mode::Signed);
+    pair.low.say("lost", at(1));
+    pair.low.say("lost too", at(2));
+    let leaves = pair.low.side().of(&pair.low.entries()).clone();
+    let leaf = *leaves[0].leaf().unwrap();
+    for bad in [
+        kuvert_wire::transcript::Leaf { prev: TreeHash::from_bytes([1; 32]), ..leaf },
+        kuvert_wire::transcript::Leaf { device: *pair.high.keys.device_id(), ..leaf },
+    ] {
+        let advance = pair.high.transcript.receive_leaf(&bad, at(3));
+        assert!(fork_about(&pair.high.adopt(advance), 0));
+        assert_eq!(pair.high.transcript.sizes(), (0, 0));
+    }
+    for entry in leaves.iter().rev() {
+        let advance = pair.high.transcript.receive_leaf(entry.leaf().unwrap(), at(4));
+        pair.high.adopt(advance);
+    }
+    assert_eq!(pair.high.transcript.sizes(), (0, 2));
+}
+
+#[test]
+fn a_message_that_is_not_that_of_its_bare_leaf_is_a_fork() {
+    let mut pair = Pair::new(Mode::Signed);
+    let sent = pair.low.say("tea", at(1));
+    let leaf = *pair.low.side().of(&pair.low.entries())[0].leaf().unwrap();
+    let advance = pair.high.transcript.receive_leaf(&leaf, at(2));
+    assert_eq!(pair.high.adopt(advance), []);
+    let other = Sent { body: b"coffee".to_vec(), ..sent.clone() };
+    assert!(fork_about(&pair.high.hear(&other), 0));
+    assert_eq!(pair.high.hear(&sent), []);
+}
+
+/// TRA-20
+#[test]
+fn what_waits_too_long_or_is_too_much_is_lost_and_said_to_be() {
+    let mut pair = Pair::new(Mode::Deniable);
+    let sent: Vec<_> = (0..MAX_WAITING as u64 + 3).map(|i| pair.low.say("tea", at(i))).collect();
+    for sent in &sent[1..=MAX_WAITING] {
+        pair.high.hear(sent);
+    }
+    let (last, one_more) = (MAX_WAITING as u64 + 1, &sent[MAX_WAITING + 1]);
+    assert_eq!(pair.high.hear(one_more), [Finding::Lost { seq: last }]);
+    assert!(pair.high.transcript.tidy(at(5)).is_none());
+    let late = at(2000).saturating_add(WAITING_AGE);
+    let advance = pair.high.transcript.tidy(late).unwrap();
+    assert_eq!(pair.high.adopt(advance).len(), MAX_WAITING);
+    pair.high.restart();
+    assert_eq!(pair.high.transcript.findings().count(), MAX_FINDINGS);
+    assert!(pair.high.transcript.tidy(late).is_none());
+}
+
+/// Whatever the numbers in a block are, nothing breaks and nothing grows without bound.
+#[test]
+fn wild_numbers_are_findings() {
+    let mut pair = Pair::talked(Mode::Signed, 5);
+    for number in [u64::MAX, u64::MAX - 1, 1 << 63, 1 << 40, 1000] {
+        let mut sent = pair.low.clone_say(number);
+        (sent.block.seq, sent.block.seen) = (number, number);
+        pair.high.hear(&sent);
+        let head = sealed(&pair.low, |claim| (claim.own.size, claim.peer.size) = (number, number));
+        pair.high.hear_head(&head, at(80));
+        pair.high.restart();
+    }
+    assert!(pair.high.transcript.waiting.len() <= 5);
+    pair.tell(Side::High, "still here", 90);
+}
+
+impl Person {
+    /// A message that is not logged here, to be bent.
+    fn clone_say(&self, number: u64) -> Sent {
+        let message_id =
+            MessageId::from_bytes([number.to_be_bytes(); 2].concat().try_into().unwrap());
+        let block = Block {
+            seq: 0,
+            seen: 0,
+            seen_hash: TreeHash::NONE,
+            salt: kuvert_wire::transcript::Salt::from_bytes([1; 32]),
+            head: None,
+        };
+        let body = b"tea".to_vec();
+        Sent { frame_type: FrameType::Message, message_id, body, time: at(70), block }
+    }
+}

@@ -1,1 +1,204 @@
-//!
+//! Start and stop, in every order.
+
+use super::super::{SwitchState, Turn};
+use super::*;
+use crate::error::ProtocolError;
+
+struct Device {
+    keys: IdentityKeyPair,
+    switch: Switch,
+    rng: ChaCha20Rng,
+    begun: Vec<Advance>,
+}
+
+impl Device {
+    fn pair() -> [Self; 2] {
+        let mut rngs = [1, 2].map(ChaCha20Rng::seed_from_u64);
+        let keys = rngs.each_mut().map(|rng| IdentityKeyPair::generate(at(0), rng));
+        let ids = keys.each_ref().map(|keys| *keys.device_id());
+        let [one, other] = keys;
+        let [one_rng, other_rng] = rngs;
+        let device =
+            |keys, peer, rng| Self { keys, switch: Switch::new(peer), rng, begun: Vec::new() };
+        [device(one, ids[1], one_rng), device(other, ids[0], other_rng)]
+    }
+
+    fn adopt(&mut self, turn: Turn) {
+        let Change::Put { key, value, expected } = turn.change else { panic!("a put") };
+        let version = expected.next();
+        let loaded = Switch::load(&Record { key, version, value }).unwrap();
+        assert_eq!(loaded, turn.next, "it survives storage");
+        self.switch = loaded;
+        self.begun.extend(turn.begins);
+    }
+
+    fn start(&mut self, mode: Mode, peer: &Self) -> TranscriptBody {
+        let their = peer.keys.cert();
+        let (body, turn) =
+            self.switch.start(mode, &self.keys, their, at(0), &mut self.rng).unwrap();
+        self.adopt(turn);
+        body
+    }
+
+    fn stop(&mut self) -> TranscriptBody {
+        let (body, turn) = self.switch.stop().unwrap();
+        self.adopt(turn);
+        body
+    }
+
+    fn hear(&mut self, body: &TranscriptBody, sent: u64, peer: &Self) {
+        let turn = match body {
+            TranscriptBody::Start(start) => {
+                let (ours, theirs) = (self.keys.cert(), peer.keys.cert());
+                self.switch.hear_start(start, at(sent), ours, theirs, at(sent)).unwrap()
+            }
+            TranscriptBody::Stop(nonce) => self.switch.hear_stop(nonce, at(sent)),
+            body => panic!("start or stop: {body:?}"),
+        };
+        turn.into_iter().for_each(|turn| self.adopt(turn));
+    }
+
+    fn states(here: &Self, there: &Self) -> [SwitchState; 2] {
+        [here.switch.state(), there.switch.state()]
+    }
+}
+
+use SwitchState::{Asked, Off, Offered, On};
+
+#[test]
+fn on_once_both_have_said_so_and_off_when_one_has() {
+    for mode in [Mode::Signed, Mode::Deniable] {
+        let [mut alice, mut bob] = Device::pair();
+        let first = alice.start(mode, &bob);
+        assert_eq!(Device::states(&alice, &bob), [Offered(mode), Off]);
+        bob.hear(&first, 1, &alice);
+        assert_eq!(Device::states(&alice, &bob), [Offered(mode), Asked(mode)]);
+        let second = bob.start(mode, &alice);
+        alice.hear(&second, 1, &bob);
+        assert_eq!(Device::states(&alice, &bob), [On(mode), On(mode)]);
+        assert_eq!(alice.begun[0].next.id(), bob.begun[0].next.id());
+        let stop = bob.stop();
+        alice.hear(&stop, 2, &bob);
+        assert_eq!(Device::states(&alice, &bob), [Off, Off]);
+        assert!(alice.switch.stop().is_none());
+    }
+}
+
+#[test]
+fn an_offer_can_be_declined_or_withdrawn() {
+    let [mut alice, mut bob] = Device::pair();
+    let first = alice.start(Mode::Signed, &bob);
+    bob.hear(&first, 1, &alice);
+    let declined = bob.stop();
+    alice.hear(&declined, 1, &bob);
+    assert_eq!(Device::states(&alice, &bob), [Off, Off]);
+    let again = alice.start(Mode::Signed, &bob);
+    bob.hear(&again, 2, &alice);
+    let withdrawn = alice.stop();
+    bob.hear(&withdrawn, 3, &alice);
+    assert_eq!(Device::states(&alice, &bob), [Off, Off]);
+}
+
+#[test]
+fn both_at_once_and_in_two_modes() {
+    let [mut alice, mut bob] = Device::pair();
+    let (one, other) = (alice.start(Mode::Signed, &bob), bob.start(Mode::Signed, &alice));
+    alice.hear(&other, 1, &bob);
+    bob.hear(&one, 1, &alice);
+    assert_eq!(Device::states(&alice, &bob), [On(Mode::Signed); 2]);
+    assert_eq!(alice.begun[0].next.id(), bob.begun[0].next.id());
+
+    let [mut alice, mut bob] = Device::pair();
+    let (one, other) = (alice.start(Mode::Signed, &bob), bob.start(Mode::Deniable, &alice));
+    alice.hear(&other, 1, &bob);
+    bob.hear(&one, 1, &alice);
+    assert_eq!(Device::states(&alice, &bob), [Asked(Mode::Deniable), Asked(Mode::Signed)]);
+    let agreed = alice.start(Mode::Deniable, &bob);
+    bob.hear(&agreed, 2, &alice);
+    assert_eq!(Device::states(&alice, &bob), [On(Mode::Deniable); 2]);
+    assert_eq!(alice.begun[0].next.id(), bob.begun[0].next.id());
+}
+
+#[test]
+fn a_new_start_of_the_peer_ends_what_runs() {
+    let [mut alice, mut bob] = Device::pair();
+    let (one, other) = (alice.start(Mode::Signed, &bob), bob.start(Mode::Signed, &alice));
+    bob.hear(&one, 1, &alice);
+    alice.hear(&other, 1, &bob);
+    let running =
+        alice.switch.start(Mode::Signed, &alice.keys, bob.keys.cert(), at(2), &mut alice.rng);
+    assert_eq!(running.err(), Some(ProtocolError::Duplicate));
+    let stop = alice.stop();
+    let anew = alice.start(Mode::Deniable, &bob);
+    bob.hear(&anew, 4, &alice);
+    assert_eq!(bob.switch.state(), Asked(Mode::Deniable));
+    bob.hear(&stop, 3, &alice);
+    assert_eq!(bob.switch.state(), Asked(Mode::Deniable), "the stop came late");
+    bob.hear(&one, 1, &alice);
+    assert_eq!(bob.switch.state(), Asked(Mode::Deniable), "the first start came again");
+    let yes = bob.start(Mode::Deniable, &alice);
+    alice.hear(&yes, 5, &bob);
+    assert_eq!(Device::states(&alice, &bob), [On(Mode::Deniable); 2]);
+}
+
+#[test]
+fn a_stop_that_overtakes_its_start_keeps_it_off() {
+    let [mut alice, mut bob] = Device::pair();
+    let start = alice.start(Mode::Signed, &bob);
+    let stop = alice.stop();
+    bob.hear(&stop, 2, &alice);
+    bob.hear(&start, 1, &alice);
+    assert_eq!(bob.switch.state(), Off);
+}
+
+/// TRA-3
+#[test]
+fn a_start_that_is_not_the_peers_changes_nothing() {
+    let [mut alice, bob] = Device::pair();
+    let [_, mut carol] = Device::pair();
+    let TranscriptBody::Start(start) = alice.start(Mode::Signed, &carol) else { panic!() };
+    let (ours, theirs) = (bob.keys.cert(), alice.keys.cert());
+    let mut bent = start;
+    bent.nonce = kuvert_wire::transcript::TranscriptNonce::from_bytes([1; 32]);
+    let heard = bob.switch.hear_start(&bent, at(1), ours, theirs, at(1));
+    assert_eq!(heard.err(), Some(ProtocolError::BadSignature));
+    let heard = bob.switch.hear_start(&start, at(1), ours, carol.keys.cert(), at(1));
+    assert_eq!(heard.err(), Some(ProtocolError::BadSignature));
+    carol.begun.clear();
+}
+
+/// TRA-4
+#[test]
+fn our_own_start_come_back_is_refused() {
+    let [mut alice, bob] = Device::pair();
+    let TranscriptBody::Start(start) = alice.start(Mode::Deniable, &bob) else { panic!() };
+    let (ours, theirs) = (alice.keys.cert(), bob.keys.cert());
+    let heard = alice.switch.hear_start(&start, at(1), ours, theirs, at(1));
+    assert_eq!(heard.err(), Some(ProtocolError::BadKey));
+}
+
+#[test]
+fn what_comes_before_the_peers_start_is_taken_up_with_it() {
+    let [mut alice, mut bob] = Device::pair();
+    let first = alice.start(Mode::Signed, &bob);
+    bob.hear(&first, 1, &alice);
+    let second = bob.start(Mode::Signed, &alice);
+    let mut running = bob.begun.remove(0).next;
+    for i in 0..3 {
+        let message_id = MessageId::from_bytes([i; 16]);
+        let logged = Logged { frame_type: FrameType::Message, message_id, body: b"early" };
+        let (block, advance) = running.append(&logged, at(3), &mut bob.rng).unwrap();
+        let turn = alice.switch.hold(&logged, at(3), &block, at(4)).unwrap();
+        alice.adopt(turn);
+        running = advance.next;
+    }
+    alice.hear(&second, 2, &bob);
+    assert_eq!(alice.begun[0].next.sizes(), (0, 3));
+    let logged = Logged {
+        frame_type: FrameType::Message,
+        message_id: MessageId::from_bytes([9; 16]),
+        body: b"",
+    };
+    let (block, _) = running.append(&logged, at(5), &mut bob.rng).unwrap();
+    assert!(alice.switch.hold(&logged, at(5), &block, at(5)).is_none(), "it runs");
+}
