@@ -7,6 +7,7 @@ mod contacts;
 mod crashes;
 mod first_run;
 mod hostile;
+mod mending;
 mod person;
 mod race;
 mod relay;
