@@ -673,9 +673,43 @@ def relay():
     return f
 
 
+def storage():
+    f = File("09-storage", "Chapter 09: sealing of records, blinded names")
+    r = Random("storage")
+    for name, content in (("nothing", b""), ("a record", r(40)), ("a page", r(1000))):
+        common = dict(k=r(32), salt=r(16), ad=b"record of " + name.encode())
+        f.good(f"seal {name}", "record_seal", **common, m=content)
+        f.misshapen(f"seal {name}", ["k", "salt"])
+        opened_record(f, name, common, content)
+    for parent in (b"", r(16)):
+        title = f"name below {len(parent)} bytes"
+        f.good(title, "record_name", k=r(32), parent=parent, segment="session")
+        f.misshapen(title, ["k", "parent"])
+    return f
+
+
+def opened_record(f, name, common, content):
+    title = f"open {name}"
+    sealed = k.seal_record(common["k"], common["salt"], common["ad"], content)
+    f.good(title, "record_open", **common, sealed=sealed)
+
+    def bad(how, **changed):
+        f.bad(f"{title}: {how}", "record_open", "STO-10", like=title, **common | {"sealed": sealed} | changed)
+
+    for field in ("k", "salt", "ad"):
+        bad(f"another {field}", **{field: flipped(common[field], 3)})
+    bad("commitment altered", sealed=flipped(sealed, 5))
+    bad("ciphertext altered", sealed=flipped(sealed, 32))
+    bad("tag altered", sealed=flipped(sealed, len(sealed) - 1))
+    bad("a byte short", sealed=sealed[:-1])
+    bad("a byte long", sealed=sealed + b"\0")
+    bad("no tag", sealed=sealed[:40])
+
+
 def lazily():
     """The files one by one."""
-    return (make() for make in (conventions, identities, prekeys, agreement, ratchet, messages, relay))
+    chapters = (conventions, identities, prekeys, agreement, ratchet, messages, relay, storage)
+    return (make() for make in chapters)
 
 
 def files():

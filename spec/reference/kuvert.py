@@ -496,3 +496,22 @@ class Session:
         self.rk, chain.ck, self.nhkr = self.root_step(ratchet_pk, ratchet_pk, mix)
         self.receiving, self.step_due = chain, True
         return chain
+
+
+# 09 · Storage
+
+
+def seal_record(k, salt, ad, m):
+    """com | ct"""
+    ctx = salt + HL("store-ad", ad)
+    return XL(k, "store-commit", ctx, 32) + AE(XL(k, "store-key", ctx, 32), NONCE, b"", m)
+
+
+def open_record(k, salt, ad, sealed):
+    ctx = salt + HL("store-ad", ad)
+    assert hmac.compare_digest(sealed[:32], XL(k, "store-commit", ctx, 32)), "Unreadable"
+    return AD(XL(k, "store-key", ctx, 32), NONCE, b"", sealed[32:])
+
+
+def blind(k, parent, segment):
+    return HM(XL(k, "store-name-key", b"", 32), "store-name", u8(len(parent)) + parent + segment)

@@ -308,6 +308,27 @@ def relay_proof(i):
     return hexed(signed=k.L(s) + i.bytes("nonce", 32) + payload)
 
 
+# 09 · Storage
+
+
+def record_seal(i):
+    return hexed(out=k.seal_record(i.bytes("k", 32), i.bytes("salt", 16), i.bytes("ad"), i.bytes("m")))
+
+
+def record_open(i):
+    sealed = i.bytes("sealed")
+    try:
+        return hexed(m=k.open_record(i.bytes("k", 32), i.bytes("salt", 16), i.bytes("ad"), sealed))
+    except (AssertionError, k.InvalidTag):
+        raise Refused("STO-10") from None
+
+
+def record_name(i):
+    if len(i.bytes("parent")) not in (0, 16):
+        raise MALFORMED
+    return hexed(out=k.blind(i.bytes("k", 32), i.bytes("parent"), i.text("segment").encode()))
+
+
 CHAPTERS = {
     "conventions": (label, hl, hm, xl, address),
     "identity": (account_id, device_id, identity, cert, safety, safety_compare),
@@ -316,6 +337,7 @@ CHAPTERS = {
     "ratchet": (root_step, chain_step, header, pq_epoch, rs_fragment, rs_decode),
     "messages": (padme, frank, seal, open_, envelope, frame, body),
     "relay": (mailbox_id, token_id, relay_proof),
+    "storage": (record_seal, record_open, record_name),
 }
 OPS = {op.__name__.rstrip("_"): op for chapter in CHAPTERS.values() for op in chapter}
 

@@ -330,6 +330,21 @@ mod tests {
         }
     }
 
+    /// The vectors depend on each label that the specification's table names; here it is shown that
+    /// ours are those, to the byte.
+    #[test]
+    fn the_table_is_the_specifications() {
+        let spec = include_str!("../../../../spec/00-conventions.md");
+        let (_, section) = spec.split_once("### Labels").expect("there is the section");
+        let section = section.split("### ").next().expect("it has text");
+        let named = section.split('`').skip(1).step_by(2);
+        let named: BTreeSet<_> = named.filter(|name| !name.contains('(')).collect();
+        let ours = Label::ALL.iter().map(|label| &label.bytes()["kuvert-v1 ".len() + 1..]);
+        let ours: BTreeSet<_> =
+            ours.map(|name| core::str::from_utf8(name).expect("labels are ASCII")).collect();
+        assert_eq!(named, ours);
+    }
+
     #[test]
     fn parts_are_fed_as_one_input() {
         let key = Secret::copied_from(&[1; 32]);

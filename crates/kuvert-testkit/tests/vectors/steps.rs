@@ -1,10 +1,12 @@
 //! Single steps, by the functions of the library.
 
 use kuvert_core::ProtocolError;
+use kuvert_core::at_rest::{NameKey, RecordKey};
 use kuvert_core::hazmat::{self, AgreementInput, MessageContext, RootStepInput, SealedFrame};
 use kuvert_core::identity::{self, VerifiedCert};
 use kuvert_core::prekey::VerifiedBundle;
 use kuvert_core::safety_number::SafetyNumber;
+use kuvert_core::secret::Secret;
 use kuvert_wire::relay::proof;
 use kuvert_wire::{
     AccountId, AccountKey, Address, Control, Decode, DeliveryToken, DeviceCert, Encode, Envelope,
@@ -59,6 +61,9 @@ pub(crate) fn answer(case: &Case) -> Said {
             Ok(hexed(&identity::token_id(&DeliveryToken::from_bytes(case.array("token")?))))
         }
         "relay_proof" => relay_proof(case),
+        "record_seal" => record_seal(case),
+        "record_open" => record_open(case),
+        "record_name" => record_name(case),
         op => panic!("nobody answers {op}"),
     }
 }
@@ -341,6 +346,33 @@ fn body(case: &Case) -> Said {
         _ => {}
     }
     Ok(json!({ "ok": true }))
+}
+
+fn record_seal(case: &Case) -> Said {
+    let (key, salt) = (record_key(case)?, case.array("salt")?);
+    Ok(hexed(&key.seal(&salt, &case.bytes("ad")?, &case.bytes("m")?)))
+}
+
+fn record_open(case: &Case) -> Said {
+    let (key, salt) = (record_key(case)?, case.array("salt")?);
+    match key.open(&salt, &case.bytes("ad")?, &case.bytes("sealed")?) {
+        Ok(opened) => Ok(json!({ "m": hex::encode(&*opened) })),
+        Err(_) => Err(Refusal("Unreadable".into())),
+    }
+}
+
+fn record_key(case: &Case) -> Result<RecordKey, Refusal> {
+    Ok(RecordKey::for_store(&Secret::copied_from(&case.array("k")?)))
+}
+
+/// A parent is the end of a blinded name, or nothing: other lengths do not occur in a store.
+fn record_name(case: &Case) -> Said {
+    let key = NameKey::new(&Secret::copied_from(&case.array("k")?));
+    let parent = case.bytes("parent")?;
+    if ![0, 16].contains(&parent.len()) {
+        return Err(Refusal::malformed());
+    }
+    Ok(hexed(&key.blind(&parent, case.text("segment")?.as_bytes())))
 }
 
 fn relay_proof(case: &Case) -> Said {
