@@ -4,6 +4,7 @@
 //! of the peer's messages is gathered, so that the peer can send the others again.
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 
 use kuvert_core::prekey::VerifiedBundle;
 use kuvert_core::{Change, ProtocolError, Reset};
@@ -134,20 +135,35 @@ impl<S: Store, T: Carrier> Client<S, T> {
         self.file_away(filing)
     }
 
-    /// Whose sessions are to be replaced now.
-    fn peers_to_heal(&self) -> Result<Vec<(AccountId, Why)>, Error> {
+    /// Whose sessions are to be replaced now. Silence is looked for once a minute.
+    fn peers_to_heal(&mut self) -> Result<Vec<(AccountId, Why)>, Error> {
         let now = self.now();
-        let accounts: Vec<_> = lock(&self.device).peers().map(|view| view.account_id()).collect();
-        let mut due = Vec::new();
-        for peer in accounts {
-            let tried = self.online.heal_tried.get(&peer);
-            if tried.is_none_or(|tried| now.since(*tried) >= PAUSE || now < *tried)
-                && let Some(why) = self.why_heal(&peer)?
-            {
-                due.push((peer, why));
-            }
+        let mut suspects = self.peers_due();
+        if self.online.listened.is_none_or(|at| now.since(at) >= PAUSE || now < at) {
+            self.online.listened = Some(now);
+            suspects.extend(self.silent_peers()?);
         }
-        Ok(due)
+        let tried = &self.online.heal_tried;
+        suspects.retain(|peer| {
+            tried.get(peer).is_none_or(|tried| now.since(*tried) >= PAUSE || now < *tried)
+        });
+        let why = |peer| Ok(self.why_heal(&peer)?.map(|why| (peer, why)));
+        suspects.into_iter().filter_map(|peer| why(peer).transpose()).collect()
+    }
+
+    /// Peers whose session could not open something, and is to be replaced now.
+    fn peers_due(&self) -> BTreeSet<AccountId> {
+        let device = lock(&self.device);
+        let due = device.resets_due(self.now());
+        due.filter_map(|id| device.peer(&id)).map(|view| view.account_id()).collect()
+    }
+
+    /// Peers that may have been silent for too long.
+    fn silent_peers(&self) -> Result<Vec<AccountId>, Error> {
+        let now = self.now();
+        let all = record::read_all::<SentRecord, _>(&self.store, record::SENT)?;
+        let silent = all.into_iter().filter(|sent| is_silent(&sent.value, None, now));
+        Ok(silent.filter_map(|sent| record::account_of(&sent.key)).collect())
     }
 
     /// Whether the session with `peer` is to be replaced now, and why.
@@ -155,7 +171,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let (now, device) = (self.now(), lock(&self.device));
         let Some(view) = device.peer_of_account(peer) else { return Ok(None) };
         let is_due = device.resets_due(now).any(|due| due == view.device_id());
-        let active = view.active();
+        let begun = view.active().map(|active| active.created);
         drop(device);
         if self.identity_question(*peer).is_some() || !self.may_repeat(peer)? {
             return Ok(None);
@@ -163,19 +179,18 @@ impl<S: Store, T: Carrier> Client<S, T> {
         if is_due {
             return Ok(Some(Why::Due));
         }
-        // The record is not read for each peer each time.
-        let Some(begun) =
-            active.map(|active| active.created).filter(|at| now.since(*at) >= UNHEALED[0])
-        else {
-            return Ok(None);
-        };
-        let sent = self.sent_record(peer)?.value;
-        Ok(is_silent(&sent, begun, now).then_some(Why::Unanswered))
+        let is_silent = begun.is_some() && is_silent(&self.sent_record(peer)?.value, begun, now);
+        Ok(is_silent.then_some(Why::Unanswered))
     }
 
-    /// Whether a session is to be replaced now.
+    /// Whether a session is to be replaced now, because it could not open something.
     pub(super) fn is_healing_due(&self) -> Result<bool, Error> {
-        Ok(!self.peers_to_heal()?.is_empty())
+        for peer in self.peers_due() {
+            if self.why_heal(&peer)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Messages of `peer`'s that are here, newest first, as many as one `resend` takes.
@@ -194,9 +209,9 @@ impl<S: Store, T: Carrier> Client<S, T> {
 
 /// Whether nothing was heard for too long in a session, or since the oldest message that waits to be
 /// acknowledged.
-fn is_silent(sent: &SentRecord, begun: Timestamp, now: Timestamp) -> bool {
+fn is_silent(sent: &SentRecord, begun: Option<Timestamp>, now: Timestamp) -> bool {
     let tries = usize::from(sent.unanswered);
-    let heard = begun.max(Timestamp::from_millis(sent.heard));
+    let heard = Timestamp::from_millis(sent.heard).max(begun.unwrap_or_default());
     let (since, patience) = match sent.is_mending {
         true => (heard, Some(UNHEALED[tries.min(UNHEALED.len() - 1)])),
         false if sent.count == 0 => return false,

@@ -153,6 +153,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         *lock(&self.device) = account::load_device(&self.store)?;
         self.unshown = record::read_all(&self.store, record::UNSHOWN)?.into();
         self.questions = question::all(&self.store)?;
+        self.online.forgetful = None;
         Ok(())
     }
 

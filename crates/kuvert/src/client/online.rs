@@ -21,6 +21,11 @@ pub(super) struct Online {
     pub(super) cared: Option<Timestamp>,
     /// Mailboxes that are read.
     pub(super) attached: BTreeSet<MailboxKey>,
+    /// When a peer has had its time to say what it holds, in Unix milliseconds; `None` if that is not
+    /// known.
+    pub(super) forgetful: Option<u64>,
+    /// When silent peers were looked for.
+    pub(super) listened: Option<Timestamp>,
     /// When a peer's prekeys were last fetched for a new session that is due.
     pub(super) heal_tried: BTreeMap<AccountId, Timestamp>,
 }
@@ -98,6 +103,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     pub(super) async fn deliver(&mut self) -> Result<(), Error> {
         let healed = self.heal_all().await;
         self.repeat_overdue()?;
+        self.repeat_all_forgotten()?;
         let sealed = self.seal_pending().await;
         self.announce_all()?;
         self.open_mailboxes().await?;

@@ -40,6 +40,9 @@ impl<S: Store, T: Carrier> Client<S, T> {
             }
             _ => Acknowledged::default(), // of later versions
         };
+        if is_accepted {
+            self.note_begun(received, at, &mut sent.value);
+        }
         if is_accepted && sent.value.answered == before.answered {
             let times = (received.frame.sent, at);
             self.note_heard(&peer, times, &held, &mut sent.value, filing)?;

@@ -4,8 +4,10 @@
 //! all that were written later; from there it is sealed anew under its old name. The receiver shows
 //! each name once.
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 
+use kuvert_core::Received;
 use kuvert_store::Store;
 use kuvert_wire::frame::MAX_RESEND;
 use kuvert_wire::{AccountId, MessageId, SessionId, Timestamp};
@@ -22,6 +24,9 @@ use crate::{Carrier, Error};
 
 /// So exactly is it noted when a peer was heard of last, in milliseconds: an hour. Each note is a write.
 const HEARD_TO: u64 = 3_600_000;
+
+/// How long a peer that has begun a session has to say what it holds; that is the first thing it sends.
+const TIME_TO_SAY: Duration = Duration::from_secs(60);
 
 /// Own messages that have just been acknowledged.
 #[derive(Debug, Default)]
@@ -73,7 +78,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         if sent.answered == Some(*session.as_bytes()) {
             return Ok(()); // once for each session, of which there are few
         }
-        sent.answered = Some(*session.as_bytes());
+        (sent.answered, sent.forgot) = (Some(*session.as_bytes()), None);
         self.number(filing)?; // nobody else may seal for this peer in between
         self.take_back(peer, &held.seqs, filing)?;
         self.repeat_where(peer, &held.seqs, sent, filing, |_| true)?;
@@ -254,6 +259,50 @@ impl<S: Store, T: Carrier> Client<S, T> {
             can_be_lost(&unacked.value) && (unacked.value.due <= heard || is_overtaken)
         };
         self.repeat_where(peer, &acknowledged.seqs, sent, filing, is_lost)
+    }
+
+    /// The peer has begun a session. If it had one before, and does not say soon what it holds, then its
+    /// state is gone, and what it had with it.
+    pub(super) fn note_begun(&mut self, received: &Received, at: Timestamp, sent: &mut SentRecord) {
+        let session = *received.session.as_bytes();
+        let is_answered = sent.answered == Some(session);
+        if received.begins_session && sent.heard > 0 && !is_answered {
+            self.online.forgetful = None;
+            sent.forgot = Some((session, at.saturating_add(TIME_TO_SAY).as_millis()));
+        }
+    }
+
+    /// Sends again what those have lost who have forgotten all about us.
+    pub(super) fn repeat_all_forgotten(&mut self) -> Result<(), Error> {
+        let now = self.now().as_millis();
+        if self.online.forgetful.is_some_and(|next| now < next) {
+            return Ok(());
+        }
+        let mut next = u64::MAX;
+        for sent in record::read_all::<SentRecord, _>(&self.store, record::SENT)? {
+            match (record::account_of(&sent.key), sent.value.forgot) {
+                (Some(peer), Some((session, due))) if due <= now => {
+                    self.contend(|client| client.answer_silence(&peer, session))?;
+                }
+                (_, forgot) => next = next.min(forgot.map_or(u64::MAX, |(_, due)| due)),
+            }
+        }
+        self.online.forgetful = Some(next);
+        Ok(())
+    }
+
+    fn answer_silence(&mut self, peer: &AccountId, session: [u8; 16]) -> Result<(), Error> {
+        let (mut sent, mut filing) = (self.sent_record(peer)?, Filing::default());
+        if sent.value.forgot.is_none_or(|(forgot, _)| forgot != session) {
+            return Ok(()); // another process was faster
+        }
+        sent.value.forgot = None;
+        if self.may_repeat(peer)? {
+            let (session, held) = (SessionId::from_bytes(session), Acknowledged::default());
+            self.answer_resend(peer, session, &[], &held, &mut sent.value, &mut filing)?;
+        }
+        filing.changes.push(sent.put()?);
+        self.file_away(filing)
     }
 
     /// On a network that loses envelopes silence is a sign as well.

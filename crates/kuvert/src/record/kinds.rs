@@ -89,6 +89,9 @@ pub(crate) struct SentRecord {
     pub(crate) oldest: u64,
     /// No message held is due before, in Unix milliseconds.
     pub(crate) due: u64,
+    /// A session of the peer's which it began without a word on what it holds, although there was one
+    /// before, and when it has had its time to say so, in Unix milliseconds.
+    pub(crate) forgot: Option<([u8; 16], u64)>,
     /// The session whose `resend` was answered last.
     pub(crate) answered: Option<[u8; 16]>,
     /// When something authentic of the peer's arrived, to the hour, in Unix milliseconds.

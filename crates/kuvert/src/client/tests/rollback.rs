@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::support::{Person, events, heard, hub, pair, pass, reopened, settle, texts};
+use super::support::{Person, events, heard, hub, on_disk, pair, pass, reopened, settle, texts};
 use crate::event::{DeliveryState, Event};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -84,6 +84,31 @@ async fn what_was_acknowledged_and_is_forgotten_comes_again() {
     pass(61 * SECOND);
     told.extend(settle(&mut alice, &mut bob).await.1);
     assert_eq!(texts(&told), ["three", "four"]);
+}
+
+/// The copy is from before the conversation, and there is no anchor: nothing here can tell.
+#[tokio::test]
+async fn who_has_forgotten_everything_is_told_it_again() {
+    let hub = hub();
+    let (mut alice, mut bob) = pair(&hub).await;
+    let copy = bob.store.memory.copy();
+    alice.send(bob.account(), "one").await.expect("sent");
+    assert_eq!(heard(&mut bob).await, ["one"]);
+    bob.send(alice.account(), "two").await.expect("sent");
+    assert_eq!(heard(&mut alice).await, ["two"]);
+    pass(20 * SECOND);
+    settle(&mut alice, &mut bob).await;
+
+    bob.store.memory.put_back(&copy);
+    let mut bob = on_disk(&hub, bob.store.without_anchor());
+    bob.send(alice.account(), "hello").await.expect("sent");
+    let (to_alice, to_bob) = settle(&mut alice, &mut bob).await;
+    assert_eq!(texts(&to_alice), ["hello"]);
+    assert!(texts(&to_bob).is_empty(), "it has a minute to say what it holds");
+    pass(61 * SECOND);
+    assert_eq!(texts(&settle(&mut alice, &mut bob).await.1), ["one"]);
+    pass(61 * SECOND);
+    assert!(texts(&settle(&mut alice, &mut bob).await.1).is_empty(), "once");
 }
 
 /// The copy is put back under a process that is running.

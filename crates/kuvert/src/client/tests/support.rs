@@ -53,6 +53,13 @@ impl Disk {
     }
 }
 
+impl Disk {
+    /// Another handle, by which nobody can tell that the records were set back.
+    pub(super) fn without_anchor(&self) -> Self {
+        Self::of(self.memory.clone(), MemoryAnchor::default())
+    }
+}
+
 impl Default for Disk {
     fn default() -> Self {
         Self::of(MemoryStore::default(), MemoryAnchor::default())
@@ -213,6 +220,11 @@ pub(super) async fn person(hub: &LoopbackHub, name: &str) -> Person {
 /// The same account in another process.
 pub(super) fn reopened(hub: &LoopbackHub, person: &Person) -> Person {
     Client::open_with(person.store.clone(), |_| wire(hub), around()).expect("opened")
+}
+
+/// The same account on another store, in another process.
+pub(super) fn on_disk(hub: &LoopbackHub, disk: Disk) -> Person {
+    Client::open_with(disk, |_| wire(hub), around()).expect("opened")
 }
 
 /// Alice and Bob, who are each other's contacts.
