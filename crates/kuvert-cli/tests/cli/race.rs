@@ -30,7 +30,9 @@ fn many_processes_on_one_home_seal_no_two_messages_from_one_state() {
     let replies = thread::scope(|scope| {
         for sender in 0..SENDERS {
             let (alice, bob) = (&alice, &bob);
-            scope.spawn(move || (0..MESSAGES).for_each(|n| drop(alice.says(bob, &words(sender, n)))));
+            scope.spawn(move || {
+                (0..MESSAGES).for_each(|n| drop(alice.says(bob, &words(sender, n))))
+            });
         }
         let listener = scope.spawn(|| alice.hears(REPLIES));
         for n in 0..REPLIES {
