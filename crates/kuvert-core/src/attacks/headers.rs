@@ -339,8 +339,11 @@ fn encapsulation_key_from_outside() {
 #[test]
 fn kind_is_sealed() {
     let (mut bob, mut mallory) = begun();
-    let envelope = mallory.seals(&mallory.header(0));
+    let first = mallory.seals(&mallory.header(0));
+    bob.hears(&first, "from mallory");
+    let envelope = mallory.seals(&mallory.header(1));
     let without = [&[Kind::Session.code()], &envelope[1..2], &envelope[2 + 1803..]].concat();
-    bob.hears(&envelope, "from mallory");
     bob.refuses(&without, ProtocolError::Undecryptable);
+    bob.hears(&envelope, "from mallory");
+    bob.refuses(&without, ProtocolError::Duplicate);
 }

@@ -97,12 +97,14 @@ impl Device {
         hint: Option<&DeviceId>,
     ) -> Result<(&Session, Found), ProtocolError> {
         let (kind, message) = (envelope.kind(), &envelope.message);
-        self.sessions
-            .values()
-            .map(|stored| &stored.value)
-            .filter(|session| hint.is_none_or(|peer| session.head.peer == *peer))
+        let is_meant = |session: &&Session| hint.is_none_or(|peer| session.head.peer == *peer);
+        let meant = || self.sessions.values().map(|stored| &stored.value).filter(is_meant);
+        meant()
             .find_map(|session| session.find(kind, message).map(|found| (session, found)))
-            .ok_or(ProtocolError::Undecryptable) // RAT-1
+            .ok_or_else(|| match meant().any(|session| session.has_seen(message)) {
+                true => ProtocolError::Duplicate,
+                false => ProtocolError::Undecryptable, // RAT-1
+            })
     }
 
     fn open_on<R: CryptoRng + ?Sized>(

@@ -4,7 +4,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use kuvert_wire::{DeviceId, Envelope, InitPrefix, Timestamp};
+use kuvert_wire::{Control, Decode, DeviceId, Envelope, Frame, FrameType, InitPrefix, Timestamp};
 use rand_core::CryptoRng;
 
 use super::Device;
@@ -62,6 +62,9 @@ impl Device {
         if received.ended.is_some() {
             return Ok(Opening { effects, received, events });
         }
+        if self.is_set_back(&peer, &session, &received.frame) {
+            peer.recovery.clone_suspected.get_or_insert(now); // MSG-20
+        }
         effects.extend(self.make_room(&received.peer));
         effects.extend(self.give_way(&mut peer));
         let placed = self.place(&mut peer, &mut session, now);
@@ -70,6 +73,15 @@ impl Device {
         effects.push(Effect::PutPeer(Box::new(peer)));
         effects.push(Effect::BeginSession(Box::new(session)));
         Ok(Opening { effects, received, events })
+    }
+
+    /// Whether a peer that has answered in the session we share begins another without a word about
+    /// what it holds: a device that is reset says so first. This one has forgotten the session.
+    fn is_set_back(&self, peer: &Peer, new: &Session, frame: &Frame) -> bool {
+        let is_known = self.active_session(peer).is_some_and(Session::is_confirmed);
+        let is_resend = frame.frame_type == FrameType::Control
+            && matches!(Control::decode(&frame.body), Ok(Control::Resend(_)));
+        is_known && new.facts().ratchet.received == 1 && !is_resend
     }
 
     /// Finds the new session its place beside the others with the peer.

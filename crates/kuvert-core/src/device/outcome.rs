@@ -237,6 +237,7 @@ pub(super) fn decode_cause(reader: &mut Reader<'_>) -> Result<ProtocolError, Dec
 
 #[cfg(test)]
 mod tests {
+    use alloc::boxed::Box;
     use alloc::vec;
 
     use kuvert_wire::transcript::Mode;
@@ -258,7 +259,10 @@ mod tests {
             Outcome::Transcript { peer, event: TranscriptEvent::Started(Mode::Deniable) },
             Outcome::Transcript { peer, event: TranscriptEvent::Stopped },
             Outcome::Transcript { peer, event: TranscriptEvent::NotRunning },
-            Outcome::Transcript { peer, event: TranscriptEvent::Finding(Finding::Lost { seq: 3 }) },
+            Outcome::Transcript {
+                peer,
+                event: TranscriptEvent::Finding(Box::new(Finding::Lost { seq: 3 })),
+            },
         ];
         for cause in ProtocolError::ALL {
             all.push(Outcome::Pending { cause, deadline: at, peer });

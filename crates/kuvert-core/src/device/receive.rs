@@ -96,7 +96,9 @@ impl Device {
         }
         if self.is_suspected_by(&effects, &peer) {
             outcomes.push(Outcome::CloneSuspected { peer });
-            outcomes.extend(self.begin_healing(&mut effects, &peer, now, rng));
+            if !is_new {
+                outcomes.extend(self.begin_healing(&mut effects, &peer, now, rng));
+            }
         }
         if ended == Some(SessionEnd::PqFailed) {
             outcomes.extend(self.begin_healing(&mut effects, &peer, now, rng));

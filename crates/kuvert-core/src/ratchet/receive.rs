@@ -93,6 +93,12 @@ impl Ratchet {
         None // RAT-1
     }
 
+    /// Whether the message was received lately, though no key is left that opens its header. A forger
+    /// gains nothing by it: what was received is not received again.
+    pub(crate) fn has_seen(&self, message: &SessionMessage<'_>) -> bool {
+        self.state.seen.has(message.sealed_header)
+    }
+
     /// Opens the message whose header was [`find`](Self::find)'s. Nothing changes here.
     ///
     /// # Errors

@@ -49,6 +49,12 @@ impl Seen {
         places.any(|place| place.mark != mark)
     }
 
+    /// Whether this message was received lately, in whatever chain.
+    pub(super) fn has(&self, sealed_header: &[u8]) -> bool {
+        let mark = mark_of(sealed_header);
+        self.0.iter().any(|place| place.mark == mark)
+    }
+
     pub(super) fn encode_into(&self, out: &mut Vec<u8>) {
         out.push(u8::try_from(self.0.len()).expect("at most 64 are kept"));
         for place in &self.0 {

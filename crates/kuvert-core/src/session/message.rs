@@ -104,6 +104,11 @@ impl Session {
         self.ratchet.find(kind, message)
     }
 
+    /// Whether it was received on this session lately.
+    pub(crate) fn has_seen(&self, message: &SessionMessage<'_>) -> bool {
+        self.ratchet.has_seen(message)
+    }
+
     /// Opens an envelope whose header was [`find`](Self::find)'s.
     ///
     /// # Errors

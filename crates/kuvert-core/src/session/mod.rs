@@ -137,6 +137,11 @@ impl Session {
         }
     }
 
+    /// Whether the peer has opened something that we sent on it.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        self.ratchet.state.has_completed_round_trip(self.head.role())
+    }
+
     /// What may be told about it.
     pub(crate) fn facts(&self) -> SessionFacts {
         SessionFacts {

@@ -16,7 +16,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use kuvert_wire::Timestamp;
+use kuvert_wire::{MessageId, Timestamp};
 use kuvert_wire::transcript::{Block, HeadClaim, Leaf, SealedHead, TreeHash};
 
 use super::commitment::Logged;
@@ -27,6 +27,8 @@ use super::tree::leaf_hash;
 use super::waiting::Arrived;
 use crate::record::Version;
 
+/// Entries behind the peer's latest head that are still told from others in their place.
+const TELLABLE: u64 = 32;
 /// Entries held back at most, and bare leaves that still lack their message.
 pub const MAX_WAITING: usize = 1000;
 /// How long an entry is held back.
@@ -35,8 +37,8 @@ pub const WAITING_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const MAX_FINDINGS: usize = 100;
 
 impl Transcript {
-    /// Takes up a message of the peer's that carried `block`, sent at `sent` by its frame. A message
-    /// that was received before is not to be given again.
+    /// Takes up a message of the peer's that carried `block`, sent at `sent` by its frame. The same
+    /// message again changes nothing.
     pub fn receive(
         &self,
         logged: &Logged<'_>,
@@ -49,6 +51,22 @@ impl Transcript {
             draft.take(arrived, now);
         }
         draft.finish()
+    }
+
+    /// Level 1 for a message of the peer's that still waits for those before it; as
+    /// [`Entry::erased`](super::Entry::erased). `None` if no such message waits.
+    #[must_use]
+    pub fn erase_waiting(&self, message: &MessageId, body: &[u8], mask: u16) -> Option<Advance> {
+        let is_it = |arrived: &&Arrived| {
+            arrived.kept.as_ref().is_some_and(|kept| kept.message_id == *message)
+        };
+        let arrived = self.waiting.values().find(is_it)?;
+        let kept = arrived.kept.as_ref()?.erased(&arrived.cm, body, mask)?;
+        let mut draft = Draft::of(self.clone());
+        let seq = arrived.seq;
+        draft.next.waiting.get_mut(&seq)?.kept = Some(kept);
+        draft.touch(Name::Waiting(seq));
+        Some(draft.finish())
     }
 
     /// Takes up a leaf that the peer sent without its message, because we asked for it.
@@ -114,11 +132,19 @@ impl Draft {
                 arrived.head.iter().for_each(|head| self.take_head(head, now));
             }
             Some(_) => {}
+            None if bare.is_none() && self.may_be_known(&arrived) => {}
             None => {
                 let leaf = self.leaf_of(&arrived, bare.map_or(TreeHash::NONE, |leaf| leaf.prev));
                 self.fork(seq, Evidence::Leaf(leaf), now); // TRA-11
             }
         }
+    }
+
+    /// Whether it is the message that stands in its place, sent again, or too old to tell.
+    fn may_be_known(&self, arrived: &Arrived) -> bool {
+        let log = &self.next.peer.log;
+        let ends = log.last_of(arrived.seq).zip(log.last_of(arrived.seq + 1));
+        ends.is_none_or(|(prev, hash)| leaf_hash(&self.leaf_of(arrived, prev)) == hash)
     }
 
     /// Something before it is missing.
@@ -203,7 +229,6 @@ impl Draft {
             self.fork(leaf.seq, Evidence::Leaf(*leaf), now); // TRA-12
         }
         self.next.peer.seen = seen;
-        self.next.own.log.forget_before(seen);
     }
 
     fn take_head(&mut self, head: &SealedHead, now: Timestamp) {
@@ -258,7 +283,7 @@ impl Draft {
             return;
         }
         self.next.peer.head = Some(*head);
-        self.next.peer.log.forget_before(head.claim.own.size);
+        self.next.peer.log.forget_before(head.claim.own.size.saturating_sub(TELLABLE));
         self.touch(Name::Peer);
     }
 

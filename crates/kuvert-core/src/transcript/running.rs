@@ -312,6 +312,7 @@ impl Draft {
             time: now,
             cm,
         };
+        own.log.forget_before(self.next.peer.seen);
         own.log.push(leaf_hash(&leaf));
         own.uncovered.get_or_insert(now);
         own.redactions += u32::from(is_redaction(logged));

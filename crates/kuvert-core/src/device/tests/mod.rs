@@ -6,6 +6,7 @@ mod healing;
 mod outcomes;
 mod question;
 mod talk;
+mod transcripts;
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -67,7 +68,7 @@ impl Party {
 
     /// The device as its records have it.
     fn reload(&mut self) {
-        let records: Vec<_> = self.store.0.values().cloned().collect();
+        let records: Vec<_> = self.store.0.values().filter(|r| is_of_device(r)).cloned().collect();
         assert!(self.device.records() == records, "memory is what the store has");
         self.device = Device::load(records.clone()).expect("its own records");
         assert!(self.device.records() == records, "it comes back as it was");
@@ -77,7 +78,7 @@ impl Party {
 
     /// The device as an old copy of its store has it.
     fn put_back(&mut self, copy: Records) {
-        let records: Vec<_> = copy.0.values().cloned().collect();
+        let records: Vec<_> = copy.0.values().filter(|r| is_of_device(r)).cloned().collect();
         (self.store, self.device) = (copy, Device::load(records).expect("its own records"));
     }
 
@@ -130,6 +131,11 @@ impl Party {
     fn status_with(&self, peer: &DeviceId) -> Option<Status> {
         Some(self.device.peer(peer)?.active()?.status)
     }
+}
+
+/// Entries of transcripts are the app's to read.
+fn is_of_device(record: &Record) -> bool {
+    Device::COLLECTIONS.iter().any(|prefix| record.key.as_str().starts_with(prefix))
 }
 
 /// Alice has begun a session with Bob and nothing has been sent yet.

@@ -1,5 +1,6 @@
 //! What happens to transcripts, told beside the messages.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use kuvert_wire::transcript::Mode;
@@ -8,7 +9,7 @@ use kuvert_wire::{Decode, DecodeError, Encode, Reader};
 use crate::transcript::Finding;
 
 /// Something about the transcript with a peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TranscriptEvent {
     /// The peer would like one in this mode. It runs once a person here has said so too.
@@ -20,7 +21,7 @@ pub enum TranscriptEvent {
     /// The peer writes a transcript of what it sends, and none runs here: one side has forgotten.
     NotRunning,
     /// Something does not fit.
-    Finding(Finding),
+    Finding(Box<Finding>),
 }
 
 impl Encode for TranscriptEvent {
@@ -53,7 +54,7 @@ impl Decode for TranscriptEvent {
             2 => Self::Started(Mode::from_code(reader.u8()?)?),
             3 => Self::Stopped,
             4 => Self::NotRunning,
-            5 => Self::Finding(Finding::decode_from(reader)?),
+            5 => Self::Finding(Box::new(Finding::decode_from(reader)?)),
             _ => return Err(DecodeError::Unknown { what: "event of a transcript" }),
         })
     }

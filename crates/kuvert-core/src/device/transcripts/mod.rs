@@ -20,7 +20,7 @@ use kuvert_wire::{DeviceId, Timestamp};
 
 use super::Device;
 use super::effect::Effect;
-use crate::transcript::{Advance, Switch, SwitchState, Transcript, Turn};
+use crate::transcript::{Advance, Finding, Switch, SwitchState, Transcript, Turn};
 
 pub use event::TranscriptEvent;
 pub(super) use hear::Heard;
@@ -101,7 +101,8 @@ impl Device {
     }
 
     pub(super) fn advance(&self, advance: Advance) -> Heard {
-        let findings = advance.findings.iter().map(|finding| TranscriptEvent::Finding(*finding));
+        let told = |finding: &Finding| TranscriptEvent::Finding(Box::new(*finding));
+        let findings = advance.findings.iter().map(told);
         let events = findings.collect();
         Heard { effects: vec![Effect::Advance(Box::new(advance))], events }
     }
