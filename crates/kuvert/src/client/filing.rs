@@ -16,6 +16,8 @@ const NUMBERS: u64 = 8;
 pub(super) struct Filing {
     pub(super) changes: Vec<Change>,
     pub(super) events: Vec<Versioned<UnshownRecord>>,
+    /// An event that says more than before.
+    replaced: Option<Versioned<UnshownRecord>>,
     /// A question has been asked.
     pub(super) asks: bool,
     /// The next number, and the one behind the last that is reserved.
@@ -54,6 +56,21 @@ impl<S: Store, T: Carrier> Client<S, T> {
         Ok(())
     }
 
+    /// Says more in an event that nobody has seen yet.
+    pub(super) fn replace_event(
+        &self,
+        mut event: Versioned<UnshownRecord>,
+        what: Unshown,
+        filing: &mut Filing,
+    ) -> Result<(), Error> {
+        self.number(filing)?; // so that other processes take note
+        event.value.what = what;
+        filing.changes.push(event.put()?);
+        event.version = event.version.next();
+        filing.replaced = Some(event);
+        Ok(())
+    }
+
     /// Applies the batch, after which its events can be given.
     pub(super) fn file_away(&mut self, filing: Filing) -> Result<(), Error> {
         if !filing.changes.is_empty() {
@@ -64,6 +81,11 @@ impl<S: Store, T: Carrier> Client<S, T> {
         }
         if filing.asks {
             self.questions = question::all(&self.store)?;
+        }
+        if let Some(newer) = filing.replaced
+            && let Some(event) = self.unshown.iter_mut().find(|event| event.key == newer.key)
+        {
+            *event = newer;
         }
         self.unshown.extend(filing.events);
         Ok(())

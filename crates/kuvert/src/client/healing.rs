@@ -194,7 +194,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     }
 
     /// Messages of `peer`'s that are here, newest first, as many as one `resend` takes.
-    fn held_of(&self, peer: &AccountId) -> Result<Vec<MessageId>, Error> {
+    pub(super) fn held_of(&self, peer: &AccountId) -> Result<Vec<MessageId>, Error> {
         let prefix = record::message_prefix(peer);
         let all = record::read_all::<MessageRecord, _>(&self.store, &prefix)?;
         let mut theirs: Vec<_> = all

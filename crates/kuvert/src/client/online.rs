@@ -103,7 +103,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     pub(super) async fn deliver(&mut self) -> Result<(), Error> {
         let healed = self.heal_all().await;
         self.repeat_overdue()?;
-        self.repeat_all_forgotten()?;
+        self.reconcile_all()?;
         let sealed = self.seal_pending().await;
         self.announce_all()?;
         self.open_mailboxes().await?;

@@ -9,7 +9,7 @@ use kuvert_wire::{AccountId, DeviceId, Timestamp};
 use super::filing::Filing;
 use super::intake::{Taken, dropped_for};
 use super::{Client, lock};
-use crate::record::{self, Unshown};
+use crate::record::{self, Unshown, UnshownRecord, Versioned};
 use crate::{Carrier, Error};
 
 impl<S: Store, T: Carrier> Client<S, T> {
@@ -94,9 +94,31 @@ impl<S: Store, T: Carrier> Client<S, T> {
         filing: &mut Filing,
     ) -> Result<(), Error> {
         let Some(device) = device else { return Ok(()) };
-        let what =
-            Unshown::NotOpened { cause: cause.name().to_owned(), count: 1, at: at.as_millis() };
-        self.tell(device, what, filing)
+        let Some(account) = self.account_of(device) else { return Ok(()) };
+        let (cause, at) = (cause.name().to_owned(), at.as_millis());
+        match self.unshown_not_opened(&account, &cause) {
+            Some((event, before)) if self.store.get(&event.key)?.is_some() => {
+                let what = Unshown::NotOpened { cause, count: before + 1, at };
+                self.replace_event(event, what, filing)
+            }
+            _ => self.file_event(&account, Unshown::NotOpened { cause, count: 1, at }, filing),
+        }
+    }
+
+    /// The event that tells of such envelopes, if nobody has seen it yet, and how many it tells of.
+    fn unshown_not_opened(
+        &self,
+        account: &AccountId,
+        named: &str,
+    ) -> Option<(Versioned<UnshownRecord>, u64)> {
+        let mut theirs =
+            self.unshown.iter().filter(|event| event.value.account == *account.as_bytes());
+        theirs.find_map(|event| match &event.value.what {
+            Unshown::NotOpened { cause, count, .. } if cause == named => {
+                Some((event.clone(), *count))
+            }
+            _ => None,
+        })
     }
 }
 

@@ -99,7 +99,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     }
 
     fn file_control(
-        &self,
+        &mut self,
         peer: &AccountId,
         received: &Received,
         is_accepted: bool,
@@ -154,8 +154,14 @@ impl<S: Store, T: Carrier> Client<S, T> {
 
     /// The same for all peers, should a process have died in between.
     pub(super) fn sync_all_acceptance(&mut self) -> Result<(), Error> {
-        let accounts: Vec<_> = lock(&self.device).peers().map(|view| view.account_id()).collect();
-        accounts.iter().try_for_each(|peer| self.sync_acceptance(peer))
+        let view = |view: kuvert_core::PeerView<'_>| (view.account_id(), view.is_accepted());
+        let known: Vec<_> = lock(&self.device).peers().map(view).collect();
+        for (peer, is_accepted) in known {
+            if self.contact_record(&peer)?.value.accepted != is_accepted {
+                self.sync_acceptance(&peer)?;
+            }
+        }
+        Ok(())
     }
 }
 

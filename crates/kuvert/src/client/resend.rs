@@ -7,15 +7,15 @@
 use core::time::Duration;
 use std::collections::BTreeSet;
 
-use kuvert_core::Received;
+use kuvert_core::{Content, Received};
 use kuvert_store::Store;
 use kuvert_wire::frame::MAX_RESEND;
-use kuvert_wire::{AccountId, MessageId, SessionId, Timestamp};
+use kuvert_wire::{AccountId, Control, MessageId, SessionId, Timestamp};
 
-use super::Client;
 use super::filing::Filing;
 use super::outbox::Parcel;
 use super::sent::{MAX_HELD, MAX_HELD_AGE, MAX_HELD_BYTES, Unacked};
+use super::{Client, lock};
 use crate::event::DeliveryState;
 use crate::record::{
     self, LogRecord, MessageRecord, PendingRecord, SentRecord, UnackedRecord, Versioned,
@@ -67,7 +67,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     /// The peer has begun `session` and said what it holds: all else is sent again on it, also what
     /// was sealed for an older session and has not left.
     pub(super) fn answer_resend(
-        &self,
+        &mut self,
         peer: &AccountId,
         session: SessionId,
         names: &[MessageId],
@@ -79,10 +79,20 @@ impl<S: Store, T: Carrier> Client<S, T> {
             return Ok(()); // once for each session, of which there are few
         }
         (sent.answered, sent.forgot) = (Some(*session.as_bytes()), None);
+        if self.is_begun_by_peer(session) {
+            self.online.forgetful = None;
+            sent.owes_held = Some(*session.as_bytes());
+        }
         self.number(filing)?; // nobody else may seal for this peer in between
         self.take_back(peer, &held.seqs, filing)?;
         self.repeat_where(peer, &held.seqs, sent, filing, |_| true)?;
         self.repeat_forgotten(peer, names, filing)
+    }
+
+    fn is_begun_by_peer(&self, session: SessionId) -> bool {
+        let device = lock(&self.device);
+        let mut sessions = device.sessions();
+        sessions.any(|facts| facts.session == session && !facts.begun_by_us)
     }
 
     /// What the peer has acknowledged once and does not hold any more was lost when its state was set
@@ -272,23 +282,43 @@ impl<S: Store, T: Carrier> Client<S, T> {
         }
     }
 
-    /// Sends again what those have lost who have forgotten all about us.
-    pub(super) fn repeat_all_forgotten(&mut self) -> Result<(), Error> {
+    /// Says what is held to those who asked in their way, and sends again what those have lost who have
+    /// forgotten all about us.
+    pub(super) fn reconcile_all(&mut self) -> Result<(), Error> {
         let now = self.now().as_millis();
         if self.online.forgetful.is_some_and(|next| now < next) {
             return Ok(());
         }
         let mut next = u64::MAX;
         for sent in record::read_all::<SentRecord, _>(&self.store, record::SENT)? {
-            match (record::account_of(&sent.key), sent.value.forgot) {
-                (Some(peer), Some((session, due))) if due <= now => {
+            let Some(peer) = record::account_of(&sent.key) else { continue };
+            if sent.value.owes_held.is_some() {
+                self.contend(|client| client.say_held(&peer))?;
+            }
+            match sent.value.forgot {
+                Some((session, due)) if due <= now => {
                     self.contend(|client| client.answer_silence(&peer, session))?;
                 }
-                (_, forgot) => next = next.min(forgot.map_or(u64::MAX, |(_, due)| due)),
+                forgot => next = next.min(forgot.map_or(u64::MAX, |(_, due)| due)),
             }
         }
         self.online.forgetful = Some(next);
         Ok(())
+    }
+
+    /// Says to a peer that has said so what is held of its messages: either side may have lost some.
+    fn say_held(&mut self, peer: &AccountId) -> Result<(), Error> {
+        let mut sent = self.sent_record(peer)?;
+        let is_wanted = sent.value.owes_held.take().is_some();
+        if !is_wanted || self.require_settled(peer).is_err() {
+            return Ok(());
+        }
+        if self.sending_to(peer).is_none() || !self.may_repeat(peer)? {
+            return self.apply_relaxed([sent.put()?]);
+        }
+        self.announce_if_due(peer)?;
+        let held = Content::control(&Control::Resend(self.held_of(peer)?));
+        self.seal(peer, &held, vec![sent.put()?])
     }
 
     fn answer_silence(&mut self, peer: &AccountId, session: [u8; 16]) -> Result<(), Error> {

@@ -92,6 +92,8 @@ pub(crate) struct SentRecord {
     /// A session of the peer's which it began without a word on what it holds, although there was one
     /// before, and when it has had its time to say so, in Unix milliseconds.
     pub(crate) forgot: Option<([u8; 16], u64)>,
+    /// It has begun a session and said what it holds: it is to hear the same from here, on this session.
+    pub(crate) owes_held: Option<[u8; 16]>,
     /// The session whose `resend` was answered last.
     pub(crate) answered: Option<[u8; 16]>,
     /// When something authentic of the peer's arrived, to the hour, in Unix milliseconds.

@@ -111,6 +111,37 @@ async fn who_has_forgotten_everything_is_told_it_again() {
     assert!(texts(&settle(&mut alice, &mut bob).await.1).is_empty(), "once");
 }
 
+/// Bob goes on from an old copy and cannot tell. Alice sees that, and begins anew; both then say what
+/// they hold.
+#[tokio::test]
+async fn who_is_reset_says_what_it_holds_as_well() {
+    let hub = hub();
+    let (mut alice, mut bob) = pair(&hub).await;
+    alice.send(bob.account(), "one").await.expect("sent");
+    assert_eq!(heard(&mut bob).await, ["one"]);
+    bob.send(alice.account(), "two").await.expect("sent");
+    assert_eq!(heard(&mut alice).await, ["two"]);
+    pass(20 * SECOND);
+    settle(&mut alice, &mut bob).await;
+    let copy = bob.store.memory.copy();
+    bob.send(alice.account(), "three").await.expect("sent");
+    alice.send(bob.account(), "four").await.expect("sent");
+    assert_eq!(heard(&mut bob).await, ["four"]);
+    assert_eq!(heard(&mut alice).await, ["three"]);
+    pass(20 * SECOND);
+    settle(&mut alice, &mut bob).await;
+
+    bob.store.memory.put_back(&copy);
+    let mut bob = on_disk(&hub, bob.store.without_anchor());
+    bob.send(alice.account(), "five").await.expect("sent");
+    let (to_alice, _) = settle(&mut alice, &mut bob).await;
+    let suspected = |event: &Event| matches!(event, Event::CloneSuspected(_));
+    assert!(to_alice.iter().any(suspected), "{to_alice:?}");
+    pass(61 * SECOND);
+    let (to_alice, to_bob) = settle(&mut alice, &mut bob).await;
+    assert_eq!((texts(&to_alice), texts(&to_bob)), (vec!["five"], vec!["four"]));
+}
+
 /// The copy is put back under a process that is running.
 #[tokio::test]
 async fn a_running_process_notices_before_it_seals_anything() {
