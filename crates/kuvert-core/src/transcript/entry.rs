@@ -13,7 +13,7 @@
 
 use alloc::vec::Vec;
 
-use kuvert_wire::transcript::{ConversationId, Leaf, TreeHash};
+use kuvert_wire::transcript::{ConversationId, Leaf, PartCommitment, TreeHash};
 use kuvert_wire::{Decode, DecodeError, DeviceId, Encode, FrameType, MessageId, Reader};
 
 use super::commitment::{Logged, Opening, Openings, commitment_to_all};
@@ -27,6 +27,7 @@ const FORMAT: u8 = 1;
 pub struct Entry(pub(crate) State);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all entries have their leaf")]
 pub(crate) enum State {
     /// Erased at level 2.
     Hash(TreeHash),
@@ -132,14 +133,8 @@ impl Entry {
         let State::Leaf { leaf, kept: Some(kept) } = &self.0 else {
             return None;
         };
-        let logged = kept.logged(body);
-        let openings = kept.openings.erased(&logged, mask);
-        let is_body_gone = mask >> (kept.part_count() - 1) & 1 == 1;
-        let notice = if is_body_gone { Vec::new() } else { kept.notice.clone() };
-        let erased = Kept { openings, notice, ..*kept };
-        let fits = commitment_to_all(&erased.openings.commitments(&logged)) == Some(leaf.cm);
-        let is_less = erased.openings.of(kept.part_count()) != kept.openings.of(kept.part_count());
-        (fits && is_less).then_some(Self(State::Leaf { leaf: *leaf, kept: Some(erased) }))
+        let kept = kept.erased(&leaf.cm, body, mask)?;
+        Some(Self(State::Leaf { leaf: *leaf, kept: Some(kept) }))
     }
 
     /// Level 2: nothing but its place in the tree. Only for entries that the peer has acknowledged: a
@@ -151,6 +146,18 @@ impl Entry {
 }
 
 impl Kept {
+    /// Without the salts of the parts in `mask`; `None` if nothing of it is open, or `body` is not what
+    /// was committed to.
+    pub(crate) fn erased(&self, cm: &PartCommitment, body: &[u8], mask: u16) -> Option<Self> {
+        let (logged, count) = (self.logged(body), self.part_count());
+        let openings = self.openings.erased(&logged, mask);
+        let fits = commitment_to_all(&openings.commitments(&logged)) == Some(*cm);
+        let is_less = openings.of(count) != self.openings.of(count);
+        let is_body_gone = mask >> (count - 1) & 1 == 1;
+        let notice = if is_body_gone { Vec::new() } else { self.notice.clone() };
+        (fits && is_less).then_some(Self { openings, notice, ..*self })
+    }
+
     /// The message with its content.
     pub(crate) const fn logged<'a>(&self, body: &'a [u8]) -> Logged<'a> {
         Logged { frame_type: self.frame_type, message_id: self.message_id, body }

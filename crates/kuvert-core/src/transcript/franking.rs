@@ -124,7 +124,7 @@ pub fn context(frame: &Frame, transcript: &VerifiedTranscript) -> Result<Context
 fn is_contiguous(items: &[VerifiedItem], side: Side) -> bool {
     let of = |side: Side| items.iter().filter(move |item| item.side() == side);
     let has = |side: Side, seq: u64| of(side).any(|item| item.leaf().seq == seq);
-    let (Some(first), Some(last)) = (of(side).next(), of(side).last()) else {
+    let (Some(first), Some(last)) = (of(side).next(), of(side).next_back()) else {
         return true;
     };
     let count = last.leaf().seq - first.leaf().seq + 1;

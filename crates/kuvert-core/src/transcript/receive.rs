@@ -16,8 +16,8 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use kuvert_wire::{MessageId, Timestamp};
 use kuvert_wire::transcript::{Block, HeadClaim, Leaf, SealedHead, TreeHash};
+use kuvert_wire::{MessageId, Timestamp};
 
 use super::commitment::Logged;
 use super::finding::{Evidence, Finding};

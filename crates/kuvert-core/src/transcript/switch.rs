@@ -18,7 +18,7 @@
 use alloc::vec::Vec;
 
 use kuvert_wire::transcript::{Block, Mode, Start, TranscriptBody, TranscriptNonce};
-use kuvert_wire::{Decode, DecodeError, DeviceId, Encode, Reader, Timestamp};
+use kuvert_wire::{Decode, DecodeError, DeviceId, Encode, MessageId, Reader, Timestamp};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -221,6 +221,18 @@ impl Switch {
         let mut next = self.clone();
         next.early.push(arrived);
         (is_awaited && next.early.len() <= MAX_EARLY).then(|| next.turned(None))
+    }
+
+    /// Drops a message that [`Switch::hold`] keeps, because its content is erased. `None` if it is not
+    /// there.
+    #[must_use]
+    pub fn forget(&self, message: &MessageId) -> Option<Turn> {
+        let is_it = |arrived: &Arrived| {
+            arrived.kept.as_ref().is_some_and(|kept| kept.message_id == *message)
+        };
+        let mut next = self.clone();
+        next.early.retain(|arrived| !is_it(arrived));
+        (next.early.len() < self.early.len()).then(|| next.turned(None))
     }
 
     /// The conversation that has come about, with what came early.

@@ -91,6 +91,25 @@ fn the_file_of_an_attachment_is_erased_and_the_rest_is_not() {
     assert_eq!(after.items()[0].body(), None);
 }
 
+#[test]
+fn what_still_waits_is_erased_as_well() {
+    let mut pair = Pair::new(Mode::Signed);
+    let lost = pair.low.say("lost", at(1));
+    let sent = pair.low.say("secret", at(2));
+    pair.high.hear(&sent);
+    let waiting = &pair.high.transcript;
+    assert!(waiting.erase_waiting(&sent.message_id, b"another", u16::MAX).is_none());
+    let advance = waiting.erase_waiting(&sent.message_id, &sent.body, u16::MAX).unwrap();
+    assert_eq!(pair.high.adopt(advance), []);
+    pair.high.restart();
+    assert!(!left(&pair.high).contains(sent.block.salt.as_bytes()));
+    assert_eq!(pair.high.hear(&lost), []);
+    pair.seal(3);
+    let verified = verify(&pair.high.file()).unwrap();
+    assert_eq!(verified.items()[1].content(), ContentState::Redacted);
+    assert!(verified.report().is_complete());
+}
+
 fn redaction(first: u64, number: u32) -> TranscriptBody {
     TranscriptBody::Redaction(Redaction {
         number,

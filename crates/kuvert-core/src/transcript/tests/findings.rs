@@ -40,6 +40,22 @@ fn two_leaves_for_one_place_are_a_fork() {
     };
     assert_eq!(leaf.time, at(2));
     assert_eq!(pair.high.hear(&again), [], "what does fit goes on");
+    assert_eq!(pair.high.hear(&again), [], "the same again is nothing");
+    assert_eq!(pair.high.transcript.sizes(), (0, 2));
+}
+
+#[test]
+fn what_is_older_than_the_trail_is_no_finding() {
+    let mut pair = Pair::new(Mode::Signed);
+    let first = pair.low.say("tea", at(1));
+    assert_eq!(pair.high.hear(&first), []);
+    for i in 0..99 {
+        pair.tell(Side::Low, "four", i);
+    }
+    assert_eq!(pair.high.hear(&first), []);
+    let other = Sent { body: b"coffee".to_vec(), ..first };
+    assert_eq!(pair.high.hear(&other), []);
+    assert_eq!(pair.high.transcript.sizes(), (0, 100));
 }
 
 /// TRA-11
@@ -112,15 +128,11 @@ fn a_head_that_is_not_the_peers_is_bad() {
     }
 }
 
-/// A head of the other log, sealed by hand.
-fn sealed(
-    person: &Person,
-    change: impl FnOnce(&mut kuvert_wire::transcript::HeadClaim),
-) -> SealedHead {
-    let fixed = &person.transcript.fixed;
-    let mut claim = person.transcript.head(fixed.our).unwrap().claim;
+/// The latest head of a person's, changed and signed by the same.
+fn sealed(person: &Person, change: impl FnOnce(&mut HeadClaim)) -> SealedHead {
+    let mut claim = person.transcript.head(person.side()).unwrap().claim;
     change(&mut claim);
-    fixed.conversation.seal(fixed.our, claim, &fixed.key)
+    person.sealed(claim)
 }
 
 /// TRA-16

@@ -3,7 +3,7 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
-use kuvert_wire::transcript::{Block, Mode, SealedHead, TranscriptBody};
+use kuvert_wire::transcript::{Block, HeadClaim, Mode, SealedHead, TranscriptBody};
 use kuvert_wire::{Decode, Encode, FrameType, MessageId, Timestamp};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -22,15 +22,17 @@ mod size;
 mod switch;
 mod talk;
 
+pub(super) use mutations::redigested;
+
 const START: u64 = 1_760_000_000_000;
 
-fn at(seconds: u64) -> Timestamp {
+pub(super) fn at(seconds: u64) -> Timestamp {
     Timestamp::from_millis(START + 1000 * seconds)
 }
 
 /// A logged message on its way.
 #[derive(Clone)]
-struct Sent {
+pub(super) struct Sent {
     frame_type: FrameType,
     message_id: MessageId,
     body: Vec<u8>,
@@ -45,9 +47,9 @@ impl Sent {
 }
 
 /// One of the two: keys, the running transcript, a store, and the content of messages.
-struct Person {
+pub(super) struct Person {
     keys: IdentityKeyPair,
-    transcript: Transcript,
+    pub(super) transcript: Transcript,
     rows: BTreeMap<Key, (Version, Zeroizing<Vec<u8>>)>,
     bodies: BTreeMap<MessageId, Vec<u8>>,
     rng: ChaCha20Rng,
@@ -81,7 +83,7 @@ impl Person {
         advance.findings
     }
 
-    fn write(&mut self, frame_type: FrameType, body: &[u8], time: Timestamp) -> Sent {
+    pub(super) fn write(&mut self, frame_type: FrameType, body: &[u8], time: Timestamp) -> Sent {
         let mut id = [0; 16];
         self.rng.fill_bytes(&mut id);
         let message_id = MessageId::from_bytes(id);
@@ -100,13 +102,13 @@ impl Person {
         self.write(FrameType::Transcript, &body.encode(), time)
     }
 
-    fn hear(&mut self, sent: &Sent) -> Vec<Finding> {
+    pub(super) fn hear(&mut self, sent: &Sent) -> Vec<Finding> {
         let advance = self.transcript.receive(&sent.logged(), sent.time, &sent.block, sent.time);
         self.bodies.insert(sent.message_id, sent.body.clone());
         self.adopt(advance)
     }
 
-    fn seal(&mut self, now: Timestamp) -> SealedHead {
+    pub(super) fn seal(&mut self, now: Timestamp) -> SealedHead {
         let (head, advance) = self.transcript.seal(now);
         assert_eq!(self.adopt(advance), []);
         head
@@ -115,6 +117,12 @@ impl Person {
     fn hear_head(&mut self, head: &SealedHead, now: Timestamp) -> Vec<Finding> {
         let advance = self.transcript.receive_head(head, now);
         self.adopt(advance)
+    }
+
+    /// A claim as this person signs it.
+    pub(super) fn sealed(&self, claim: HeadClaim) -> SealedHead {
+        let fixed = &self.transcript.fixed;
+        fixed.conversation.seal(fixed.our, claim, &fixed.key)
     }
 
     fn records(&self) -> Vec<Record> {
@@ -151,7 +159,7 @@ impl Person {
         self.transcript.export::<core::convert::Infallible>(self.entries()).unwrap()
     }
 
-    fn file(&self) -> Vec<u8> {
+    pub(super) fn file(&self) -> Vec<u8> {
         self.export().to_bytes(|entry| self.body(entry)).unwrap()
     }
 
@@ -174,17 +182,17 @@ impl Person {
 }
 
 /// Two people whose transcript is on. `low` is the one with the lower account key.
-struct Pair {
-    low: Person,
-    high: Person,
+pub(super) struct Pair {
+    pub(super) low: Person,
+    pub(super) high: Person,
 }
 
 impl Pair {
-    fn new(mode: Mode) -> Self {
+    pub(super) fn new(mode: Mode) -> Self {
         Self::seeded(mode, 1)
     }
 
-    fn seeded(mode: Mode, seed: u64) -> Self {
+    pub(super) fn seeded(mode: Mode, seed: u64) -> Self {
         let mut rngs = [seed, seed + 1_000_000].map(ChaCha20Rng::seed_from_u64);
         let mut keys: VecDeque<_> =
             rngs.iter_mut().map(|rng| IdentityKeyPair::generate(at(0), rng)).collect();
@@ -217,7 +225,7 @@ impl Pair {
     }
 
     /// One speaks and the other hears.
-    fn tell(&mut self, from: Side, text: &str, seconds: u64) {
+    pub(super) fn tell(&mut self, from: Side, text: &str, seconds: u64) {
         let sent = self.of(from).say(text, at(seconds));
         assert_eq!(self.of(from.other()).hear(&sent), []);
     }
@@ -227,7 +235,7 @@ impl Pair {
     }
 
     /// Both state what they have, and hear it of each other.
-    fn seal(&mut self, seconds: u64) {
+    pub(super) fn seal(&mut self, seconds: u64) {
         for side in Side::BOTH {
             let head = self.of(side).seal(at(seconds));
             assert_eq!(self.of(side.other()).hear_head(&head, at(seconds)), []);
@@ -235,7 +243,7 @@ impl Pair {
     }
 
     /// A short conversation, both ways, sealed.
-    fn talked(mode: Mode, messages: u64) -> Self {
+    pub(super) fn talked(mode: Mode, messages: u64) -> Self {
         let mut pair = Self::new(mode);
         for i in 0..messages {
             let side = if i % 3 == 1 { Side::High } else { Side::Low };

@@ -120,7 +120,7 @@ fn with_a_new_digest_nothing_but_less_is_accepted() {
 }
 
 /// The file with the digest that fits its lines.
-fn redigested(file: &[u8]) -> Vec<u8> {
+pub(in super::super) fn redigested(file: &[u8]) -> Vec<u8> {
     let mut lines: Vec<Vec<u8>> = file.split_inclusive(|b| *b == b'\n').map(Vec::from).collect();
     if lines.last().is_some_and(|line| line.starts_with(b"],\"digest\"")) {
         lines.pop();
