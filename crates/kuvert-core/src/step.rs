@@ -117,6 +117,11 @@ impl<'d, T> Step<'d, T> {
         &self.changes
     }
 
+    /// A look at the output, for parts of it that are no secret to the application.
+    pub(crate) const fn output(&self) -> &T {
+        &self.pending.output
+    }
+
     /// Adds a record of the application's own to the same atomic batch.
     pub fn also(mut self, change: Change) -> Self {
         self.changes.list.push(change);

@@ -15,6 +15,7 @@ use kuvert_wire::{
 use zeroize::Zeroizing;
 
 use crate::session::Route;
+use crate::step::Step;
 
 /// What to say to a peer: a frame that has neither time nor name yet.
 #[derive(Clone, PartialEq, Eq)]
@@ -133,6 +134,18 @@ pub struct Outgoing {
     pub route: Route,
     /// The envelope, at most 72 KiB.
     pub envelope: Vec<u8>,
+    /// The message's place in our log; not stored with the envelope.
+    pub(super) block: Option<Box<Block>>,
+}
+
+impl Step<'_, Outgoing> {
+    /// The message's place in our log, while a transcript runs. The application stores it with the
+    /// message, in the step's own batch ([`Step::also`]), so that [`Content::again`] has it; it says
+    /// nothing that the application does not know.
+    #[must_use]
+    pub fn block(&self) -> Option<&Block> {
+        self.output().block.as_deref()
+    }
 }
 
 impl Encode for Outgoing {
@@ -155,6 +168,7 @@ impl Decode for Outgoing {
             message_id: MessageId::decode_from(reader)?,
             route: Route::decode_from(reader)?,
             envelope: reader.take(reader.remaining())?.to_vec(),
+            block: None,
         })
     }
 }

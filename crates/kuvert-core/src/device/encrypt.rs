@@ -60,9 +60,12 @@ impl Device {
             (frame.block, frame.sent) = (Some(block), now);
         }
         let Outbound { envelope, step } = session.seal(&frame, now, rng)?;
-        let outgoing = outgoing(peer, session, frame.message_id, envelope);
+        let mut outgoing = outgoing(peer, session, frame.message_id, envelope);
         let mut effects = vec![Effect::StepSession(Box::new(step))];
-        effects.extend(logged.map(|(_, advance)| Effect::Advance(Box::new(advance))));
+        if let Some((block, advance)) = logged {
+            outgoing.block = Some(Box::new(block));
+            effects.push(Effect::Advance(Box::new(advance)));
+        }
         if content.frame_type == FrameType::Message && !peer.recovery.accepted {
             let id = peer.device_id();
             self.amend(&mut effects, &id, |peer| peer.recovery.accepted = true);
@@ -193,5 +196,5 @@ pub(super) fn outgoing(
     let front_door = || Route { mailbox: peer.front_door(), token: None, relay: String::new() };
     let named = session.head.route.as_ref().map(|named| Route::clone(&named.route));
     let route = named.unwrap_or_else(front_door);
-    Outgoing { peer: peer.device_id(), message_id, route, envelope }
+    Outgoing { peer: peer.device_id(), message_id, route, envelope, block: None }
 }
