@@ -134,6 +134,10 @@ class Session(k.Session):
             raise Refused("RAT-10", forked=self.is_taken(chain, n, eh))
         return chain.skipped.pop(n)
 
+    def has_seen(self, m):
+        """Whether this header was received lately, in a chain that may be gone."""
+        return any(place[2] == m.eh[-16:-12] for place in self.seen)
+
     def is_taken(self, chain, n, eh):
         """Whether another message was received in this place, as far as is remembered."""
         return any(place[:2] == (chain.hk, n) and place[2] != eh[-16:-12] for place in self.seen)
@@ -361,10 +365,11 @@ class Device:
         return refused
 
     def find(self, m, hint):
-        for session in self.sessions.values():
-            if hint in (None, self.peer_of[session.id]) and session.try_keys(m):
+        meant = [session for session in self.sessions.values() if hint in (None, self.peer_of[session.id])]
+        for session in meant:
+            if session.try_keys(m):
                 return session
-        raise Refused("RAT-1")
+        raise Refused("RAT-10" if any(session.has_seen(m) for session in meant) else "RAT-1")
 
     def receive_on(self, session, m, now, random):
         step = copy.deepcopy(session)
@@ -377,12 +382,13 @@ class Device:
             raise self.from_peer(session, m, refused) from None
         self.sessions[session.id] = step
         peer = self.peers[self.peer_of[session.id]]
+        forked = suspect(peer, step.forked and not is_close(frame))
         if is_close(frame):
             self.end(session.id)
         elif self.is_followed(peer, step, frame):
             step.state = "Established"
             self.activate(peer, step, now)
-        return Opened(frame, step.id, False, step.forked)
+        return Opened(frame, step.id, False, forked)
 
     def is_followed(self, peer, session, frame):
         """Rule 2: the peer's newest message says where it sends; one of the two follows."""
@@ -417,13 +423,20 @@ class Device:
         if failed:
             failed.peer = peer_id
             raise failed
+        forked = suspect(peer, self.is_set_back(peer, session, frame))
         if not is_close(frame):
             self.peers[peer_id] = peer
             self.give_way(peer_id)
             self.add(session, peer_id)
             self.begun[m.prefix.init_id], self.prefixes[session.id] = session.id, m.prefix.data
             self.place(peer, peer_id, session, now)
-        return Opened(frame, session.id, True)
+        return Opened(frame, session.id, True, forked)
+
+    def is_set_back(self, peer, session, frame):
+        """A peer that has answered in the active session begins another, and does not say what it holds."""
+        active = self.sessions.get(peer.active)
+        is_resend = frame[0] == 3 and frame[34] == 6
+        return active is not None and active.chains_heard > 0 and session.receiving.n == 1 and not is_resend
 
     def is_crossing(self, peer):
         active = self.sessions.get(peer.active)
@@ -456,6 +469,13 @@ class Device:
         sessions = sorted((session.facts() for session in self.sessions.values()), key=lambda f: f["session"])
         active = sorted(peer.active.hex() for peer in self.peers.values() if peer.active)
         return {"sessions": sessions, "active": active, "one_time_prekeys": len(self.one_times)}
+
+
+def suspect(peer, is_forked):
+    """Notes that two copies of the peer's state are in use; whether that is news."""
+    is_news = is_forked and not peer.suspected
+    peer.suspected |= is_forked
+    return is_news
 
 
 def is_close(frame):

@@ -149,6 +149,30 @@ def fewer_sent():
     return t
 
 
+def set_back():
+    t = Talk(
+        "set back to before",
+        "Alice is set back to before the session and begins another without a word: she has forgotten what she had",
+    )
+    copied = t.copy_state("alice")
+    t.begin("alice", "bob")
+    t.arrives("alice", "bob", "hello")
+    t.arrives("bob", "alice", "hello yourself")
+    last = t.arrives("alice", "bob", "good")
+    t.put_back("alice", copied)
+    t.begin("alice", "bob")
+    first = t.send("alice", "bob", "hello, for the first time")
+    t.spoiled("bob", first)
+    expect(t.handle("bob", first), ["Message", "CloneSuspected"])
+    expect(t.handle("bob", first, name="repeated"), ["AlreadyReceived"])
+    expect(t.handle("bob", last, name="of the session before, repeated"), ["AlreadyReceived"])
+    t.state("bob")
+    t.arrives("bob", "alice", "have you forgotten me?")
+    t.arrives("alice", "bob", "so it seems")
+    t.states()
+    return t
+
+
 def no_clone():
     t = talking("no clone", "What the network can do does not look like a clone: repeat, reorder, alter")
     sent = [t.send("alice", "bob", f"A{i}") for i in range(4)]
@@ -159,7 +183,9 @@ def no_clone():
         expect(t.handle("bob", sent[i], name="repeated"), ["AlreadyReceived"])
         for at in (3, 30, 100, 206):
             came = t.handle_bytes("bob", flipped(t.envelope(sent[i]), at), of=sent[i], name="header altered")
-            expect(came, ["Rejected"])
+            expect(came, ["AlreadyReceived"])
+        came = t.handle_bytes("bob", flipped(t.envelope(sent[i]), 196), of=sent[i], name="its tag altered")
+        expect(came, ["Rejected"])
         for at in (215, 230, 260, 300):
             came = t.handle_bytes("bob", flipped(t.envelope(sent[i]), at), of=sent[i], name="body altered")
             expect(came, ["AlreadyReceived"])
@@ -193,11 +219,11 @@ def many_wait():
     t = talking("too many wait", "Sixteen envelopes of one peer may wait, for a day; the next one does not")
     one = t.send("alice", "bob", "the network makes many of this")
     for i in range(18):
-        altered = flipped(t.envelope(one), 20 + 5 * i)
+        altered = flipped(t.envelope(one), 195 + i % 4, 1 << i // 4)
         came = t.handle_bytes("bob", altered, "alice", of=one, name=f"altered, number {i}")
         expect(came, HEALING if i == 0 else ["Pending"] if i < 16 else ["Rejected"])
     t.state("bob")
-    came = t.handle_bytes("bob", flipped(t.envelope(one), 20), "alice", of=one, name="one that waits, again")
+    came = t.handle_bytes("bob", flipped(t.envelope(one), 195), "alice", of=one, name="one that waits, again")
     expect(came, ["Pending"])
     t.spoiled("bob", one)
     expect(t.handle("bob", one, "alice", name="the true one opens"), ["Message"])
@@ -205,6 +231,12 @@ def many_wait():
     expect(t.retry("bob"), [])
     t.wait(1)
     expect(t.retry("bob"), ["Rejected"] * 16)
+    t.state("bob")
+    next_one = t.send("alice", "bob", "altered on its way")
+    altered = flipped(t.envelope(next_one), 20)
+    expect(t.handle_bytes("bob", altered, "alice", of=next_one, name="its header altered"), ["Pending"])
+    came = t.handle("bob", next_one, name="the true one: what waited was a copy of it")
+    expect(came, ["Message", "AlreadyReceived"])
     t.state("bob")
     return t
 
@@ -386,6 +418,7 @@ def mending_talks():
         one_place(),
         begun_twice(),
         fewer_sent(),
+        set_back(),
         no_clone(),
         what_waits(),
         many_wait(),

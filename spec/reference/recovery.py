@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import kuvert as k
 import strict
-from device import Device, Session, is_close
+from device import Device, Session, is_close, suspect
 from kuvert import u8, u16
 from strict import DAY, Refused
 
@@ -88,9 +88,10 @@ class Recoverer(Device):
         return self.opened(opened, before, now, random)
 
     def opened(self, opened, before, now, random):
-        came = self.told(opened, before)
-        if opened.forked and not is_close(opened.frame):
-            came += self.suspect(self.peer_of[opened.session], now, random) or []
+        came, peer_id = self.told(opened, before), self.peer_of.get(opened.session)
+        if opened.forked and self.peers[peer_id].suspected:
+            came.append(outcome("CloneSuspected", peer=peer_id))
+            came += [] if opened.begins else self.begin_healing(peer_id, now, random)
         return came
 
     def told(self, opened, before):
@@ -115,7 +116,9 @@ class Recoverer(Device):
     def refused(self, envelope, refused, now, random):
         peer = self.peers.get(refused.peer)
         if refused.forked:
-            return self.suspect(refused.peer, now, random) or rejected(refused.error, refused.peer)
+            if not suspect(peer, True):
+                return rejected(refused.error, refused.peer)
+            return [outcome("CloneSuspected", peer=refused.peer)] + self.begin_healing(refused.peer, now, random)
         if refused.error == "Duplicate":
             return [outcome("AlreadyReceived")]
         is_question = refused.newcomer is not None
@@ -123,14 +126,6 @@ class Recoverer(Device):
         if refused.error not in PATIENCE or not may_wait:
             return rejected(refused.error, refused.peer)
         return self.wait(envelope, refused, now, random)
-
-    def suspect(self, peer_id, now, random):
-        """Two copies of the peer's state are in use: told once."""
-        peer = self.peers[peer_id]
-        if peer.suspected:
-            return None
-        peer.suspected = True
-        return [outcome("CloneSuspected", peer=peer_id)] + self.begin_healing(peer_id, now, random)
 
     # What waits
 
