@@ -52,5 +52,5 @@ pub use device::{
 pub use error::{Advice, ProtocolError};
 pub use ratchet::state::RatchetFacts;
 pub use record::{Change, Key, Record, Version};
-pub use session::{Route, SessionFacts, Status};
+pub use session::{Franking, Route, SessionFacts, Status};
 pub use step::{Changes, Committed, Pending, Step, WrongReceipt};

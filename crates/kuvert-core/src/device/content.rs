@@ -14,7 +14,7 @@ use kuvert_wire::{
 };
 use zeroize::Zeroizing;
 
-use crate::session::Route;
+use crate::session::{Franking, Route};
 use crate::step::Step;
 
 /// What to say to a peer: a frame that has neither time nor name yet.
@@ -93,6 +93,12 @@ impl Content {
             sent: None,
             block: None,
         }
+    }
+
+    /// Its name, if it has been given one.
+    #[must_use]
+    pub const fn message_id(&self) -> Option<MessageId> {
+        self.message_id
     }
 
     /// Gives it a name of the caller's, such as when it is sent again.
@@ -196,6 +202,8 @@ pub struct Received {
     pub begins_session: bool,
     /// The session has ended with it.
     pub ended: Option<SessionEnd>,
+    /// With which it can be reported.
+    pub franking: Franking,
     /// What it says.
     pub frame: Frame,
 }
@@ -224,11 +232,13 @@ impl Encode for Received {
             Some(SessionEnd::ByPeer) => 1,
             Some(SessionEnd::PqFailed) => 2,
         });
+        out.extend_from_slice(&self.franking.key);
+        out.extend_from_slice(&self.franking.commitment);
         self.frame.encode_into(out);
     }
 
     fn encoded_len(&self) -> usize {
-        DeviceId::LEN + AccountKey::LEN + SessionId::LEN + 2 + self.frame.encoded_len()
+        DeviceId::LEN + AccountKey::LEN + SessionId::LEN + 2 + 64 + self.frame.encoded_len()
     }
 }
 
@@ -247,6 +257,7 @@ impl Decode for Received {
                     return Err(DecodeError::Unknown { what: "end of a session" });
                 }
             },
+            franking: Franking { key: reader.array()?, commitment: reader.array()? },
             frame: Frame::decode_from(reader)?,
         })
     }

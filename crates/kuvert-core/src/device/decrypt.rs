@@ -127,6 +127,7 @@ impl Device {
             session: id,
             begins_session: false,
             ended: end_of(&incoming),
+            franking: incoming.franking,
             frame: incoming.frame,
         };
         let mut effects = match received.ended {

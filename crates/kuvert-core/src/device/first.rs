@@ -52,6 +52,7 @@ impl Device {
             session: session.head.id,
             begins_session: true,
             ended: end_of(&incoming),
+            franking: incoming.franking,
             frame: incoming.frame,
         };
         session.adopt(incoming.step);

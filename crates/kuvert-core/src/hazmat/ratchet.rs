@@ -202,7 +202,7 @@ pub fn open(
     let bound = context.bound().map_err(|_| Unauthentic)?;
     let received =
         Received { franking: &sealed.fc, commitment: &sealed.com, ciphertext: &sealed.ct };
-    sealing::open(&key, &bound, &received).map(|frame| frame.to_vec())
+    sealing::open(&key, &bound, &received).map(|body| body.frame.to_vec())
 }
 
 /// `padme`: the padding class of `l` bytes, at least 256.

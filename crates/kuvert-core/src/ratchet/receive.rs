@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::keys::MessageKey;
 use super::pq::PqFailed;
-use super::sealing::{self, Bound, Received};
+use super::sealing::{self, Bound, OpenedBody, Received};
 use super::skipped::{PageChanges, Plan};
 use super::state::{Ratchet, Receiving, ReceivingChain, State};
 use crate::crypto::dh;
@@ -55,6 +55,8 @@ impl<E: Into<ProtocolError>> From<E> for Refused {
 pub(crate) struct Opened {
     /// The frame's bytes, authentic.
     pub(crate) frame: Zeroizing<Vec<u8>>,
+    /// fk: opens the franking commitment of this message alone.
+    pub(crate) franking_key: [u8; 32],
     /// The state that replaces the present one once it is durable.
     pub(crate) state: State,
     /// What happens to the skipped keys then.
@@ -122,10 +124,11 @@ impl Ratchet {
             Via::Next => step.new_chain(&header, rng)?,
             Via::Kept(place) => step.kept_chain(place, &header)?,
         };
-        let frame = open_body(&key.key, kind, message)?;
+        let OpenedBody { frame, franking_key } = open_body(&key.key, kind, message)?;
         step.state.seen.note(key.chain, header.message_number, message.sealed_header);
         let pq = step.state.pq.receive(&header.pq, rng);
-        Ok(Opened { frame, pages: step.plan.finish(), state: step.state, pq, is_forked })
+        let (state, pages) = (step.state, step.plan.finish());
+        Ok(Opened { frame, franking_key, pages, state, pq, is_forked })
     }
 }
 
@@ -133,7 +136,7 @@ fn open_body(
     key: &MessageKey,
     kind: Kind,
     message: &SessionMessage<'_>,
-) -> Result<Zeroizing<Vec<u8>>, ProtocolError> {
+) -> Result<OpenedBody, ProtocolError> {
     let bound = Bound {
         kind,
         header_nonce: message.header_nonce,

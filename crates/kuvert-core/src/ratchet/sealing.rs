@@ -28,6 +28,7 @@ use crate::crypto::commit::{CommitLabels, committed_key, committing_key};
 use crate::crypto::kdf::{Expander, Label, hash, mac};
 use crate::crypto::{Unauthentic, ct_eq};
 use crate::error::ProtocolError;
+use crate::secret::Secret;
 
 /// What a message key is used with: everything that its ciphertext is bound to.
 #[derive(Clone, Copy)]
@@ -50,7 +51,7 @@ impl Bound<'_> {
 pub(crate) struct Sealed {
     pub(crate) franking: [u8; 32],
     pub(crate) commitment: [u8; 32],
-    key: crate::secret::Secret<32>,
+    key: Secret<32>,
 }
 
 /// A sealed body as received.
@@ -75,7 +76,7 @@ pub(crate) fn seal(
         return Err(ProtocolError::TooLarge); // MSG-11
     }
     let parent = Expander::new(&key.0);
-    let franking = franking(&parent, bound.salt, frame);
+    let franking = franking(&franking_key(&parent, bound.salt), frame);
     let ad = bound.associated_data(&franking);
     let (key, commitment) = committing_key(&parent, CommitLabels::MESSAGE, &[bound.salt, &ad]);
     Ok(Sealed { franking, commitment, key })
@@ -92,7 +93,15 @@ impl Sealed {
     }
 }
 
-/// Opens a body and gives the frame's bytes.
+/// An opened body.
+pub(crate) struct OpenedBody {
+    /// The frame's bytes.
+    pub(crate) frame: Zeroizing<Vec<u8>>,
+    /// fk: whoever has it can show that `fc` is a commitment to this frame.
+    pub(crate) franking_key: [u8; 32],
+}
+
+/// Opens a body.
 ///
 /// # Errors
 ///
@@ -101,7 +110,7 @@ pub(crate) fn open(
     key: &MessageKey,
     bound: &Bound<'_>,
     received: &Received<'_>,
-) -> Result<Zeroizing<Vec<u8>>, Unauthentic> {
+) -> Result<OpenedBody, Unauthentic> {
     let parent = Expander::new(&key.0);
     let ad = bound.associated_data(received.franking);
     let context: &[&[u8]] = &[bound.salt, &ad];
@@ -109,14 +118,18 @@ pub(crate) fn open(
     let mut padded = aead::open(&body, &ZERO_NONCE, &[], received.ciphertext)?; // MSG-2
     let frame_len = unpad(&padded)?;
     padded.truncate(frame_len);
-    if !ct_eq(&franking(&parent, bound.salt, &padded), received.franking) {
+    let franking_key = franking_key(&parent, bound.salt);
+    if !ct_eq(&franking(&franking_key, &padded), received.franking) {
         return Err(Unauthentic); // MSG-8
     }
-    Ok(padded)
+    Ok(OpenedBody { frame: padded, franking_key: *franking_key.expose() })
 }
 
-fn franking(parent: &Expander, salt: &[u8; 16], frame: &[u8]) -> [u8; 32] {
-    let key = parent.expand::<32>(Label::MSG_FRANK, &[salt]);
+fn franking_key(parent: &Expander, salt: &[u8; 16]) -> Secret<32> {
+    parent.expand(Label::MSG_FRANK, &[salt])
+}
+
+fn franking(key: &Secret<32>, frame: &[u8]) -> [u8; 32] {
     mac(key.expose(), Label::FRANK, &[frame])
 }
 
@@ -165,7 +178,8 @@ mod tests {
         commitment: &[u8; 32],
         ciphertext: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Unauthentic> {
-        open(&message_key(), &BOUND, &Received { franking, commitment, ciphertext })
+        let body = open(&message_key(), &BOUND, &Received { franking, commitment, ciphertext });
+        body.map(|body| body.frame)
     }
 
     /// Seals any padded plaintext as an attacker with the keys could.

@@ -31,9 +31,27 @@ pub(crate) struct Outbound {
     pub(crate) step: SessionStep,
 }
 
+/// What shows to a relay that it has carried a message: its franking commitment, and the key of that.
+/// The key says nothing of any other message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Franking {
+    /// fk, 32 bytes. Whoever has it can confirm a guess of the content; it goes when the content goes.
+    pub key: [u8; 32],
+    /// fc, 32 bytes, as it stood in the envelope.
+    pub commitment: [u8; 32],
+}
+
+impl core::fmt::Debug for Franking {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Franking(key 32 bytes, commitment 32 bytes)")
+    }
+}
+
 /// An opened frame and the session after it.
 pub(crate) struct Incoming {
     pub(crate) frame: Frame,
+    pub(crate) franking: Franking,
     pub(crate) step: SessionStep,
     /// The peer has closed the session.
     pub(crate) closed: bool,
@@ -124,7 +142,7 @@ impl Session {
     ) -> Result<Incoming, Refused> {
         self.check_prefix(envelope)?;
         let (kind, message) = (envelope.kind(), &envelope.message);
-        let Opened { frame: mut bytes, state, pages, pq, is_forked } =
+        let Opened { frame: mut bytes, franking_key, state, pages, pq, is_forked } =
             self.ratchet.open(found, kind, message, now, rng)?;
         // MSG-5 MSG-6 MSG-7: authentic bytes that are no frame look like any other failure.
         let frame = Frame::decode(&bytes).map_err(|_| ProtocolError::Undecryptable);
@@ -134,7 +152,8 @@ impl Session {
         head.note_heard(&state, frame.sent);
         let closed = head.obey(&frame)?;
         let step = SessionStep { head, state, pages };
-        Ok(Incoming { frame, step, closed, pq, is_forked })
+        let franking = Franking { key: franking_key, commitment: *envelope.message.franking };
+        Ok(Incoming { frame, franking, step, closed, pq, is_forked })
     }
 
     /// A repeated prefix is authenticated by being the one that began the session.

@@ -33,6 +33,7 @@ use crate::ratchet::{Ratchet, Role, Seeds};
 
 pub(crate) use mailbox::OurMailbox;
 pub use mailbox::Route;
+pub use message::Franking;
 pub(crate) use message::{Incoming, Outbound};
 
 /// One session with one peer device.
