@@ -25,7 +25,7 @@ def errors():
     rows = {}
     for chapter in sorted(SPEC.glob("0[0-9]-*.md")):
         for row in re.findall(r"^\| ([A-Z]{3}-\d+) \|.*\| ([^|]*) \|$", chapter.read_text(), re.M):
-            rows[row[0]] = row[1].split()[0].strip("`")
+            rows[row[0]] = row[1].split()[0].strip("`,")
     return rows
 
 
