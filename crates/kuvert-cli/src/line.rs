@@ -3,8 +3,8 @@
 use kuvert::Timestamp;
 
 use crate::clock;
+use crate::event_line::{EventLine, MessageLine};
 use crate::notice;
-use crate::object::{EventLine, MessageLine};
 use crate::text;
 
 /// What later lines of a message are indented by.
@@ -62,7 +62,7 @@ fn time_of(millis: u64, when: When) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::object::PeerLine;
+    use crate::event_line::PeerLine;
 
     fn message(from: &str, words: &str) -> EventLine {
         let peer = PeerLine { from: from.into(), account: "00".into(), request: false };

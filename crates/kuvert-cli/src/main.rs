@@ -3,6 +3,7 @@
 mod args;
 mod clock;
 mod command;
+mod event_line;
 mod exit;
 mod failure;
 mod home;

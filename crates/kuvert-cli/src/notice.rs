@@ -1,6 +1,6 @@
 //! What a person is told when something does not go by itself: what happened, what is safe, what to do.
 
-use crate::object::{NotOpenedLine, NoticeLine, QuestionLine, ReceiptLine, RollbackLine};
+use crate::event_line::{NotOpenedLine, NoticeLine, QuestionLine, ReceiptLine, RollbackLine};
 use crate::text;
 
 pub(crate) fn healing_started(line: &NoticeLine) -> String {
@@ -69,7 +69,7 @@ pub(crate) fn not_opened(line: &NotOpenedLine) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::object::PeerLine;
+    use crate::event_line::PeerLine;
 
     fn peer() -> PeerLine {
         PeerLine { from: "b\u{202e}ob\u{1b}[2J".into(), account: "00".into(), request: false }

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use kuvert_core::ProtocolError;
-use kuvert_wire::{AccountId, Address, MessageId, Timestamp};
+use kuvert_wire::{AccountId, Address, DeviceId, MessageId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Petname;
@@ -18,7 +18,7 @@ pub enum Event {
     Delivered(Delivery),
     /// Another identity answers for this peer. Nothing was sent to it, and nothing will be until a
     /// person has said that it may ([`Client::accept_identity`](crate::Client::accept_identity)).
-    IdentityChanged(Sender),
+    IdentityChanged(IdentityChange),
     /// Something of this peer's could not be opened: the session with it will be replaced by a new one.
     HealingStarted(Notice),
     /// The session has been replaced. What was missing comes again.
@@ -31,6 +31,23 @@ pub enum Event {
     Undelivered(Delivery),
     /// Something of this peer's could not be opened, and is given up.
     NotOpened(NotOpened),
+}
+
+/// Another identity answers for a peer. Displays as the peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IdentityChange {
+    /// The peer.
+    pub peer: Sender,
+    /// The device that speaks for the peer's account and was not known; a person can accept it. `None`
+    /// if what the relay hands out does not belong to the account at all.
+    pub device: Option<DeviceId>,
+}
+
+impl fmt::Display for IdentityChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.peer.fmt(f)
+    }
 }
 
 /// Something that happened with a peer.
@@ -211,6 +228,16 @@ pub struct Sent {
     /// What went wrong here after the message was safe, in words: for example a damaged record of
     /// something else. It is no reason to send the message again.
     pub warning: Option<String>,
+}
+
+/// One thing in a stored conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Entry {
+    /// A message.
+    Message(HistoryEntry),
+    /// Something that happened between the messages.
+    Event(Event),
 }
 
 /// One message of a stored conversation.

@@ -58,8 +58,8 @@ pub use carrier::{Carrier, Relay};
 pub use client::{Client, Contact, MAX_TEXT_BYTES, Status};
 pub use error::Error;
 pub use event::{
-    Delivery, DeliveryState, Event, HistoryEntry, Message, NotOpened, NotText, Notice, Sender,
-    Sent, StateRollback,
+    Delivery, DeliveryState, Entry, Event, HistoryEntry, IdentityChange, Message, NotOpened,
+    NotText, Notice, Sender, Sent, StateRollback,
 };
 pub use name::{MAX_NAME_CHARS, NameError, Petname};
 #[cfg(feature = "hazmat")]

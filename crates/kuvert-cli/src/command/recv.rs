@@ -6,9 +6,9 @@ use kuvert::Event;
 use tokio::time::Instant;
 
 use crate::args::{Global, Recv};
+use crate::event_line::EventLine;
 use crate::exit::Outcome;
 use crate::line::{self, When};
-use crate::object::EventLine;
 use crate::session::Session;
 use crate::turn::Turn;
 
@@ -42,11 +42,7 @@ pub(crate) fn show(session: &mut Session, event: &Event, when: When) -> Outcome<
     let is_new = session.client.is_unshown()? && !turn.has_printed(number)?;
     if is_new {
         turn.settle();
-        let question = match event {
-            Event::IdentityChanged(peer) => session.client.identity_question(peer.account),
-            _ => None,
-        };
-        session.output.show_all(&EventLine::of(event, question), |line| line::of(line, when))?;
+        session.output.show_all(&EventLine::of(event), |line| line::of(line, when))?;
         turn.note(number)?;
     }
     session.client.acknowledge()?;

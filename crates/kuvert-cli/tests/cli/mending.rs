@@ -101,6 +101,9 @@ fn an_old_copy_put_back_is_told_once_and_goes_on() {
     assert!(count("found") < count("expected"));
     assert_eq!(bob.status()["causes"]["StateRollback"], 1);
     assert!(told(&bob.ok(&["recv"]), "state_rollback").is_empty(), "once");
+    let history = bob.ok(&["history", "alice"]);
+    let events: Vec<_> = history.iter().map(|line| line["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["message", "message", "state_rollback"]);
 
     bob.says(&alice, "after");
     assert_eq!(alice.hears(1), ["after"]);

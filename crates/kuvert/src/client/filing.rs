@@ -49,6 +49,9 @@ impl<S: Store, T: Carrier> Client<S, T> {
     ) -> Result<(), Error> {
         let seq = self.number(filing)?;
         let value = UnshownRecord { account: *peer.as_bytes(), what };
+        if value.what.is_lasting() {
+            filing.changes.push(record::insert(record::notice_key(peer, seq), &value)?);
+        }
         let mut event = Versioned::new(record::unshown_key(seq), value);
         filing.changes.push(event.put()?);
         event.version = event.version.next();

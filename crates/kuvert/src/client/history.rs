@@ -6,8 +6,9 @@ use kuvert_store::Store;
 use kuvert_wire::{AccountId, Decode, Frame, MessageId, Timestamp};
 
 use super::Client;
-use crate::event::{DeliveryState, HistoryEntry, Message, Sender};
-use crate::record::{self, LogRecord, MessageRecord, Versioned};
+use super::rollback::NOBODY;
+use crate::event::{DeliveryState, Entry, HistoryEntry, Message, Sender};
+use crate::record::{self, LogRecord, MessageRecord, UnshownRecord, Versioned};
 use crate::{Carrier, Error};
 
 impl<S: Store, T: Carrier> Client<S, T> {
@@ -18,6 +19,10 @@ impl<S: Store, T: Carrier> Client<S, T> {
     ///
     /// [`Error::Store`], [`Error::Record`].
     pub fn history(&self, peer: AccountId) -> Result<Vec<HistoryEntry>, Error> {
+        Ok(self.numbered_history(peer)?.into_iter().map(|(_, entry)| entry).collect())
+    }
+
+    fn numbered_history(&self, peer: AccountId) -> Result<Vec<(u64, HistoryEntry)>, Error> {
         let states = self.states(&peer)?;
         let (them, me) = (self.sender(&peer)?, self.own_sender()?);
         let log = record::read_all::<LogRecord, _>(&self.store, &record::log_prefix(&peer))?;
@@ -26,9 +31,32 @@ impl<S: Store, T: Carrier> Client<S, T> {
             let message = message_of(&record, sender.clone())?;
             let seq = record::seq_of(&record.key).unwrap_or_default();
             let state = states.get(&seq).copied().unwrap_or(DeliveryState::Received);
-            Ok(HistoryEntry { message, outgoing: record.value.outgoing, state })
+            Ok((seq, HistoryEntry { message, outgoing: record.value.outgoing, state }))
         };
         log.into_iter().map(entry).collect()
+    }
+
+    /// The conversation with `peer` as it went: its messages, and what happened between them, such as a
+    /// new session. Oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`], [`Error::Record`].
+    pub fn conversation(&self, peer: AccountId) -> Result<Vec<Entry>, Error> {
+        let mut entries = Vec::new();
+        for (seq, message) in self.numbered_history(peer)? {
+            entries.push((seq, Entry::Message(message)));
+        }
+        for account in [peer, NOBODY] {
+            let prefix = record::notice_prefix(&account);
+            for notice in record::read_all::<UnshownRecord, _>(&self.store, &prefix)? {
+                let event = self.event_of(&account, &notice.value.what)?;
+                let seq = record::seq_of(&notice.key).unwrap_or_default();
+                entries.push((seq, Entry::Event(event)));
+            }
+        }
+        entries.sort_by_key(|(seq, _)| *seq);
+        Ok(entries.into_iter().map(|(_, entry)| entry).collect())
     }
 
     /// How far each message got, by its place in the log.

@@ -5,13 +5,13 @@ use core::time::Duration;
 use kuvert_core::ProtocolError;
 use kuvert_store::Store;
 use kuvert_transport::TransportError;
-use kuvert_wire::{AccountId, MessageId, Timestamp};
+use kuvert_wire::{AccountId, DeviceId, MessageId, Timestamp};
 use tokio::time::Instant;
 
 use super::Client;
 use super::history::message_of;
 use super::rollback::NOBODY;
-use crate::event::{Delivery, Event, NotOpened, Notice, Sender, StateRollback};
+use crate::event::{Delivery, Event, IdentityChange, NotOpened, Notice, Sender, StateRollback};
 use crate::record::{self, LogRecord, Unshown, UnshownRecord, Versioned};
 use crate::{Carrier, Error};
 
@@ -135,7 +135,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
         if let Some(at) = self.alarms.iter().position(&wanted)
             && let Some(peer) = self.alarms.remove(at)
         {
-            return Ok(Some(Event::IdentityChanged(self.sender(&peer)?)));
+            let peer = self.sender(&peer)?;
+            return Ok(Some(Event::IdentityChanged(IdentityChange { peer, device: None })));
         }
         let account =
             |unshown: &Versioned<UnshownRecord>| AccountId::from_bytes(unshown.value.account);
@@ -150,7 +151,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         Ok(None)
     }
 
-    fn event_of(&self, peer: &AccountId, what: &Unshown) -> Result<Event, Error> {
+    pub(super) fn event_of(&self, peer: &AccountId, what: &Unshown) -> Result<Event, Error> {
         let sender = self.sender(peer)?;
         let notice = |at: &u64| Notice { peer: sender.clone(), at: Timestamp::from_millis(*at) };
         Ok(match what {
@@ -159,7 +160,10 @@ impl<S: Store, T: Carrier> Client<S, T> {
             Unshown::Undelivered { ids, at } => Event::Undelivered(delivery(sender, ids, *at)),
             Unshown::HealingStarted { at, .. } => Event::HealingStarted(notice(at)),
             Unshown::Healed { at } => Event::Healed(notice(at)),
-            Unshown::IdentityChanged { .. } => Event::IdentityChanged(sender),
+            Unshown::IdentityChanged { device } => {
+                let device = Some(DeviceId::from_bytes(*device));
+                Event::IdentityChanged(IdentityChange { peer: sender, device })
+            }
             Unshown::CloneSuspected { at } => Event::CloneSuspected(notice(at)),
             Unshown::StateRollback { at, found, expected } => {
                 let at = Timestamp::from_millis(*at);

@@ -7,23 +7,16 @@
 
 use std::collections::BTreeSet;
 
-use kuvert_core::{Change, Content, Key, Outgoing, ProtocolError, Record};
+use kuvert_core::{Change, Outgoing, Record};
 use kuvert_store::Store;
 use kuvert_transport::{Advice as TransportAdvice, Route, TransportError};
 use kuvert_wire::{AccountId, Decode, MessageId, PostId, RelayUrl};
-use serde::{Deserialize, Serialize};
 
-use super::{Client, lock};
+use super::Client;
+use super::seal::OutboxContext;
 use crate::event::DeliveryState;
 use crate::record::{self, MessageRecord};
 use crate::{Carrier, Error};
-
-/// What posting needs to know of a sealed envelope; the context of [`kuvert_core::Step::keep`].
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct OutboxContext {
-    account: [u8; 32],
-    post: [u8; 16],
-}
 
 /// An envelope that waits for the relay.
 pub(super) struct Parcel {
@@ -42,50 +35,6 @@ struct Blocked {
 }
 
 impl<S: Store, T: Carrier> Client<S, T> {
-    /// Seals `content` for `peer` into the outbox, together with `changes`.
-    pub(super) fn seal(
-        &mut self,
-        peer: &AccountId,
-        content: &Content,
-        mut changes: Vec<Change>,
-    ) -> Result<(), Error> {
-        let (seq, counter) = self.reserve(1)?;
-        changes.push(counter);
-        self.seal_as(seq, peer, content, changes)
-    }
-
-    /// The same under a number that is reserved by one of `changes`.
-    pub(super) fn seal_as(
-        &mut self,
-        seq: u64,
-        peer: &AccountId,
-        content: &Content,
-        changes: Vec<Change>,
-    ) -> Result<(), Error> {
-        let their = self.sending_to(peer).ok_or(ProtocolError::NoSession)?;
-        let (key, context) = self.outbox_place(peer, seq)?;
-        let (now, mut device) = (self.now(), lock(&self.device));
-        let step =
-            device.encrypt(&their, content, now, &mut self.around.random)?.keep(key, &context);
-        let step = changes.into_iter().fold(step, |step, change| step.also(change));
-        step.commit(|changes| self.store.apply(changes))?;
-        drop(device);
-        self.reserved();
-        Ok(())
-    }
-
-    /// Where an envelope for `peer` waits, and what posting has to know of it.
-    pub(super) fn outbox_place(
-        &mut self,
-        peer: &AccountId,
-        seq: u64,
-    ) -> Result<(Key, Vec<u8>), Error> {
-        let key = record::outbox_key(seq);
-        let context = OutboxContext { account: *peer.as_bytes(), post: self.around.bytes() };
-        let context = record::pack_context(&key, &context)?;
-        Ok((key, context))
-    }
-
     /// Posts all that is in the outbox, as far as the relays take it.
     pub(super) async fn post_all(&mut self) -> Result<(), Error> {
         let mut blocked = Blocked::default();

@@ -63,7 +63,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
                 self.tell(peer, Unshown::CloneSuspected { at }, filing)
             }
             Outcome::IdentityChanged { peer, account } => {
-                self.file_question(&account_id(account), peer, taken.at, filing)
+                self.file_question(&account_id(account), peer, filing)
             }
             Outcome::Rejected { cause, peer } => {
                 self.tell_not_opened(*cause, peer.as_ref(), taken.at, filing)

@@ -1,10 +1,10 @@
 //! Messages that wait for a session: the peer's keys could not be fetched when they were written.
 
-use kuvert_core::Content;
 use kuvert_store::Store;
 use kuvert_wire::{AccountId, Decode, Frame};
 
 use super::Client;
+use super::seal::Logged;
 use crate::record::{self, LogRecord, PendingRecord, Versioned};
 use crate::{Carrier, Error};
 
@@ -49,19 +49,19 @@ impl<S: Store, T: Carrier> Client<S, T> {
             return Ok(()); // another process has sealed it
         }
         let seq = record::seq_of(&waiting.key).ok_or_else(|| record::damaged(&waiting.key))?;
-        let content = self.logged(peer, seq)?;
+        let logged = self.logged(peer, seq)?;
         self.announce_if_due(peer)?;
-        self.seal(peer, &content, vec![waiting.delete()])
+        let (place, counter) = self.reserve(1)?;
+        self.seal_logged(place, peer, logged, vec![waiting.delete(), counter])
     }
 
-    /// The content of an own message in the log.
-    fn logged(&self, peer: &AccountId, seq: u64) -> Result<Content, Error> {
+    /// An own message in the log.
+    fn logged(&self, peer: &AccountId, seq: u64) -> Result<Logged, Error> {
         let key = record::log_key(peer, seq);
         let log = record::read::<LogRecord, _>(&self.store, &key)?;
-        let frame = log.and_then(|log| Frame::decode(&log.value.frame).ok());
-        let frame = frame.ok_or_else(|| record::damaged(&key))?;
-        let text = core::str::from_utf8(&frame.body).map_err(|_| record::damaged(&key))?;
-        Ok(Content::text(text).named(frame.message_id).dated(frame.sent))
+        let log = log.ok_or_else(|| record::damaged(&key))?;
+        let frame = Frame::decode(&log.value.frame).map_err(|_| record::damaged(&key))?;
+        Ok(Logged { log, frame })
     }
 
     fn peers_with_pending(&self) -> Result<Vec<AccountId>, Error> {

@@ -7,7 +7,7 @@ use kuvert_core::prekey::VerifiedBundle;
 use kuvert_core::safety_number::SafetyNumberMatch;
 use kuvert_core::{Change, ProtocolError};
 use kuvert_store::Store;
-use kuvert_wire::{AccountId, DeviceId, Timestamp};
+use kuvert_wire::{AccountId, DeviceId};
 
 use super::filing::Filing;
 use super::{Client, lock};
@@ -85,13 +85,12 @@ impl<S: Store, T: Carrier> Client<S, T> {
         &mut self,
         account: &AccountId,
         device: &DeviceId,
-        at: Timestamp,
         filing: &mut Filing,
     ) -> Result<(), Error> {
         let Some(change) = self.question_about(account, device)? else { return Ok(()) };
         filing.changes.push(change);
         filing.asks = true;
-        self.file_event(account, Unshown::IdentityChanged { at: at.as_millis() }, filing)
+        self.file_event(account, Unshown::IdentityChanged { device: *device.as_bytes() }, filing)
     }
 
     /// Whoever is no contact any more is not asked about.
@@ -140,7 +139,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let device = *bundle.cert().device_id();
         self.contend(|client| {
             let mut filing = Filing::default();
-            client.file_question(peer, &device, client.now(), &mut filing)?;
+            client.file_question(peer, &device, &mut filing)?;
             if filing.changes.is_empty() {
                 return Ok(());
             }

@@ -4,29 +4,21 @@
 //! all that were written later; from there it is sealed anew under its old name. The receiver shows
 //! each name once.
 
-use core::time::Duration;
 use std::collections::BTreeSet;
 
-use kuvert_core::{Content, Received};
 use kuvert_store::Store;
-use kuvert_wire::frame::MAX_RESEND;
-use kuvert_wire::{AccountId, Control, MessageId, SessionId, Timestamp};
+use kuvert_wire::{AccountId, MessageId, Timestamp};
 
+use super::Client;
 use super::filing::Filing;
 use super::outbox::Parcel;
-use super::sent::{MAX_HELD, MAX_HELD_AGE, MAX_HELD_BYTES, Unacked};
-use super::{Client, lock};
+use super::sent::Unacked;
 use crate::event::DeliveryState;
-use crate::record::{
-    self, LogRecord, MessageRecord, PendingRecord, SentRecord, UnackedRecord, Versioned,
-};
+use crate::record::{self, MessageRecord, PendingRecord, SentRecord, UnackedRecord, Versioned};
 use crate::{Carrier, Error};
 
 /// So exactly is it noted when a peer was heard of last, in milliseconds: an hour. Each note is a write.
 const HEARD_TO: u64 = 3_600_000;
-
-/// How long a peer that has begun a session has to say what it holds; that is the first thing it sends.
-const TIME_TO_SAY: Duration = Duration::from_secs(60);
 
 /// Own messages that have just been acknowledged.
 #[derive(Debug, Default)]
@@ -64,94 +56,6 @@ impl<S: Store, T: Carrier> Client<S, T> {
         Ok(acknowledged)
     }
 
-    /// The peer has begun `session` and said what it holds: all else is sent again on it, also what
-    /// was sealed for an older session and has not left.
-    pub(super) fn answer_resend(
-        &mut self,
-        peer: &AccountId,
-        session: SessionId,
-        names: &[MessageId],
-        held: &Acknowledged,
-        sent: &mut SentRecord,
-        filing: &mut Filing,
-    ) -> Result<(), Error> {
-        if sent.answered == Some(*session.as_bytes()) {
-            return Ok(()); // once for each session, of which there are few
-        }
-        (sent.answered, sent.forgot) = (Some(*session.as_bytes()), None);
-        if self.is_begun_by_peer(session) {
-            self.online.forgetful = None;
-            sent.owes_held = Some(*session.as_bytes());
-        }
-        self.number(filing)?; // nobody else may seal for this peer in between
-        self.take_back(peer, &held.seqs, filing)?;
-        self.repeat_where(peer, &held.seqs, sent, filing, |_| true)?;
-        self.repeat_forgotten(peer, names, filing)
-    }
-
-    fn is_begun_by_peer(&self, session: SessionId) -> bool {
-        let device = lock(&self.device);
-        let mut sessions = device.sessions();
-        sessions.any(|facts| facts.session == session && !facts.begun_by_us)
-    }
-
-    /// What the peer has acknowledged once and does not hold any more was lost when its state was set
-    /// back: that is sent again as well, as far as a sent buffer would have held it.
-    fn repeat_forgotten(
-        &self,
-        peer: &AccountId,
-        names: &[MessageId],
-        filing: &mut Filing,
-    ) -> Result<(), Error> {
-        let held: BTreeSet<_> = names.iter().map(MessageId::as_bytes).collect();
-        let prefix = record::message_prefix(peer);
-        let own = record::read_all::<MessageRecord, _>(&self.store, &prefix)?.into_iter();
-        let mut own: Vec<_> = own.filter(|message| message.value.outgoing).collect();
-        own.sort_unstable_by_key(|message| core::cmp::Reverse(message.value.seq));
-        let named = |message: &Versioned<MessageRecord>| {
-            record::message_of(&message.key).is_some_and(|id| held.contains(id.as_bytes()))
-        };
-        // A full list says nothing of what is older than all it names.
-        let oldest = own.iter().rev().find(|message| named(message)).map(|known| known.value.seq);
-        let oldest = oldest.filter(|_| names.len() >= MAX_RESEND).unwrap_or_default();
-        let (mut count, mut bytes) = (0, 0);
-        for message in own.into_iter().filter(|message| !named(message)) {
-            let Some(id) = record::message_of(&message.key) else { continue };
-            if message.value.seq < oldest || count == MAX_HELD || bytes > MAX_HELD_BYTES {
-                break;
-            }
-            if message.value.state == DeliveryState::Delivered {
-                let Some(len) = self.forgotten(peer, &id, message, filing)? else { break };
-                (count, bytes) = (count + 1, bytes + u64::from(len));
-            }
-        }
-        Ok(())
-    }
-
-    /// Lets an acknowledged message wait for being sent again; its length in bytes. `None` if it is too
-    /// old for that.
-    fn forgotten(
-        &self,
-        peer: &AccountId,
-        id: &MessageId,
-        mut message: Versioned<MessageRecord>,
-        filing: &mut Filing,
-    ) -> Result<Option<u32>, Error> {
-        let seq = message.value.seq;
-        let key = record::log_key(peer, seq);
-        let Some(log) = record::read::<LogRecord, _>(&self.store, &key)? else { return Ok(None) };
-        let at = Timestamp::from_millis(log.value.at);
-        if self.now().since(at) > MAX_HELD_AGE {
-            return Ok(None);
-        }
-        let unacked = UnackedRecord::written(id, at, log.value.frame.len());
-        message.value.state = DeliveryState::Queued;
-        filing.changes.push(message.put()?);
-        filing.changes.push(record::insert(record::unacked_key(peer, seq), &unacked)?);
-        filing.changes.push(record::insert(record::pending_key(peer, seq), &PendingRecord)?);
-        Ok(Some(unacked.len_bytes))
-    }
-
     /// All that was not acknowledged is sent again, because no session that was begun is of use. What
     /// else is to be noted of the sent buffer does `note`.
     pub(super) fn repeat_all(
@@ -172,7 +76,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     }
 
     /// Takes out of the outbox the messages to `peer` that are to be sealed anew.
-    fn take_back(
+    pub(super) fn take_back(
         &self,
         peer: &AccountId,
         except: &BTreeSet<u64>,
@@ -198,7 +102,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     }
 
     /// Lets messages wait for being sent again.
-    fn repeat_where(
+    pub(super) fn repeat_where(
         &self,
         peer: &AccountId,
         except: &BTreeSet<u64>,
@@ -269,70 +173,6 @@ impl<S: Store, T: Carrier> Client<S, T> {
             can_be_lost(&unacked.value) && (unacked.value.due <= heard || is_overtaken)
         };
         self.repeat_where(peer, &acknowledged.seqs, sent, filing, is_lost)
-    }
-
-    /// The peer has begun a session. If it had one before, and does not say soon what it holds, then its
-    /// state is gone, and what it had with it.
-    pub(super) fn note_begun(&mut self, received: &Received, at: Timestamp, sent: &mut SentRecord) {
-        let session = *received.session.as_bytes();
-        let is_answered = sent.answered == Some(session);
-        if received.begins_session && sent.heard > 0 && !is_answered {
-            self.online.forgetful = None;
-            sent.forgot = Some((session, at.saturating_add(TIME_TO_SAY).as_millis()));
-        }
-    }
-
-    /// Says what is held to those who asked in their way, and sends again what those have lost who have
-    /// forgotten all about us.
-    pub(super) fn reconcile_all(&mut self) -> Result<(), Error> {
-        let now = self.now().as_millis();
-        if self.online.forgetful.is_some_and(|next| now < next) {
-            return Ok(());
-        }
-        let mut next = u64::MAX;
-        for sent in record::read_all::<SentRecord, _>(&self.store, record::SENT)? {
-            let Some(peer) = record::account_of(&sent.key) else { continue };
-            if sent.value.owes_held.is_some() {
-                self.contend(|client| client.say_held(&peer))?;
-            }
-            match sent.value.forgot {
-                Some((session, due)) if due <= now => {
-                    self.contend(|client| client.answer_silence(&peer, session))?;
-                }
-                forgot => next = next.min(forgot.map_or(u64::MAX, |(_, due)| due)),
-            }
-        }
-        self.online.forgetful = Some(next);
-        Ok(())
-    }
-
-    /// Says to a peer that has said so what is held of its messages: either side may have lost some.
-    fn say_held(&mut self, peer: &AccountId) -> Result<(), Error> {
-        let mut sent = self.sent_record(peer)?;
-        let is_wanted = sent.value.owes_held.take().is_some();
-        if !is_wanted || self.require_settled(peer).is_err() {
-            return Ok(());
-        }
-        if self.sending_to(peer).is_none() || !self.may_repeat(peer)? {
-            return self.apply_relaxed([sent.put()?]);
-        }
-        self.announce_if_due(peer)?;
-        let held = Content::control(&Control::Resend(self.held_of(peer)?));
-        self.seal(peer, &held, vec![sent.put()?])
-    }
-
-    fn answer_silence(&mut self, peer: &AccountId, session: [u8; 16]) -> Result<(), Error> {
-        let (mut sent, mut filing) = (self.sent_record(peer)?, Filing::default());
-        if sent.value.forgot.is_none_or(|(forgot, _)| forgot != session) {
-            return Ok(()); // another process was faster
-        }
-        sent.value.forgot = None;
-        if self.may_repeat(peer)? {
-            let (session, held) = (SessionId::from_bytes(session), Acknowledged::default());
-            self.answer_resend(peer, session, &[], &held, &mut sent.value, &mut filing)?;
-        }
-        filing.changes.push(sent.put()?);
-        self.file_away(filing)
     }
 
     /// On a network that loses envelopes silence is a sign as well.

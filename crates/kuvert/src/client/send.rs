@@ -1,13 +1,14 @@
 //! Sending: a text becomes a frame, is safe on disk, then leaves.
 
-use kuvert_core::{Change, Content};
+use kuvert_core::Change;
 use kuvert_store::Store;
 use kuvert_wire::frame::MAX_BODY;
 use kuvert_wire::{AccountId, Encode, Frame, FrameType, MessageId};
 
 use super::Client;
+use super::seal::Logged;
 use crate::event::{DeliveryState, Sent};
-use crate::record::{self, LogRecord, MessageRecord, PendingRecord, UnackedRecord};
+use crate::record::{self, LogRecord, MessageRecord, PendingRecord, UnackedRecord, Versioned};
 use crate::{Carrier, Error};
 
 /// The longest text that fits one message, in bytes of UTF-8.
@@ -39,8 +40,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
             self.prepare_session(&peer).await?;
         }
         let id = MessageId::from_bytes(self.around.bytes());
-        let content = Content::text(text).named(id);
-        self.contend(|client| client.enqueue(&peer, id, text, &content))?;
+        self.contend(|client| client.enqueue(&peer, id, text))?;
         Ok(self.dispatch(&peer, id, online).await)
     }
 
@@ -71,38 +71,30 @@ impl<S: Store, T: Carrier> Client<S, T> {
 
     /// Puts a message into the log, and behind all others for this peer: sealed if there is a
     /// session, else to wait for one.
-    fn enqueue(
-        &mut self,
-        peer: &AccountId,
-        id: MessageId,
-        text: &str,
-        content: &Content,
-    ) -> Result<(), Error> {
+    fn enqueue(&mut self, peer: &AccountId, id: MessageId, text: &str) -> Result<(), Error> {
+        self.require_settled(peer)?;
         let others_wait = self.store.has_any(&record::pending_prefix(peer))?;
         let is_sealable = !others_wait && self.sending_to(peer).is_some();
         if is_sealable {
             self.announce_if_due(peer)?;
         }
         let (seq, counter) = self.reserve(2)?;
-        let mut changes = self.log_changes(peer, id, text, seq)?;
+        let logged = self.log_entry(peer, id, text, seq);
+        let mut changes = message_changes(peer, &logged, seq)?;
         changes.push(counter);
         changes.extend(self.acceptance(peer)?);
         if is_sealable {
-            return self.seal_as(seq + 1, peer, content, changes);
+            return self.seal_logged(seq + 1, peer, logged, changes);
         }
+        changes.push(logged.log.put()?);
         changes.push(record::insert(record::pending_key(peer, seq), &PendingRecord)?);
         self.apply(changes)?;
         self.reserved();
         Ok(())
     }
 
-    fn log_changes(
-        &self,
-        peer: &AccountId,
-        id: MessageId,
-        text: &str,
-        seq: u64,
-    ) -> Result<Vec<Change>, Error> {
+    /// The log entry of a message that is written now.
+    fn log_entry(&self, peer: &AccountId, id: MessageId, text: &str, seq: u64) -> Logged {
         let now = self.now();
         let frame = Frame {
             frame_type: FrameType::Message,
@@ -113,13 +105,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
             block: None,
         };
         let log = LogRecord { outgoing: true, at: now.as_millis(), frame: frame.encode() };
-        let unacked = UnackedRecord::written(&id, now, log.frame.len());
-        let message = MessageRecord { outgoing: true, seq, state: DeliveryState::Queued };
-        Ok(vec![
-            record::insert(record::log_key(peer, seq), &log)?,
-            record::insert(record::message_key(peer, &id), &message)?,
-            record::insert(record::unacked_key(peer, seq), &unacked)?,
-        ])
+        Logged { log: Versioned::new(record::log_key(peer, seq), log), frame }
     }
 
     /// A peer is known if it is a contact or has written.
@@ -139,6 +125,17 @@ impl<S: Store, T: Carrier> Client<S, T> {
         contact.value.accepted = true;
         contact.put().map(Some)
     }
+}
+
+/// The changes that write what is known of a new message beside its log entry.
+fn message_changes(peer: &AccountId, logged: &Logged, seq: u64) -> Result<Vec<Change>, Error> {
+    let (id, len_bytes) = (logged.frame.message_id, logged.log.value.frame.len());
+    let unacked = UnackedRecord::written(&id, logged.frame.sent, len_bytes);
+    let message = MessageRecord { outgoing: true, seq, state: DeliveryState::Queued };
+    Ok(vec![
+        record::insert(record::message_key(peer, &id), &message)?,
+        record::insert(record::unacked_key(peer, seq), &unacked)?,
+    ])
 }
 
 fn check_text(text: &str) -> Result<(), Error> {

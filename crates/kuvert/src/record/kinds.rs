@@ -131,7 +131,7 @@ pub(crate) enum Unshown {
     /// It has been replaced.
     Healed { at: u64 },
     /// Another device speaks for the account.
-    IdentityChanged { at: u64 },
+    IdentityChanged { device: [u8; 16] },
     /// Two copies of the peer's state are in use.
     CloneSuspected { at: u64 },
     /// This store was set back. It is about no peer.
@@ -140,6 +140,24 @@ pub(crate) enum Unshown {
     Undelivered { ids: Vec<[u8; 16]>, at: u64 },
     /// Envelopes of this peer's that were given up: the name of the cause, and how many.
     NotOpened { cause: String, count: u64, at: u64 },
+}
+
+impl Unshown {
+    /// Whether it is worth to be read again later, beside the messages of its time.
+    pub(crate) const fn is_lasting(&self) -> bool {
+        match self {
+            Self::HealingStarted { .. }
+            | Self::Healed { .. }
+            | Self::IdentityChanged { .. }
+            | Self::CloneSuspected { .. }
+            | Self::StateRollback { .. } => true,
+            // The log has the messages and how far they got; what is given up may be repeated at will.
+            Self::Message(_)
+            | Self::Receipt { .. }
+            | Self::Undelivered { .. }
+            | Self::NotOpened { .. } => false,
+        }
+    }
 }
 
 /// Receipts owed to one peer.
@@ -211,6 +229,14 @@ pub(crate) fn log_key(peer: &AccountId, seq: u64) -> Key {
 
 pub(crate) fn log_prefix(peer: &AccountId) -> String {
     format!("log/{peer}/")
+}
+
+pub(crate) fn notice_key(peer: &AccountId, seq: u64) -> Key {
+    path(&format!("notice/{peer}/{seq:016x}"))
+}
+
+pub(crate) fn notice_prefix(peer: &AccountId) -> String {
+    format!("notice/{peer}/")
 }
 
 pub(crate) fn message_key(peer: &AccountId, id: &MessageId) -> Key {

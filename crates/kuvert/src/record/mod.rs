@@ -12,6 +12,7 @@
 //! | `outbox/<seq>` | sealed envelopes until the relay has them | with the ratchet |
 //! | `inbox/<seq>` | opened frames until they are filed | with the ratchet |
 //! | `log/<account>/<seq>` | the conversation | once, never changed |
+//! | `notice/<account>/<seq>` | what happened beside the messages, such as a new session | with its event |
 //! | `message/<account>/<id>` | where a message stands in the log, and how far it got | with its log entry |
 //! | `unacked/<account>/<seq>` | own messages until their receiver has acknowledged them | with their log entry |
 //! | `sent/<account>` | how many of those were sent, and when one of them is due again | as they leave and are acknowledged |
