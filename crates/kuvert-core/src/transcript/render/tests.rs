@@ -1,1 +1,146 @@
+//! Pages and texts of verified transcripts.
 
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use kuvert_wire::transcript::{
+    AskedBy, Consent, ConsentStep, Erasure, ErasureReceipt, LogSide, Mode, PolicyId, Reason,
+    Redaction, Target, TranscriptBody,
+};
+use kuvert_wire::{FrameType, Timestamp};
+
+use super::super::tests::{Pair, at};
+use super::super::verify;
+use super::{View, to_html, to_text, utc};
+use crate::transcript::{Side, VerifiedTranscript};
+
+fn view() -> View<'static> {
+    View { names: ["Alice <a>", "Bob"], date: &utc }
+}
+
+fn verified(pair: &Pair) -> VerifiedTranscript {
+    verify(&pair.low.file()).unwrap()
+}
+
+#[test]
+fn moments_are_those_of_the_calendar() {
+    for (millis, text) in [
+        (0, "1970-01-01 00:00:00 UTC"),
+        (951_782_400_000, "2000-02-29 00:00:00 UTC"),
+        (1_709_251_199_999, "2024-02-29 23:59:59 UTC"),
+        (1_709_251_200_000, "2024-03-01 00:00:00 UTC"),
+        (1_735_689_599_000, "2024-12-31 23:59:59 UTC"),
+        (1_760_000_000_000, "2025-10-09 08:53:20 UTC"),
+        (4_107_542_400_000, "2100-03-01 00:00:00 UTC"),
+    ] {
+        assert_eq!(utc(Timestamp::from_millis(millis)), text);
+    }
+    assert!(!utc(Timestamp::from_millis(u64::MAX)).is_empty());
+}
+
+#[test]
+fn a_text_has_everything_in_the_order_of_the_conversation() {
+    let text = to_text(&verified(&Pair::talked(Mode::Signed, 9)), &view());
+    let places: alloc::vec::Vec<_> =
+        (0..9).map(|i| text.find(&format!("message {i} ")).unwrap()).collect();
+    assert!(places.is_sorted());
+    assert!(
+        text.contains("Transcript: signed") && text.contains("yes, up to the checkpoint at 6 + 3")
+    );
+    assert!(text.contains("Signed: the devices named"));
+    assert!(text.contains("Alice <a>  [covered by both]"));
+    assert!(text.contains("\\u{202e}") && !text.contains('\u{202e}'));
+}
+
+#[test]
+fn a_page_runs_and_loads_nothing() {
+    let mut pair = Pair::talked(Mode::Deniable, 9);
+    pair.tell(Side::High, "<script>alert(1)</script> & \"quotes\" 'too'", 30);
+    pair.tell(Side::Low, "<img src=x onerror=alert(1)>", 31);
+    pair.seal(32);
+    let page = to_html(&verified(&pair), &view());
+    for word in ["<script", "<img", "onerror=\"", "src=", "href=", "http:", "https:", "url("] {
+        let escaped = page.replace("&lt;script&gt;", "").replace("&lt;img src=x onerror=", "");
+        assert!(!escaped.contains(word), "{word}");
+    }
+    assert!(
+        page.contains(
+            "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;quotes&quot; &#39;too&#39;"
+        )
+    );
+    assert!(page.contains("default-src &#39;none&#39;") || page.contains("default-src 'none'"));
+    assert!(page.contains("could have made it"), "what a deniable file is worth");
+    assert!(page.contains("Alice &lt;a&gt;"));
+    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
+}
+
+#[test]
+fn what_is_missing_is_said() {
+    let pair = Pair::talked(Mode::Signed, 12);
+    let file = pair.low.file_of(|side, seq| side == Side::Low && seq % 2 == 0);
+    let text = to_text(&verify(&file).unwrap(), &view());
+    assert!(text.contains("no: 8 of the 12 entries before the checkpoint are missing"), "{text}");
+}
+
+#[test]
+fn notices_and_files_are_words() {
+    let mut pair = Pair::new(Mode::Signed);
+    let policy = || PolicyId::new("house-3").unwrap();
+    let mut descriptor = alloc::vec![0; 114];
+    descriptor[33..41].copy_from_slice(&1234_u64.to_be_bytes());
+    descriptor.extend_from_slice(&[0, 7]);
+    descriptor.extend_from_slice(b"tea.pdf");
+    let file = pair.low.write(FrameType::Attachment, &descriptor, at(1));
+    assert_eq!(pair.high.hear(&file), []);
+    let target = |log, count| Target { log, first: 0, count, parts: 1 };
+    let notices = [
+        TranscriptBody::Consent(Consent {
+            step: ConsentStep::Asked,
+            policy: policy(),
+            what: "keeping this".to_string(),
+        }),
+        TranscriptBody::Redaction(Redaction {
+            number: 1,
+            asked_by: AskedBy::Other,
+            reason: Reason::Rule,
+            policy: policy(),
+            targets: [target(LogSide::Sender, 1), target(LogSide::Receiver, 3)].to_vec(),
+        }),
+        TranscriptBody::ErasureReceipt(ErasureReceipt {
+            seq: 2,
+            policy: PolicyId::default(),
+            results: [Erasure::Erased, Erasure::NotHeld].to_vec(),
+        }),
+    ];
+    for notice in &notices {
+        let sent = pair.low.notice(notice, at(2));
+        assert_eq!(pair.high.hear(&sent), []);
+    }
+    pair.seal(3);
+    let text = to_text(&verified(&pair), &view());
+    for words in [
+        "(attachment tea.pdf, 1234 bytes)",
+        "(asks for consent to “keeping this”, under house-3)",
+        "(erasure 1: entry 0 of Alice <a>, entries 0 to 2 of Bob; asked for by somebody else, a rule, \
+         under house-3)",
+        "(to entry 2 of Bob: erased, not held)",
+    ] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+}
+
+#[test]
+fn what_was_erased_is_visible() {
+    let pair = Pair::talked(Mode::Signed, 3);
+    let mut entries = pair.low.entries();
+    let body = pair.low.body(&entries[0][0]).unwrap();
+    entries[0][0] = entries[0][0].erased(&body, 1).unwrap();
+    let export = pair.low.transcript.export::<core::convert::Infallible>(entries).unwrap();
+    let file = export.to_bytes(|entry| pair.low.body(entry)).unwrap();
+    let verified = verify(&file).unwrap();
+    let (text, page) = (to_text(&verified, &view()), to_html(&verified, &view()));
+    assert!(text.contains("(not shown)") && !text.contains("message 0"));
+    assert!(page.contains("<p class=\"gone\" dir=\"auto\">(not shown)</p>"));
+    assert!(text.contains("Not shown: 1, of which 0 were announced as erased"));
+    let _: String = page;
+}

@@ -98,7 +98,7 @@ impl Person {
         self.write(FrameType::Message, text.as_bytes(), time)
     }
 
-    fn notice(&mut self, body: &TranscriptBody, time: Timestamp) -> Sent {
+    pub(super) fn notice(&mut self, body: &TranscriptBody, time: Timestamp) -> Sent {
         self.write(FrameType::Transcript, &body.encode(), time)
     }
 
@@ -141,7 +141,7 @@ impl Person {
     }
 
     /// The entries of both logs, the lower side's first.
-    fn entries(&self) -> [Vec<Entry>; 2] {
+    pub(super) fn entries(&self) -> [Vec<Entry>; 2] {
         Side::BOTH.map(|side| {
             let device = self.transcript.conversation().device(side);
             let prefix = Entry::prefix(self.transcript.id(), device);
@@ -150,7 +150,7 @@ impl Person {
         })
     }
 
-    fn body(&self, entry: &Entry) -> Option<Vec<u8>> {
+    pub(super) fn body(&self, entry: &Entry) -> Option<Vec<u8>> {
         let (_, id) = entry.message()?;
         self.bodies.get(&id).cloned()
     }
@@ -164,7 +164,7 @@ impl Person {
     }
 
     /// A file with the chosen entries only.
-    fn file_of(&self, chosen: impl Fn(Side, u64) -> bool) -> Vec<u8> {
+    pub(super) fn file_of(&self, chosen: impl Fn(Side, u64) -> bool) -> Vec<u8> {
         let mut file = Vec::new();
         let choose = |side: Side, entry: &Entry| match entry.leaf() {
             Some(leaf) if chosen(side, leaf.seq) => {

@@ -35,3 +35,47 @@ fn records_stay_small() {
     assert!(file.len() < 420 * 1000, "{} bytes for 1,000 messages", file.len());
     assert!(verify(&file).unwrap().report().is_complete());
 }
+
+/// `cargo test --release -p kuvert-core --lib a_hundred_thousand -- --ignored --nocapture`
+#[test]
+#[ignore = "takes seconds, and tells how many only when it is optimised"]
+fn a_hundred_thousand_messages() {
+    extern crate std;
+    use std::time::Instant;
+
+    const COUNT: u64 = 100_000;
+    let mut pair = Pair::new(Mode::Signed);
+    let (mut appending, mut hearing) = (core::time::Duration::ZERO, core::time::Duration::ZERO);
+    for i in 0..COUNT {
+        let side = if i % 2 == 0 { Side::Low } else { Side::High };
+        let text = alloc::format!("message {i}: shall we have tea at four, or at five?");
+        let message_id = MessageId::from_bytes([i.to_be_bytes(); 2].concat().try_into().unwrap());
+        let logged = Logged { frame_type: FrameType::Message, message_id, body: text.as_bytes() };
+        let (started, person) = (Instant::now(), pair.of(side));
+        let Person { transcript, rng, .. } = person;
+        let (block, advance) = transcript.append(&logged, at(i), rng).unwrap();
+        appending += started.elapsed();
+        person.adopt(advance);
+        let (started, person) = (Instant::now(), pair.of(side.other()));
+        let advance = person.transcript.receive(&logged, at(i), &block, at(i));
+        hearing += started.elapsed();
+        assert_eq!(person.adopt(advance), []);
+        pair.low.bodies.insert(message_id, text.into_bytes());
+    }
+    pair.seal(COUNT);
+    let started = Instant::now();
+    let file = pair.low.file();
+    let exporting = started.elapsed();
+    let started = Instant::now();
+    let mut verifier = super::super::Verifier::new();
+    file.chunks(65_536).for_each(|piece| verifier.push(piece).unwrap());
+    let verified = verifier.finish().unwrap();
+    let verifying = started.elapsed();
+    assert!(verified.report().is_complete());
+    std::println!(
+        "append {:.1} µs, receive {:.1} µs, export {exporting:?}, verify {verifying:?}, {} MB",
+        appending.as_secs_f64() * 1e6 / 1e5,
+        hearing.as_secs_f64() * 1e6 / 1e5,
+        file.len() / 1_000_000,
+    );
+}

@@ -5,6 +5,7 @@ use core::fmt;
 use kuvert_wire::DeviceId;
 
 use super::super::json::NotCanonical;
+use crate::error::ProtocolError;
 
 /// What is wrong with a file. Each is one check of the specification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +127,40 @@ impl fmt::Display for Refused {
             Some((device, seq)) => write!(f, "entry {seq} of device {device}: {cause} ({check})"),
             None => write!(f, "line {}: {cause} ({check})", self.line),
         }
+    }
+}
+
+impl From<Cause> for ProtocolError {
+    /// The name in the protocol's closed list: what is written wrongly, and what was not said like this.
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::Version => Self::UnsupportedVersion,
+            Cause::TooLong => Self::TooLarge,
+            Cause::NotCanonical
+            | Cause::HeadPlace
+            | Cause::HeadOrder
+            | Cause::Order
+            | Cause::LeafPlace
+            | Cause::Parts
+            | Cause::RedactionNumber
+            | Cause::Incomplete => Self::Malformed,
+            Cause::Certificate
+            | Cause::SigningKey
+            | Cause::Head
+            | Cause::HeadsDisagree
+            | Cause::Chain
+            | Cause::Content
+            | Cause::Proof
+            | Cause::Consistency
+            | Cause::Digest
+            | Cause::NoFork => Self::BadSignature,
+        }
+    }
+}
+
+impl From<Refused> for ProtocolError {
+    fn from(refused: Refused) -> Self {
+        refused.cause.into()
     }
 }
 
