@@ -12,7 +12,7 @@
 //! `spec/06-transcript.md`, "Reports"; checks TRA-50 to TRA-53.
 
 use kuvert_wire::transcript::{FrankingReport, FrankingTag};
-use kuvert_wire::{AccountId, Decode, Encode, Frame, Timestamp};
+use kuvert_wire::{MailboxId, Decode, Encode, Frame, Timestamp};
 
 use super::conversation::Side;
 use super::verify::{VerifiedItem, VerifiedTranscript};
@@ -31,7 +31,7 @@ pub enum ReportError {
     #[error("the message is not the one that was in the envelope")]
     Commitment,
     /// The relay did not carry it like this, or its key of that time is gone.
-    #[error("the relay has not carried this message to this account at this time")]
+    #[error("the relay has not carried this message to this mailbox at this time")]
     Tag,
     /// The transcript that goes with it does not have the message.
     #[error("the transcript does not have the reported message")]
@@ -57,7 +57,7 @@ pub fn tag(
     key_id: u8,
     key: &Secret<32>,
     commitment: &[u8; 32],
-    to: &AccountId,
+    to: &MailboxId,
     from: &[u8; 32],
     time: Timestamp,
 ) -> FrankingTag {
@@ -154,7 +154,7 @@ mod tests {
         .encode();
         let franking_key = [7; 32];
         let commitment = mac(&franking_key, Label::FRANK, &[&frame]);
-        let (to, from, time) = (AccountId::from_bytes([8; 32]), [9; 32], Timestamp::from_millis(6));
+        let (to, from, time) = (MailboxId::from_bytes([8; 32]), [9; 32], Timestamp::from_millis(6));
         let tag = tag(4, &key(), &commitment, &to, &from, time);
         FrankingReport { frame, franking_key, commitment, to, from, time, tag }
     }

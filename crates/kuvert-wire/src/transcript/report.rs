@@ -10,7 +10,7 @@ use core::fmt;
 
 use crate::codec::{Decode, DecodeError, Encode, Reader};
 use crate::frame::MAX_FRAME;
-use crate::id::{AccountId, Timestamp};
+use crate::id::{MailboxId, Timestamp};
 
 /// What a relay adds to an envelope that it accepts. 33 bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,9 +58,9 @@ pub struct FrankingReport {
     pub franking_key: [u8; 32],
     /// The commitment that stood in the envelope.
     pub commitment: [u8; 32],
-    /// Whom it was delivered to.
-    pub to: AccountId,
-    /// Who posted it: an account, or the hash of the delivery token of an anonymous poster.
+    /// The mailbox it was posted to: the relay does not know whose that is.
+    pub to: MailboxId,
+    /// The hash of the delivery token it was posted with; zeros where anyone may post.
     pub from: [u8; 32],
     /// When the relay accepted it.
     pub time: Timestamp,
@@ -111,7 +111,7 @@ impl Decode for FrankingReport {
             frame: reader.take(frame_len)?.to_vec(),
             franking_key: reader.array()?,
             commitment: reader.array()?,
-            to: AccountId::decode_from(reader)?,
+            to: MailboxId::decode_from(reader)?,
             from: reader.array()?,
             time: Timestamp::decode_from(reader)?,
             tag: FrankingTag::decode_from(reader)?,
