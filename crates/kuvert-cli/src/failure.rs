@@ -66,8 +66,8 @@ fn hint_of(error: &Error) -> Option<&'static str> {
              DIGITS`, else `kuvert verify NAME --reject`."
         }
         Error::DeviceRefused { .. } => {
-            "Nothing was sent. If it is a device of theirs after all, remove the contact, and add it \
-             again."
+            "Nothing was sent. If it is a device of theirs after all, remove the contact, add it again, \
+             and say yes when you are asked once more."
         }
         Error::Transport(TransportError::Unreachable { .. }) => {
             "Nothing is lost. Check the network and the relay, then try again."

@@ -75,6 +75,10 @@ impl<S: Store, T: Carrier> Client<S, T> {
     ///
     /// [`Error::UnknownPeer`]; [`Error::Store`].
     pub fn remove_contact(&mut self, name: &str) -> Result<Contact, Error> {
+        let account = self.contact(name)?.account;
+        if self.identity_question(account).is_some() {
+            self.reject_identity(account)?;
+        }
         let removed = self.contend(|client| client.try_remove_contact(name))?;
         self.sync_acceptance(&removed.account)?;
         Ok(removed)

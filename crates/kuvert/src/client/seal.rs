@@ -32,7 +32,7 @@ impl Logged {
         now: Timestamp,
     ) -> Result<Option<Change>, Error> {
         if let (Some(block), None) = (block, &self.frame.block) {
-            (self.frame.block, self.frame.sent) = (Some(Box::new(block.clone())), now);
+            (self.frame.block, self.frame.sent) = (Some(Box::new(*block)), now);
             self.log.value.frame = self.frame.encode();
         } else if self.log.version != Version::ABSENT {
             return Ok(None);

@@ -2,6 +2,7 @@
 
 mod faults;
 mod healing;
+mod newcomer;
 mod receipts;
 mod requests;
 mod resend;

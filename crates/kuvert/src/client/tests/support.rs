@@ -209,10 +209,14 @@ fn wire(hub: &LoopbackHub) -> Wire {
     }
 }
 
+/// Someone with an account of whom the relay knows nothing yet.
+pub(super) fn unpublished(hub: &LoopbackHub, name: &str) -> Person {
+    Client::create_with(Disk::default(), wire(hub), name, around()).expect("made")
+}
+
 /// Someone with an account and published prekeys.
 pub(super) async fn person(hub: &LoopbackHub, name: &str) -> Person {
-    let wire = wire(hub);
-    let mut person = Client::create_with(Disk::default(), wire, name, around()).expect("made");
+    let mut person = unpublished(hub, name);
     person.publish_prekeys().await.expect("published");
     person
 }
