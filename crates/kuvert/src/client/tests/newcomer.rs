@@ -61,10 +61,12 @@ async fn with_newcomer(hub: &LoopbackHub) -> (Person, Person, Person) {
 }
 
 fn asked(events: &[Event]) -> Vec<&IdentityChange> {
-    let change = |event| match event {
-        &Event::IdentityChanged(ref change) => Some(change),
-        _ => None,
-    };
+    fn change(event: &Event) -> Option<&IdentityChange> {
+        match event {
+            Event::IdentityChanged(change) => Some(change),
+            _ => None,
+        }
+    }
     events.iter().filter_map(change).collect()
 }
 

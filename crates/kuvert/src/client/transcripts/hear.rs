@@ -11,7 +11,7 @@ use kuvert_wire::{AccountId, Decode, DeviceId, Encode, MessageId, Timestamp};
 use super::Erased;
 use crate::client::filing::Filing;
 use crate::client::{Client, lock};
-use crate::record::{self, LeavesRecord, OwedErasure, Unshown, Versioned};
+use crate::record::{self, LeavesRecord, OwedErasure, SentRecord, Unshown, Versioned};
 use crate::{Carrier, Error};
 
 /// Entries of one redaction that are looked at; it takes more only from who wants to be slow.
@@ -36,6 +36,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         peer: &AccountId,
         received: &Received,
         at: Timestamp,
+        sent: &mut SentRecord,
         filing: &mut Filing,
     ) -> Result<(), Error> {
         match TranscriptBody::decode(&received.frame.body) {
@@ -47,7 +48,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
                 Ok(())
             }
             Ok(TranscriptBody::Redaction(redaction)) => {
-                self.honour(peer, received, &redaction, at, filing)
+                self.honour(peer, received, (&redaction, at), sent, filing)
             }
             Ok(TranscriptBody::ErasureReceipt(receipt)) => {
                 self.file_event(peer, answered(&receipt, at), filing)
@@ -64,8 +65,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
         &mut self,
         peer: &AccountId,
         received: &Received,
-        redaction: &Redaction,
-        at: Timestamp,
+        (redaction, at): (&Redaction, Timestamp),
+        sent: &mut SentRecord,
         filing: &mut Filing,
     ) -> Result<(), Error> {
         let Some(block) = received.frame.block.as_deref() else { return Ok(()) };
@@ -76,7 +77,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         self.number(filing)?;
         let (mut ids, mut results) = (Vec::new(), Vec::new());
         for target in &redaction.targets {
-            let erased = self.erase_target(peer, &received.peer, target, filing)?;
+            let erased = self.erase_target(peer, (&received.peer, target), sent, filing)?;
             results.push(result_of(&erased).code());
             ids.extend(erased.into_iter().flatten());
         }
@@ -93,8 +94,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
     fn erase_target(
         &self,
         peer: &AccountId,
-        their: &DeviceId,
-        target: &Target,
+        (their, target): (&DeviceId, &Target),
+        sent: &mut SentRecord,
         filing: &mut Filing,
     ) -> Result<Vec<Option<MessageId>>, Error> {
         let mut erased = Vec::new();
@@ -102,7 +103,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         for seq in target.first..target.first.saturating_add(count) {
             let entry = self.entry_of(their, target.log, seq)?;
             let done = match entry {
-                Some(entry) => self.erase_entry(peer, entry, target.parts, filing)?,
+                Some(entry) => self.erase_entry(peer, entry, target.parts, sent, filing)?,
                 None => None,
             };
             erased.push(done.map(|Erased { id }| id));

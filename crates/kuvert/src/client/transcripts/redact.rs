@@ -10,13 +10,16 @@ use zeroize::Zeroizing;
 use crate::client::filing::Filing;
 use crate::client::{Client, lock};
 use crate::event::DeliveryState;
-use crate::record::{self, LogRecord, MessageRecord, Versioned};
+use crate::record::{self, LogRecord, MessageRecord, SentRecord, Versioned};
 use crate::{Carrier, Error};
 
 /// A message whose content is gone.
 pub(in crate::client) struct Erased {
     pub(in crate::client) id: MessageId,
 }
+
+/// A message where it stands in the conversation.
+type Placed = (Versioned<MessageRecord>, Versioned<LogRecord>, Frame);
 
 /// An own or received message, and its entry in the transcript.
 struct Place {
@@ -61,12 +64,17 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let number = self.next_redaction(peer)?;
         self.announce_if_due(peer)?;
         let (mut filing, mut targets) = (Filing::default(), Vec::new());
+        let mut sent = self.sent_record(peer)?;
+        let before = sent.value;
         for id in ids {
             let place = self.place_in_transcript(peer, id)?;
             let parts = Target::ALL_PARTS;
             targets.push(Target { log: place.log, first: place.seq, count: 1, parts });
-            let erased = self.erase_entry(peer, place.entry, parts, &mut filing)?;
+            let erased = self.erase_entry(peer, place.entry, parts, &mut sent.value, &mut filing)?;
             erased.ok_or(Error::NotInTranscript { id: *id })?;
+        }
+        if sent.value != before {
+            filing.changes.push(sent.put()?);
         }
         let asked_by = AskedBy::Sender;
         let redaction = Redaction { number, asked_by, reason, policy: policy.clone(), targets };
@@ -119,6 +127,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         peer: &AccountId,
         (stored, entry): (Record, Entry),
         parts: u16,
+        sent: &mut SentRecord,
         filing: &mut Filing,
     ) -> Result<Option<Erased>, Error> {
         let Some((_, id)) = entry.message() else { return Ok(None) };
@@ -137,7 +146,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let value = Zeroizing::new(erased.encode());
         filing.changes.push(Change::Put { key: stored.key, expected: stored.version, value });
         if let (Some(message), Some(log), Some(frame)) = (message, log, frame) {
-            self.erase_message(peer, message, log, frame, filing)?;
+            self.erase_message(peer, (message, log, frame), sent, filing)?;
         }
         Ok(Some(Erased { id }))
     }
@@ -145,20 +154,14 @@ impl<S: Store, T: Carrier> Client<S, T> {
     fn erase_message(
         &self,
         peer: &AccountId,
-        mut message: Versioned<MessageRecord>,
-        mut log: Versioned<LogRecord>,
-        frame: Frame,
+        (mut message, mut log, frame): Placed,
+        sent: &mut SentRecord,
         filing: &mut Filing,
     ) -> Result<(), Error> {
-        log.value.frame = Frame { body: Vec::new(), block: None, ..frame }.encode();
+        log.value.frame = Frame { body: Vec::new(), block: None, ..frame.clone() }.encode();
         filing.changes.push(log.put()?);
         if message.value.outgoing {
-            let mut sent = self.sent_record(peer)?;
-            let before = sent.value;
-            self.release(peer, message.value.seq, &mut sent.value, &mut filing.changes)?;
-            if sent.value != before {
-                filing.changes.push(sent.put()?);
-            }
+            self.release(peer, message.value.seq, sent, &mut filing.changes)?;
         }
         message.value.state = DeliveryState::Redacted;
         filing.changes.push(message.put()?);
