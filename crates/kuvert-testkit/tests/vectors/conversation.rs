@@ -18,7 +18,7 @@ pub(crate) enum Way {
     Straight,
     /// Each device is loaded from its records before each event.
     Restarting,
-    /// Each envelope is first given to the process, with a copy of the device.
+    /// Each event is first given to the process, with a copy of the device.
     BesideTheProcess,
 }
 

@@ -72,9 +72,9 @@ fn every_conversation_survives_restarts() {
     }
 }
 
-/// Each envelope is also given to the process, with a copy of the device.
+/// The process takes each event, too, with a copy of the device.
 #[test]
-fn the_process_receives_the_same() {
+fn every_conversation_goes_the_same_in_the_process() {
     for file in files().iter().filter(|file| file.has("conversations")) {
         for conversation in file.conversations() {
             conversation::play(&conversation, Way::BesideTheProcess);
