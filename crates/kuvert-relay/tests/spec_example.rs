@@ -71,6 +71,7 @@ impl Example {
             mailbox: mailbox_id(&self.key()),
             position: 1,
             received: TIME,
+            franked: None,
             envelope: SealedEnvelope::new(ENVELOPE.to_vec()).unwrap(),
         };
         RelayReply::Messages(Messages { more: false, items: List::new(vec![delivered]).unwrap() })

@@ -104,7 +104,9 @@ impl Loopback {
         let (mailbox, stored) = self.hub.earliest(attached.iter())?;
         attached.insert(mailbox, stored.position);
         let (position, received) = (stored.position, stored.received);
-        Some(Delivered { mailbox, position, received, envelope: stored.envelope })
+        // No tag: there is nobody here to whom a report could be made.
+        let (franked, envelope) = (None, stored.envelope);
+        Some(Delivered { mailbox, position, received, franked, envelope })
     }
 
     fn is_attached(&self, mailbox: &MailboxId) -> Result<(), Refusal> {

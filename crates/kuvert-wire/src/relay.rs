@@ -18,6 +18,7 @@
 
 mod directory;
 mod event;
+mod franked;
 mod list;
 mod mailbox;
 pub mod proof;
@@ -26,6 +27,7 @@ mod request;
 
 pub use directory::{Publish, StockQuery};
 pub use event::{Hello, RelayEvent, ServerMessage};
+pub use franked::{Answer, Franked};
 pub use list::{List, TooMany};
 pub use mailbox::{
     Attach, Attachment, Confirm, Delivered, Fetch, OpenMailbox, Post, SealedEnvelope,

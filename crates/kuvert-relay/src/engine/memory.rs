@@ -170,6 +170,7 @@ impl MailboxRows for MemoryEngine {
             mailbox: *mailbox,
             position: message.position,
             received: message.received,
+            franked: None,
             envelope: SealedEnvelope::new(message.envelope.clone()).map_err(EngineError::new)?,
         })
     }

@@ -145,7 +145,8 @@ impl Transport for Endpoint {
         };
         let (_, position, envelope) = first.clone();
         *after = position;
-        Ok(Some(Delivered { mailbox, position, received: Timestamp::default(), envelope }))
+        let received = Timestamp::default();
+        Ok(Some(Delivered { mailbox, position, received, franked: None, envelope }))
     }
 
     async fn confirm(&self, mailbox: &MailboxId, position: u64) -> Result<(), TransportError> {

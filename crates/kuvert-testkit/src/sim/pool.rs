@@ -38,16 +38,16 @@ impl Pool {
         late: Option<Duration>,
         copy: Option<Duration>,
     ) {
-        let Delivered { mailbox, position, received, envelope } = delivered;
+        let Delivered { mailbox, position, received, franked, envelope } = delivered;
         self.open.entry(mailbox).or_default().insert(position);
         let highest = self.highest.entry(mailbox).or_default();
         *highest = position.max(*highest);
         if let Some(span) = copy {
             let envelope = again(&envelope);
-            let copy = Delivered { mailbox, position, received, envelope };
+            let copy = Delivered { mailbox, position, received, franked, envelope };
             self.hold(now.saturating_add(span), Held { delivered: copy, is_copy: true });
         }
-        let delivered = Delivered { mailbox, position, received, envelope };
+        let delivered = Delivered { mailbox, position, received, franked, envelope };
         let due = now.saturating_add(late.unwrap_or_default());
         self.hold(due, Held { delivered, is_copy: false });
     }
@@ -108,7 +108,8 @@ mod tests {
 
     fn delivered(position: u64) -> Delivered {
         let envelope = SealedEnvelope::new(vec![u8::try_from(position).unwrap(); 9]).unwrap();
-        Delivered { mailbox: MAILBOX, position, received: Timestamp::default(), envelope }
+        let received = Timestamp::default();
+        Delivered { mailbox: MAILBOX, position, received, franked: None, envelope }
     }
 
     fn at(seconds: u64) -> Timestamp {

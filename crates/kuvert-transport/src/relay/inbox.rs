@@ -110,7 +110,8 @@ mod tests {
     fn envelope(cursor: &MailboxCursor, position: u64) -> Delivered {
         let mailbox = cursor.owner.mailbox();
         let envelope = SealedEnvelope::new(vec![1]).expect("one byte");
-        Delivered { mailbox, position, received: Timestamp::default(), envelope }
+        let received = Timestamp::default();
+        Delivered { mailbox, position, received, franked: None, envelope }
     }
 
     fn positions(inbox: &mut Inbox) -> Vec<u64> {

@@ -6,13 +6,13 @@
 //! Attach      = count u16 ≤ 256 | count × (key 32 | signature 64 | after u64)
 //! Fetch       = limit u16
 //! Confirm     = mailbox 32 | position u64
-//! Delivered   = mailbox 32 | position u64 | received u64 | len u32 | envelope len
+//! Delivered   = mailbox 32 | position u64 | received u64 | has_tag u8 (0/1) | [from 32 | tag 33] | len u32 | envelope
 //! ```
 
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{List, MAX_ATTACH, MAX_TOKENS, TokenId};
+use super::{Franked, List, MAX_ATTACH, MAX_TOKENS, TokenId};
 use crate::codec::{Decode, DecodeError, Encode, Reader};
 use crate::envelope::MAX_ENVELOPE;
 use crate::id::{DeliveryToken, MailboxId, PostId, Timestamp};
@@ -228,13 +228,15 @@ pub struct Delivered {
     pub position: u64,
     /// When the relay stored it.
     pub received: Timestamp,
+    /// What its owner needs to report it; `None` for what no device would open, and of relays that make no tags.
+    pub franked: Option<Franked>,
     /// The envelope.
     pub envelope: SealedEnvelope,
 }
 
 impl Delivered {
-    /// Bytes in front of the envelope.
-    pub const HEAD_LEN: usize = MailboxId::LEN + 8 + 8 + 4;
+    /// Bytes in front of the envelope, at most.
+    pub const HEAD_LEN: usize = MailboxId::LEN + 8 + 8 + 1 + Franked::LEN + 4;
 }
 
 impl Encode for Delivered {
@@ -242,13 +244,18 @@ impl Encode for Delivered {
         self.mailbox.encode_into(out);
         out.extend_from_slice(&self.position.to_be_bytes());
         self.received.encode_into(out);
+        out.push(u8::from(self.franked.is_some()));
+        if let Some(franked) = &self.franked {
+            franked.encode_into(out);
+        }
         let len = u32::try_from(self.envelope.0.len()).expect("an envelope has at most 72 KiB");
         out.extend_from_slice(&len.to_be_bytes());
         out.extend_from_slice(self.envelope.as_bytes());
     }
 
     fn encoded_len(&self) -> usize {
-        Self::HEAD_LEN + self.envelope.0.len()
+        let without_tag = if self.franked.is_some() { 0 } else { Franked::LEN };
+        Self::HEAD_LEN - without_tag + self.envelope.0.len()
     }
 }
 
@@ -258,6 +265,10 @@ impl Decode for Delivered {
             mailbox: MailboxId::decode_from(reader)?,
             position: reader.u64()?,
             received: Timestamp::decode_from(reader)?,
+            franked: {
+                let has_tag = reader.flag("has_tag")?;
+                has_tag.then(|| Franked::decode_from(reader)).transpose()?
+            },
             envelope: {
                 let len = check_envelope_len(reader.len32("envelope", MAX_ENVELOPE)?)?;
                 SealedEnvelope(reader.take(len)?.to_vec())

@@ -8,10 +8,12 @@ use super::*;
 use crate::bundle::PrekeyBundle;
 use crate::codec::{Decode, DecodeError, Encode};
 use crate::envelope::MAX_ENVELOPE;
-use crate::id::{AccountId, DeliveryToken, MailboxId, PostId, PrekeyId, Timestamp};
+use crate::frame::{Frame, FrameType};
+use crate::id::{AccountId, DeliveryToken, MailboxId, MessageId, PostId, PrekeyId, Timestamp};
 use crate::key::{
     AccountKey, DeviceKey, IdentityKey, KemPrekey, MailboxKey, PrekeyPublic, Signature,
 };
+use crate::transcript::{FrankingTag, Leaf};
 
 fn cert() -> DeviceCert {
     DeviceCert {
@@ -67,11 +69,16 @@ fn attachment(after: u64) -> Attachment {
     Attachment { key, signature: Signature::from_bytes([20; 64]), after }
 }
 
+fn franked() -> Franked {
+    Franked { from: [27; 32], tag: FrankingTag { key_id: 28, mac: [29; 32] } }
+}
+
 fn delivered(position: u64, envelope: Vec<u8>) -> Delivered {
     Delivered {
         mailbox: MailboxId::from_bytes([21; 32]),
         position,
         received: Timestamp::from_millis(22),
+        franked: position.is_multiple_of(2).then(franked),
         envelope: SealedEnvelope::new(envelope).unwrap(),
     }
 }
@@ -197,12 +204,46 @@ fn a_post_is_laid_out_as_the_spec_says() {
 }
 
 #[test]
+fn what_is_delivered_is_laid_out_as_the_spec_says() {
+    let head = |number: u8| [&[21; 32][..], &[0, 0, 0, 0, 0, 0, 0, number]].concat();
+    let (received, envelope) = ([0, 0, 0, 0, 0, 0, 0, 22], [0, 0, 0, 2, 7, 7]);
+    let plain = [&head(1)[..], &received, &[0], &envelope].concat();
+    assert_eq!(delivered(1, vec![7, 7]).encode(), plain);
+    let tagged =
+        [&head(2)[..], &received, &[1], &[27; 32], &[28], &[29; 32], &envelope].concat();
+    assert_eq!(delivered(2, vec![7, 7]).encode(), tagged);
+    assert_eq!(tagged.len(), Delivered::HEAD_LEN + 2);
+    let neither = [&head(1)[..], &received, &[2], &envelope].concat();
+    assert_eq!(Delivered::decode(&neither), Err(DecodeError::Unknown { what: "has_tag" }));
+}
+
+#[test]
 fn a_hello_is_laid_out_as_the_spec_says() {
     let nonce = Nonce::from_bytes([0xaa; 32]);
     let hello = RelayEvent::Hello(Hello { nonce, time: Timestamp::from_millis(0x0102) });
     let expected = [&[0, 0, 0, 0, 1, 1][..], &[0xaa; 32], &[0, 0, 0, 0, 0, 0, 1, 2]].concat();
     assert_eq!(ServerMessage::Event(hello).encode(), expected);
     assert_eq!(ServerMessage::Event(RelayEvent::Arrived).encode(), [0, 0, 0, 0, 2]);
+}
+
+#[test]
+fn an_answer_has_its_frame_or_none() {
+    let mut leaf = [30; Leaf::LEN];
+    leaf[0] = 1;
+    let leaf = Leaf::decode(&leaf).unwrap();
+    let frame = Frame {
+        frame_type: FrameType::Message,
+        sent: Timestamp::from_millis(31),
+        message_id: MessageId::from_bytes([32; 16]),
+        expire_seconds: 33,
+        body: vec![34; 9],
+        block: None,
+    };
+    for frame in [None, Some(frame)] {
+        let answer = Answer { leaf, frame };
+        assert_one_encoding(&answer);
+        assert!(Answer::decode(&[answer.encode(), vec![0]].concat()).is_err());
+    }
 }
 
 /// REL-1

@@ -99,6 +99,7 @@ impl MailboxRows for SqliteEngine {
             mailbox: *mailbox,
             position: heading.position,
             received: Timestamp::from_millis(received),
+            franked: None,
             envelope: SealedEnvelope::new(envelope).map_err(|_| damaged("message"))?,
         })
     }
