@@ -12,7 +12,7 @@
 //! `spec/06-transcript.md`, "Reports"; checks TRA-50 to TRA-53.
 
 use kuvert_wire::transcript::{FrankingReport, FrankingTag};
-use kuvert_wire::{MailboxId, Decode, Encode, Frame, Timestamp};
+use kuvert_wire::{Decode, Encode, Frame, MailboxId, Timestamp};
 
 use super::conversation::Side;
 use super::verify::{VerifiedItem, VerifiedTranscript};
