@@ -4,7 +4,7 @@ use kuvert_core::ProtocolError;
 use kuvert_core::prekey::BundleError;
 use kuvert_store::StoreError;
 use kuvert_transport::{Advice as TransportAdvice, Refusal, TransportError};
-use kuvert_wire::{AccountId, AddressError};
+use kuvert_wire::{AccountId, AddressError, MessageId};
 
 use crate::{NameError, NotText};
 
@@ -106,6 +106,30 @@ pub enum Error {
     /// Safety numbers of another pair of people.
     #[error("the safety number that matched is not the one of this contact")]
     OtherSafetyNumber,
+    /// A transcript with this contact runs already.
+    #[error("a transcript with this contact runs already")]
+    TranscriptRuns,
+    /// No transcript runs with this contact, or there is nothing in it that could be proven.
+    #[error("there is no transcript with this contact")]
+    NoTranscript,
+    /// The message is not in the transcript, or nothing of it is left to erase.
+    #[error("message {id} is not in the transcript, or was erased before")]
+    NotInTranscript {
+        /// Its name.
+        id: MessageId,
+    },
+    /// None, or more than go into one request.
+    #[error("at least one and at most {limit} messages at a time")]
+    TooMany {
+        /// How many go.
+        limit: usize,
+    },
+    /// The transcript cannot be exported.
+    #[error("the transcript cannot be exported: {0}")]
+    Export(String),
+    /// What an export was to be written to fails.
+    #[error("the file cannot be written: {0}")]
+    Output(String),
     /// Other processes changed the same records again and again.
     #[error("the home is too busy: other processes keep changing it")]
     Contended,

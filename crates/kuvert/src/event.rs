@@ -7,6 +7,7 @@ use kuvert_wire::{AccountId, Address, DeviceId, MessageId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Petname;
+use crate::transcript::TranscriptNews;
 
 /// Something that happened. New kinds may come: match with a wildcard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub enum Event {
     Undelivered(Delivery),
     /// Something of this peer's could not be opened, and is given up.
     NotOpened(NotOpened),
+    /// Something about the transcript with a peer.
+    Transcript(TranscriptNews),
 }
 
 /// Another identity answers for a peer. Displays as the peer.
@@ -203,6 +206,8 @@ pub enum DeliveryState {
     /// Own: the peer's relay has it, nobody has acknowledged it for 30 days, or 1,000 others came
     /// after it. It is not sent again.
     Undelivered,
+    /// Its content has been erased, here and, if it was asked for there, at the peer's.
+    Redacted,
 }
 
 impl fmt::Display for DeliveryState {
@@ -213,6 +218,7 @@ impl fmt::Display for DeliveryState {
             Self::Delivered => "delivered",
             Self::Received => "received",
             Self::Undelivered => "undelivered",
+            Self::Redacted => "redacted",
         })
     }
 }

@@ -42,6 +42,7 @@ mod name;
 mod random;
 mod record;
 mod surroundings;
+mod transcript;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
@@ -50,8 +51,12 @@ mod readme {}
 pub use kuvert_core::ProtocolError;
 pub use kuvert_core::prekey::BundleError;
 pub use kuvert_core::safety_number::{SafetyNumber, SafetyNumberMatch};
+pub use kuvert_core::transcript::{Finding, SwitchState as TranscriptState};
 pub use kuvert_store::{MemoryStore, Part, Rollback, SqliteStore, Store, StoreError};
 pub use kuvert_transport::{Advice as TransportAdvice, RelayClient, TransportError};
+pub use kuvert_wire::transcript::{
+    Consent, ConsentStep, Mode as TranscriptMode, PolicyId, Reason as RedactionReason,
+};
 pub use kuvert_wire::{AccountId, Address, AddressError, DeviceId, MessageId, RelayUrl, Timestamp};
 
 pub use carrier::{Carrier, Relay};
@@ -66,6 +71,15 @@ pub use name::{MAX_NAME_CHARS, NameError, Petname};
 pub use surroundings::Surroundings;
 #[cfg(not(feature = "hazmat"))]
 pub(crate) use surroundings::Surroundings;
+pub use transcript::{Exported, TranscriptChange, TranscriptNews};
+
+/// Files that prove what was said: checked without a home, an account or a network.
+pub mod transcripts {
+    pub use kuvert_core::transcript::render;
+    pub use kuvert_core::transcript::{
+        ContentState, Refused, Report, Side, VerifiedItem, VerifiedTranscript, Verifier, verify,
+    };
+}
 
 /// What operations of a client return.
 pub type Result<T, E = Error> = core::result::Result<T, E>;

@@ -76,7 +76,7 @@ impl Device {
         let peer = self.peers.get(&waiting.peer).map(|stored| &stored.value);
         match waiting.cause {
             ProtocolError::TooManySessions => peer.is_none_or(|peer| peer.may_take_over(now)),
-            ProtocolError::IdentityChanged => self.is_answered(&waiting.peer),
+            ProtocolError::IdentityChanged => peer.is_some() || self.is_answered(&waiting.peer),
             _ => !waiting.is_tried,
         }
     }

@@ -9,7 +9,7 @@ use crate::record::{self, Unshown, UnshownRecord, Versioned};
 use crate::{Carrier, Error};
 
 /// Numbers taken at once: more than one envelope has outcomes.
-const NUMBERS: u64 = 8;
+const NUMBERS: u64 = 24;
 
 /// A batch in the making.
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
                 (first, first + NUMBERS)
             }
         };
-        assert!(next < end, "an envelope has at most four outcomes");
+        assert!(next < end, "an envelope has at most a dozen outcomes");
         filing.numbers = Some((next + 1, end));
         Ok(next)
     }

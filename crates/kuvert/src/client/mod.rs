@@ -38,6 +38,7 @@ mod sessions;
 mod status;
 #[cfg(test)]
 mod tests;
+mod transcripts;
 
 pub use contacts::Contact;
 pub use send::MAX_TEXT_BYTES;

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::Client;
 use super::history::message_of;
 use super::rollback::NOBODY;
+use super::transcripts::news_of;
 use crate::event::{Delivery, Event, IdentityChange, NotOpened, Notice, Sender, StateRollback};
 use crate::record::{self, LogRecord, Unshown, UnshownRecord, Versioned};
 use crate::{Carrier, Error};
@@ -169,6 +170,10 @@ impl<S: Store, T: Carrier> Client<S, T> {
                 let at = Timestamp::from_millis(*at);
                 Event::StateRollback(StateRollback { at, found: *found, expected: *expected })
             }
+            Unshown::Transcript { .. }
+            | Unshown::Redacted { .. }
+            | Unshown::ErasureAnswered { .. }
+            | Unshown::Consent { .. } => Event::Transcript(news_of(sender, what)?),
             Unshown::NotOpened { cause, count, at } => Event::NotOpened(NotOpened {
                 peer: sender,
                 cause: cause_named(cause),

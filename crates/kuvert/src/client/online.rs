@@ -105,6 +105,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         self.repeat_overdue()?;
         self.reconcile_all()?;
         let sealed = self.seal_pending().await;
+        self.tend_transcripts()?;
         self.announce_all()?;
         self.open_mailboxes().await?;
         let receipts = self.seal_receipts();

@@ -68,12 +68,20 @@ impl<S: Store, T: Carrier> Client<S, T> {
             Outcome::Rejected { cause, peer } => {
                 self.tell_not_opened(*cause, peer.as_ref(), taken.at, filing)
             }
+            Outcome::Transcript { peer, event } => {
+                self.file_transcript_event(peer, event, taken.at, filing)
+            }
             _ => Ok(()), // what waits is told when it is over
         }
     }
 
     /// Adds an event about the owner of a device.
-    fn tell(&self, device: &DeviceId, what: Unshown, filing: &mut Filing) -> Result<(), Error> {
+    pub(super) fn tell(
+        &self,
+        device: &DeviceId,
+        what: Unshown,
+        filing: &mut Filing,
+    ) -> Result<(), Error> {
         match self.account_of(device) {
             Some(account) => self.file_event(&account, what, filing),
             None => Ok(()), // its last session ended since

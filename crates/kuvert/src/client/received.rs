@@ -38,6 +38,10 @@ impl<S: Store, T: Carrier> Client<S, T> {
             FrameType::Control => {
                 self.file_control(&peer, received, is_accepted, &mut sent.value, filing)?
             }
+            FrameType::Transcript => {
+                self.file_transcript(&peer, received, at, &mut sent.value, filing)?;
+                Acknowledged::default()
+            }
             _ => Acknowledged::default(), // of later versions
         };
         if is_accepted {

@@ -109,7 +109,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     }
 
     /// A peer is known if it is a contact or has written.
-    fn require_known(&self, peer: &AccountId) -> Result<(), Error> {
+    pub(super) fn require_known(&self, peer: &AccountId) -> Result<(), Error> {
         match self.store.get(&record::contact_key(peer))? {
             Some(_) => Ok(()),
             None => Err(Error::UnknownPeer),

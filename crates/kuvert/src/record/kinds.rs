@@ -140,6 +140,14 @@ pub(crate) enum Unshown {
     Undelivered { ids: Vec<[u8; 16]>, at: u64 },
     /// Envelopes of this peer's that were given up: the name of the cause, and how many.
     NotOpened { cause: String, count: u64, at: u64 },
+    /// Something that the device has found out about a transcript, in its encoding.
+    Transcript { at: u64, event: Vec<u8> },
+    /// The peer has redacted these messages.
+    Redacted { at: u64, ids: Vec<[u8; 16]>, reason: u8, policy: String },
+    /// It has answered a redaction of ours.
+    ErasureAnswered { at: u64, erased: u32, kept: u32 },
+    /// It has asked for a consent, given or withdrawn one; in its encoding.
+    Consent { at: u64, consent: Vec<u8> },
 }
 
 impl Unshown {
@@ -150,7 +158,11 @@ impl Unshown {
             | Self::Healed { .. }
             | Self::IdentityChanged { .. }
             | Self::CloneSuspected { .. }
-            | Self::StateRollback { .. } => true,
+            | Self::StateRollback { .. }
+            | Self::Transcript { .. }
+            | Self::Redacted { .. }
+            | Self::ErasureAnswered { .. }
+            | Self::Consent { .. } => true,
             // The log has the messages and how far they got; what is given up may be repeated at will.
             Self::Message(_)
             | Self::Receipt { .. }
@@ -158,6 +170,23 @@ impl Unshown {
             | Self::NotOpened { .. } => false,
         }
     }
+}
+
+/// Leaves of ours that a peer has asked for.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct LeavesRecord {
+    pub(crate) seq: u64,
+    pub(crate) count: u16,
+}
+
+/// What is owed to a peer that has redacted something; without results once it is said.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct OwedErasure {
+    /// The place of the redaction in the peer's log.
+    pub(crate) seq: u64,
+    pub(crate) policy: String,
+    /// One byte for each target.
+    pub(crate) results: Vec<u8>,
 }
 
 /// Receipts owed to one peer.
@@ -179,6 +208,8 @@ pub(crate) const INBOX: &str = "inbox/";
 pub(crate) const UNSHOWN: &str = "unshown/";
 pub(crate) const RECEIPTS: &str = "receipt/";
 pub(crate) const SENT: &str = "sent/";
+pub(crate) const LEAVES: &str = "leaves/";
+pub(crate) const OWED_ERASURES: &str = "erasure/";
 pub(crate) const QUESTIONS: &str = "question/";
 
 pub(crate) fn account_key() -> Key {
@@ -265,6 +296,18 @@ pub(crate) fn unacked_key(peer: &AccountId, seq: u64) -> Key {
 
 pub(crate) fn unacked_prefix(peer: &AccountId) -> String {
     format!("unacked/{peer}/")
+}
+
+pub(crate) fn leaves_key(peer: &AccountId) -> Key {
+    path(&format!("{LEAVES}{peer}"))
+}
+
+pub(crate) fn owed_erasure_key(peer: &AccountId, seq: u64) -> Key {
+    path(&format!("{OWED_ERASURES}{peer}/{seq:016x}"))
+}
+
+pub(crate) fn report_key(peer: &AccountId, id: &MessageId) -> Key {
+    path(&format!("report/{peer}/{id}"))
 }
 
 pub(crate) fn receipt_key(peer: &AccountId) -> Key {

@@ -18,6 +18,9 @@
 //! | `sent/<account>` | how many of those were sent, and when one of them is due again | as they leave and are acknowledged |
 //! | `question/<account>` | the device about which a person is asked, and what was answered | with the question, with the answer |
 //! | `unshown/<seq>` | events that the app has not acknowledged | with what they are about |
+//! | `leaves/<account>` | entries of a transcript that a peer lacks | when it asks, until it is answered |
+//! | `erasure/<account>/<seq>` | what came of a peer's redaction | with the erasure, emptied when it is said |
+//! | `report/<account>/<id>` | what a report of a received message needs | with its log entry, until it is redacted |
 //! | `receipt/<account>` | receipts owed | as messages arrive and receipts leave |
 //!
 //! A value is one format byte and the postcard encoding of its type; `outbox/` and `inbox/` have the layout of

@@ -64,7 +64,11 @@ impl<S: Store, T: Carrier> Client<S, T> {
         records.map(entry).collect()
     }
 
-    fn require_all(&self, only: Option<&[MessageId]>, entries: &[Vec<Entry>; 2]) -> Result<(), Error> {
+    fn require_all(
+        &self,
+        only: Option<&[MessageId]>,
+        entries: &[Vec<Entry>; 2],
+    ) -> Result<(), Error> {
         let all = || entries.iter().flatten().filter_map(Entry::message);
         let names: BTreeSet<[u8; 16]> = all().map(|(_, id)| *id.as_bytes()).collect();
         let mut wanted = only.unwrap_or_default().iter();

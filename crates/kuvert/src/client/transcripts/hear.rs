@@ -157,4 +157,3 @@ fn answered(receipt: &ErasureReceipt, at: Timestamp) -> Unshown {
 fn consented(consent: &Consent, at: Timestamp) -> Unshown {
     Unshown::Consent { at: at.as_millis(), consent: consent.encode() }
 }
-

@@ -6,7 +6,7 @@
 mod answer;
 mod export;
 mod hear;
-mod keep;
+mod news;
 mod redact;
 
 use kuvert_core::transcript::SwitchState;
@@ -19,6 +19,7 @@ use rand_core::CryptoRng;
 use super::{Client, lock};
 use crate::{Carrier, Error};
 
+pub(super) use news::news_of;
 pub(super) use redact::Erased;
 
 /// A step that says something to a peer, if there is something to say.
@@ -127,10 +128,9 @@ impl<S: Store, T: Carrier> Client<S, T> {
 
     fn peers_with_transcripts(&self) -> Vec<AccountId> {
         let device = lock(&self.device);
-        let is_on = |their: &DeviceId| {
-            matches!(device.transcript_state(their), SwitchState::On(_))
-        };
-        let running = device.peers().filter(|peer| peer.active().is_some() && is_on(&peer.device_id()));
+        let is_on = |their: &DeviceId| matches!(device.transcript_state(their), SwitchState::On(_));
+        let running =
+            device.peers().filter(|peer| peer.active().is_some() && is_on(&peer.device_id()));
         running.map(|peer| peer.account_id()).collect()
     }
 
@@ -154,13 +154,15 @@ impl<S: Store, T: Carrier> Client<S, T> {
             client.announce_if_due(peer)?;
             let (seq, counter) = client.reserve(1)?;
             let (key, context) = client.outbox_place(peer, seq)?;
-            let (now, mut device) = (client.now(), lock(&client.device));
-            let said = saying(&mut device, &their, now, &mut *client.around.random)?;
-            let Some(step) = said else { return Ok(()) };
-            let step = step.keep(key, &context).also(counter);
-            let step = changes.iter().cloned().fold(step, |step, change| step.also(change));
-            step.commit(|changes| client.store.apply(changes))?;
-            drop(device);
+            let now = client.now();
+            {
+                let mut device = lock(&client.device);
+                let said = saying(&mut device, &their, now, &mut *client.around.random)?;
+                let Some(step) = said else { return Ok(()) };
+                let step = step.keep(key, &context).also(counter);
+                let step = changes.iter().cloned().fold(step, |step, change| step.also(change));
+                step.commit(|changes| client.store.apply(changes))?;
+            }
             client.reserved();
             Ok(())
         })

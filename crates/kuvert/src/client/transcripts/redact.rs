@@ -47,7 +47,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     ) -> Result<(), Error> {
         let online = self.reach_home().await?;
         self.contend(|client| client.redact_here(&peer, ids, reason, policy))?;
-        self.store.scrub()?;
+
         self.deliver_if(online).await
     }
 
@@ -70,7 +70,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
             let place = self.place_in_transcript(peer, id)?;
             let parts = Target::ALL_PARTS;
             targets.push(Target { log: place.log, first: place.seq, count: 1, parts });
-            let erased = self.erase_entry(peer, place.entry, parts, &mut sent.value, &mut filing)?;
+            let erased =
+                self.erase_entry(peer, place.entry, parts, &mut sent.value, &mut filing)?;
             erased.ok_or(Error::NotInTranscript { id: *id })?;
         }
         if sent.value != before {
@@ -140,7 +141,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
         };
         let frame = log.as_ref().map(|log| Frame::decode(&log.value.frame)).transpose();
         let frame = frame.map_err(|_| record::damaged(&stored.key))?;
-        let body = entry.notice().map(<[u8]>::to_vec).or_else(|| Some(frame.as_ref()?.body.clone()));
+        let body =
+            entry.notice().map(<[u8]>::to_vec).or_else(|| Some(frame.as_ref()?.body.clone()));
         let body = Zeroizing::new(body.unwrap_or_default());
         let Some(erased) = entry.erased(&body, parts) else { return Ok(None) };
         let value = Zeroizing::new(erased.encode());
