@@ -11,9 +11,10 @@ use crate::store::{Counted, Floor, Store};
 ///
 /// The anchor is raised after a durable batch and before its output is released. So no state whose
 /// output has left comes back unnoticed, and a process that dies in between makes no false alarm: the
-/// anchor is never ahead of what is durable. For that reason it is not raised for relaxed batches.
+/// anchor is never ahead of what is durable. A copy from which nothing but relaxed batches is missing
+/// is not called old.
 ///
-/// While it is open, a handle also remembers the generations that it has seen itself, whatever the
+/// While it is open, a handle also remembers the generations that it has made itself, whatever the
 /// anchor says.
 ///
 /// # Spec
@@ -25,29 +26,37 @@ pub struct Anchored<S, A> {
     anchor: A,
     /// The highest generation that this handle has made.
     made: u64,
-    /// The highest one of these that is durable and that the anchor has not taken.
+    /// One that the anchor has not taken.
     owed: Option<u64>,
 }
 
 impl<S: Counted, A: Anchor> Anchored<S, A> {
     /// Puts `anchor` before `store`. An anchor that knows of nothing accepts the store as it is.
+    ///
+    /// [`Anchored::catch_up`] is to be called before anything is done with what is in the store.
     #[must_use]
     pub const fn new(store: S, anchor: A) -> Self {
         Self { store, anchor, made: 0, owed: None }
     }
 
-    /// How many batches the store has seen; more if an old copy has been accepted.
+    /// Raises the anchor to what is in the store, if it is behind: the last process may have died before
+    /// it did. An old copy stays one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Counted::generation`] and [`Anchor::raise`].
+    pub fn catch_up(&mut self) -> Result<(), StoreError> {
+        let generation = self.store.generation()?;
+        if generation > self.anchor.highest()? { self.anchor.raise(generation) } else { Ok(()) }
+    }
+
+    /// How many durable batches the store has seen; more if an old copy has been accepted.
     ///
     /// # Errors
     ///
     /// [`StoreError::Unreadable`] if what counts them is damaged; `Busy`, `Io`.
     pub fn generation(&self) -> Result<u64, StoreError> {
         self.store.generation()
-    }
-
-    /// The generation below which this store is an old copy.
-    fn expected(&self) -> Result<u64, StoreError> {
-        Ok(self.anchor.highest()?.max(self.made))
     }
 
     fn write(
@@ -57,11 +66,11 @@ impl<S: Counted, A: Anchor> Anchored<S, A> {
         floor: impl FnOnce(u64) -> Floor,
     ) -> Result<(), StoreError> {
         self.pay()?;
-        let floor = floor(self.expected()?);
+        let anchored = self.anchor.highest()?;
+        let floor = floor(anchored.max(self.made));
         let made = self.store.apply_above(changes, durability, floor)?;
         self.made = self.made.max(made);
-        // A relaxed batch can be lost with the power, and the anchor be ahead for good.
-        if durability == Durability::Full && self.anchor.raise(made).is_err() {
+        if made > anchored && self.anchor.raise(made).is_err() {
             // The batch is in. Who is told that it is not would make it again.
             self.owed = Some(made);
         }
@@ -108,7 +117,7 @@ impl<S: Counted, A: Anchor> Store for Anchored<S, A> {
 
     fn rollback(&self) -> Result<Option<Rollback>, StoreError> {
         // The anchor first: others may raise it past a generation that was read before.
-        let expected = self.expected()?;
+        let expected = self.anchor.highest()?.max(self.made);
         let found = self.store.generation()?;
         Ok((found < expected).then_some(Rollback { found, expected }))
     }
@@ -167,22 +176,59 @@ mod tests {
         assert_eq!(records.generation().unwrap(), 1);
         anchor.fails.store(false, Ordering::Relaxed);
         store.apply_relaxed(&put(1)).unwrap();
-        assert_eq!((records.generation().unwrap(), anchor.highest().unwrap()), (2, 1));
+        assert_eq!((records.generation().unwrap(), anchor.highest().unwrap()), (1, 1));
+        store.apply(&put(2)).unwrap();
+        assert_eq!((records.generation().unwrap(), anchor.highest().unwrap()), (2, 2));
     }
 
     /// A loss of power takes relaxed batches away again. That is no rollback.
     #[test]
-    fn a_relaxed_batch_does_not_raise_the_anchor() {
+    fn a_copy_without_the_relaxed_batches_is_not_old() {
         let (records, anchor) = (MemoryStore::new(), MemoryAnchor::new());
         let open = || Anchored::new(records.clone(), anchor.clone());
-        open().apply(&put(0)).unwrap();
+        let mut store = open();
+        store.apply(&put(0)).unwrap();
         let durable = records.copy();
-        open().apply_relaxed(&put(1)).unwrap();
+        store.apply_relaxed(&put(1)).unwrap();
         records.put_back(&durable);
-        assert_eq!(open().rollback().unwrap(), None);
-        open().apply(&put(1)).unwrap();
+        assert_eq!((store.rollback().unwrap(), open().rollback().unwrap()), (None, None));
+        store.apply(&put(1)).unwrap();
         records.put_back(&durable);
         assert_eq!(open().rollback().unwrap(), Some(Rollback { found: 1, expected: 2 }));
+    }
+
+    /// A process dies between a batch and the anchor. Whoever opens the store next releases what the
+    /// batch left in it, and has raised the anchor before.
+    #[test]
+    fn the_next_process_catches_up() {
+        let (records, anchor) = (MemoryStore::new(), Fragile::default());
+        let open = || Anchored::new(records.clone(), anchor.clone());
+        open().apply(&put(0)).unwrap();
+        let old = records.copy();
+        anchor.fails.store(true, Ordering::Relaxed);
+        open().apply(&put(1)).unwrap();
+        assert!(open().catch_up().is_err(), "it is not opened without");
+        anchor.fails.store(false, Ordering::Relaxed);
+        assert_eq!(anchor.highest().unwrap(), 1);
+        open().catch_up().unwrap();
+        assert_eq!(anchor.highest().unwrap(), 2);
+        records.put_back(&old);
+        open().catch_up().unwrap();
+        assert!(open().rollback().unwrap().is_some(), "an old copy stays one");
+    }
+
+    /// Or it is running already: its next batch, relaxed or not, raises the anchor for both.
+    #[test]
+    fn the_next_batch_catches_up() {
+        let (records, anchor) = (MemoryStore::new(), Fragile::default());
+        let open = || Anchored::new(records.clone(), anchor.clone());
+        let mut running = open();
+        anchor.fails.store(true, Ordering::Relaxed);
+        open().apply(&put(0)).unwrap();
+        anchor.fails.store(false, Ordering::Relaxed);
+        assert_eq!(anchor.highest().unwrap(), 0);
+        running.apply_relaxed(&put(1)).unwrap();
+        assert_eq!(anchor.highest().unwrap(), 1);
     }
 
     /// The handle itself knows what it has written.
@@ -190,7 +236,8 @@ mod tests {
     fn a_handle_notices_an_old_copy_without_an_anchor() {
         let (records, copy) = (MemoryStore::new(), MemoryStore::new());
         let mut store = Anchored::new(records.clone(), MemoryAnchor::new());
-        store.apply_relaxed(&put(0)).unwrap();
+        store.apply(&put(0)).unwrap();
+        store.anchor = MemoryAnchor::new();
         records.put_back(&copy);
         assert!(matches!(store.apply_relaxed(&put(0)), Err(StoreError::Rollback(_))));
         assert_eq!(store.rollback().unwrap(), Some(Rollback { found: 0, expected: 1 }));

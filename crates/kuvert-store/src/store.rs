@@ -118,18 +118,19 @@ pub trait Store {
     }
 }
 
-/// A store that counts its batches, so that an anchor can tell which of two states is the older one.
+/// A store that counts its durable batches, so that an anchor can tell which of two states is older.
 ///
 /// # Contract
 ///
-/// - The *generation* is 0 for a new store, and each batch makes it larger.
+/// - The *generation* is 0 for a new store. Each durable batch makes it larger, a relaxed one leaves it:
+///   so a loss of power never makes it smaller.
 /// - It is part of what is stored: an old copy put back has the generation that it had.
 ///
 /// # Spec
 ///
 /// `spec/09-storage.md`, "The ledger".
 pub trait Counted: Store {
-    /// How many batches there have been; more if an old copy has been accepted.
+    /// How many durable batches there have been; more if an old copy has been accepted.
     ///
     /// # Errors
     ///
@@ -169,14 +170,15 @@ impl Floor {
     /// # Errors
     ///
     /// [`StoreError::Rollback`] if there must be none.
-    pub const fn next(self, found: u64) -> Result<u64, StoreError> {
-        match self {
-            Self::Refuse(expected) if found < expected => {
+    pub const fn next(self, found: u64, durability: Durability) -> Result<u64, StoreError> {
+        match (self, durability) {
+            (Self::Refuse(expected), _) if found < expected => {
                 Err(StoreError::Rollback(Rollback { found, expected })) // STO-17
             }
             // Above all copies that there are: one of them is put back another time, and noticed.
-            Self::Accept(expected) if found < expected => Ok(expected.saturating_add(1)),
-            Self::Refuse(_) | Self::Accept(_) => Ok(found.saturating_add(1)),
+            (Self::Accept(expected), _) if found < expected => Ok(expected.saturating_add(1)),
+            (_, Durability::Full) => Ok(found.saturating_add(1)),
+            (_, Durability::Relaxed) => Ok(found),
         }
     }
 }

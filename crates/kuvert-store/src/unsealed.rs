@@ -14,8 +14,7 @@ use crate::store::{Counted, Floor, Store, collection, in_order};
 #[derive(Clone, Debug, Default)]
 pub struct Unsealed<R>(R);
 
-/// The row that counts the batches: a name that no key has. Its version is how often it was written,
-/// its value by how much the generation is ahead of that.
+/// The row that counts the batches: a name that no key has. Its value is the generation.
 const COUNT: &[u8] = b"#generation";
 
 /// A store in memory. A clone is a second handle on the same records.
@@ -59,7 +58,7 @@ impl<R: Rows> Unsealed<R> {
 
 impl<R: Rows> Counted for Unsealed<R> {
     fn generation(&self) -> Result<u64, StoreError> {
-        Ok(Count::read(self.0.moment()?.get(COUNT)?)?.generation())
+        Ok(Count::read(self.0.moment()?.get(COUNT)?)?.generation)
     }
 
     fn apply_above(
@@ -70,7 +69,7 @@ impl<R: Rows> Counted for Unsealed<R> {
     ) -> Result<u64, StoreError> {
         let mut batch = self.0.begin(durability)?;
         let count = Count::read(batch.get(COUNT)?)?;
-        let generation = floor.next(count.generation())?;
+        let generation = floor.next(count.generation, durability)?;
         for change in changes.iter() {
             let (name, expected) = (change.key().as_str().as_bytes(), change.expected().number());
             let fits = match change {
@@ -88,27 +87,22 @@ impl<R: Rows> Counted for Unsealed<R> {
     }
 }
 
-/// What the row that counts the batches says.
+/// The row that counts the batches.
 struct Count {
     version: u64,
-    ahead: u64,
+    generation: u64,
 }
 
 impl Count {
     fn read(row: Option<Row>) -> Result<Self, StoreError> {
-        let Some(row) = row else { return Ok(Self { version: 0, ahead: 0 }) };
-        let ahead = row.value.try_into().map(u64::from_be_bytes);
-        let ahead = ahead.map_err(|_| StoreError::unreadable(Part::Ledger))?;
-        Ok(Self { version: row.version, ahead })
-    }
-
-    const fn generation(&self) -> u64 {
-        self.version.saturating_add(self.ahead)
+        let Some(row) = row else { return Ok(Self { version: 0, generation: 0 }) };
+        let generation = row.value.try_into().map(u64::from_be_bytes);
+        let generation = generation.map_err(|_| StoreError::unreadable(Part::Ledger))?;
+        Ok(Self { version: row.version, generation })
     }
 
     fn write(&self, generation: u64, batch: &mut impl Batch) -> Result<(), StoreError> {
-        let ahead = generation.saturating_sub(self.version + 1);
-        let written = batch.put(COUNT, self.version, &ahead.to_be_bytes())?;
+        let written = batch.put(COUNT, self.version, &generation.to_be_bytes())?;
         if written { Ok(()) } else { Err(StoreError::unreadable(Part::Ledger)) }
     }
 }

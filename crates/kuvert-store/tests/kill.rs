@@ -6,6 +6,7 @@
 
 use std::env;
 use std::io::{BufRead, BufReader, Write};
+use std::iter;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -51,8 +52,8 @@ fn writer() {
     let mut out = std::io::stdout().lock();
     for round in first.. {
         let changes = batch(round);
-        let relaxed = round % 3 == 0;
-        let applied = if relaxed { store.apply_relaxed(&changes) } else { store.apply(&changes) };
+        let applied =
+            if is_relaxed(round) { store.apply_relaxed(&changes) } else { store.apply(&changes) };
         applied.unwrap();
         writeln!(out, "in {round}").unwrap();
         out.flush().unwrap();
@@ -81,13 +82,13 @@ fn a_killed_writer_leaves_whole_batches() {
     SqliteStore::create_with(&file, Unlock::Key(&app_key())).unwrap();
     let mut before = 0;
     for life in 0..12 {
-        let told = run_and_kill(&file, life);
+        let (told, told_durable) = run_and_kill(&file, life);
+        assert!(anchored_generation(&file) >= told_durable, "the anchor is behind what was told");
         let store = open(&file);
         let after = rounds(&store);
         assert_eq!(store.rollback().unwrap(), None, "no death is a rollback");
+        assert_eq!(anchored_generation(&file), store.generation().unwrap(), "it has caught up");
         drop(store);
-        let anchored = anchored_generation(&file);
-        assert!(anchored >= told_durable(told), "{told} were told, the anchor says {anchored}");
         assert!(after >= told, "{told} batches were acknowledged, {after} are there");
         assert!(after >= before, "batches of an earlier life are gone");
         before = after;
@@ -103,14 +104,18 @@ fn anchored_generation(file: &Path) -> u64 {
     anchor.unwrap().highest().unwrap()
 }
 
-/// Of the first `told` batches, the generation of the last durable one: every third was relaxed.
-fn told_durable(told: u64) -> u64 {
-    if told > 0 && (told - 1).is_multiple_of(3) { told - 1 } else { told }
+/// The generation after `round`.
+fn generation(round: u64) -> u64 {
+    (0..=round).filter(|round| !is_relaxed(*round)).count().try_into().unwrap()
 }
 
-/// Runs a writer, kills it at a random time after its first batch, and gives the number of batches
-/// it was told are in.
-fn run_and_kill(file: &Path, life: u64) -> u64 {
+const fn is_relaxed(round: u64) -> bool {
+    round.is_multiple_of(3)
+}
+
+/// Runs a writer and kills it at a random time after its first batch. Gives the number of batches that
+/// are in, as it was told, and the generation of the last durable one among them.
+fn run_and_kill(file: &Path, life: u64) -> (u64, u64) {
     let mut child = Command::new(env::current_exe().unwrap())
         .args(["--exact", "writer", "--ignored", "--nocapture"])
         .env(STORE, file)
@@ -124,6 +129,7 @@ fn run_and_kill(file: &Path, life: u64) -> u64 {
     std::thread::sleep(Duration::from_micros(getrandom::u64().unwrap() % 20_000 + life * 500));
     child.kill().unwrap();
     child.wait().unwrap();
-    let last = lines.filter_map(|line| told(&line)).last();
-    last.unwrap_or(first) + 1
+    let all: Vec<_> = iter::once(first).chain(lines.filter_map(|line| told(&line))).collect();
+    let durable = all.iter().rev().find(|round| !is_relaxed(**round));
+    (all[all.len() - 1] + 1, durable.map_or(0, |round| generation(*round)))
 }

@@ -29,7 +29,7 @@ use crate::new_file::{create_private, draft_name, give_name, sync_folder};
 const SLOTS: [usize; 2] = [0, 4096];
 const FILE_LEN: usize = SLOTS[1] + SLOT_LEN;
 
-/// How long to wait for others, who hold the file for microseconds.
+/// Others hold the file for microseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -48,6 +48,8 @@ pub struct FileAnchor {
     path: PathBuf,
     key: AnchorKey,
     open: Mutex<Open>,
+    /// How long to wait for others.
+    patience: Duration,
 }
 
 /// The file as it was opened.
@@ -68,7 +70,7 @@ impl FileAnchor {
         // A change of the working directory must not lead to another anchor.
         let path = absolute(path)?;
         let open = Mutex::new(Open::at(&path, &key)?);
-        let anchor = Self { path, key, open };
+        let anchor = Self { path, key, open, patience: PATIENCE };
         anchor.highest()?;
         Ok(anchor)
     }
@@ -80,7 +82,7 @@ impl FileAnchor {
         if FileId::at(&self.path) != open.id {
             *open = Open::at(&self.path, &self.key)?;
         }
-        Locked::new(open)
+        Locked::new(open, self.patience)
     }
 }
 
@@ -131,8 +133,8 @@ impl Open {
 struct Locked<'a>(MutexGuard<'a, Open>);
 
 impl<'a> Locked<'a> {
-    fn new(open: MutexGuard<'a, Open>) -> Result<Self, StoreError> {
-        let deadline = Instant::now() + PATIENCE;
+    fn new(open: MutexGuard<'a, Open>, patience: Duration) -> Result<Self, StoreError> {
+        let deadline = Instant::now() + patience;
         loop {
             match open.file.try_lock() {
                 Ok(()) => return Ok(Self(open)),
@@ -202,5 +204,29 @@ const fn unreadable() -> StoreError {
 impl fmt::Debug for FileAnchor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FileAnchor").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kuvert_core::secret::Secret;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_others_hold_is_busy() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || {
+            let key = AnchorKey::new(&Secret::copied_from(&[1; 32]));
+            FileAnchor::open(folder.path().join("anchor"), key).unwrap()
+        };
+        let (mut ours, theirs) = (open(), open());
+        ours.patience = Duration::ZERO;
+        let held = theirs.locked().unwrap();
+        assert!(matches!(ours.raise(3), Err(StoreError::Busy)));
+        assert!(matches!(ours.highest(), Err(StoreError::Busy)));
+        drop(held);
+        ours.raise(3).unwrap();
+        assert_eq!(theirs.highest().unwrap(), 3);
     }
 }

@@ -6,8 +6,9 @@
 //! ```
 //! A copy of all of a store, put back later, is right in itself: only what is kept elsewhere tells
 //! that it is old. As the anchor is raised after the commit, a process may die between the two, and
-//! the anchor is then behind, which is no alarm. As it is raised before the batch's output is
-//! released, no state whose messages have left can come back unnoticed.
+//! the anchor is then behind, which is no alarm; the next process raises it when it opens the store.
+//! As it is raised before the batch's output is released, no state whose messages have left can come
+//! back unnoticed.
 //!
 //! # Spec
 //!
@@ -67,7 +68,7 @@ pub trait Anchor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rollback {
-    /// The generation that the store has: how many batches it has seen.
+    /// The generation that the store has: how many durable batches it has seen.
     pub found: u64,
     /// The one that it had before.
     pub expected: u64,

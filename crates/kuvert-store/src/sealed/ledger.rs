@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! mark(name, version) = HM(XL(ledger key, "store-name-key", "", 32), "store-name", u8 8 || u64 version || name)
-//! ledger (40 or 48)   = rows u64 | sum 32 [| ahead u64]      sum = XOR of mark(name, version) over all records' rows
+//! ledger (40 or 48)   = rows u64 | sum 32 [| generation u64]      sum = XOR of mark(name, version) over all records' rows
 //! row "ledger"        = salt 16 | RecordKey(master).seal(salt, ad = "ledger" || u64 version, ledger)
-//! generation          = version - 1 + ahead         ahead: what accepted rollbacks have skipped; not there if 0
+//! generation          = how many durable batches there have been; not written if it is version - 1
 //! ```
 //! Every batch rewrites the ledger, at the price of two marks a change whatever the number of rows. As
 //! the marks and the sum are secret, nobody without the key finds another set of rows with that sum.
@@ -21,6 +21,9 @@ use super::record::SealedChange;
 use crate::error::{Part, StoreError};
 use crate::rows::{Batch, Row};
 
+/// The length of a ledger whose generation is implied.
+const IMPLIED_LEN: usize = 40;
+
 /// Which rows there are. The default is that of a store that has not been written yet.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Ledger {
@@ -28,8 +31,7 @@ pub(super) struct Ledger {
     version: u64,
     rows: u64,
     sum: [u8; 32],
-    /// By how much the generation is ahead of the number of batches.
-    ahead: u64,
+    generation: u64,
 }
 
 impl Ledger {
@@ -42,21 +44,26 @@ impl Ledger {
     }
 
     fn decode(version: u64, bytes: &[u8]) -> Result<Self, DecodeError> {
-        let (rows_and_sum, ahead) = bytes.split_at(bytes.len().min(40));
-        let mut reader = Reader::new(rows_and_sum);
+        let mut reader = Reader::new(bytes);
         let (rows, sum) = (reader.u64()?, reader.array()?);
+        let implied = version.saturating_sub(1);
+        let generation = if bytes.len() == IMPLIED_LEN { implied } else { reader.u64()? };
         reader.finish()?;
-        Ok(Self { version, rows, sum, ahead: decode_ahead(ahead)? })
+        // One encoding: what is implied is not written.
+        if bytes.len() != IMPLIED_LEN && generation == implied {
+            return Err(DecodeError::Invalid { what: "generation" }); // STO-8
+        }
+        Ok(Self { version, rows, sum, generation })
     }
 
-    /// How many batches there have been since the store was made; more after an accepted rollback.
+    /// How many durable batches there have been; more after an accepted rollback.
     pub(super) const fn generation(&self) -> u64 {
-        self.version.saturating_sub(1).saturating_add(self.ahead)
+        self.generation
     }
 
-    /// Makes `generation`, which is above the present one, that of the batch being written.
+    /// Makes `generation` that of the batch being written.
     pub(super) const fn advance_to(&mut self, generation: u64) {
-        self.ahead = generation.saturating_sub(self.version);
+        self.generation = generation;
     }
 
     /// Takes in a change that is being made.
@@ -81,8 +88,9 @@ impl Ledger {
 
     fn encode(&self) -> Vec<u8> {
         let mut bytes = [&self.rows.to_be_bytes()[..], &self.sum].concat();
-        if self.ahead != 0 {
-            bytes.extend_from_slice(&self.ahead.to_be_bytes());
+        // As implied by the version that is being written, which is the next one.
+        if self.generation != self.version {
+            bytes.extend_from_slice(&self.generation.to_be_bytes());
         }
         bytes
     }
@@ -93,7 +101,7 @@ impl Ledger {
         rows: impl Iterator<Item = &'a (Vec<u8>, u64)>,
         keys: &Keys,
     ) -> bool {
-        let mut found = Self { version: self.version, ahead: self.ahead, ..Self::default() };
+        let mut found = Self { rows: 0, sum: [0; 32], ..*self };
         for (name, version) in rows {
             found.toggle(&keys.mark(name, *version));
             found.rows += 1;
@@ -105,17 +113,6 @@ impl Ledger {
     fn toggle(&mut self, mark: &[u8; 32]) {
         self.sum.iter_mut().zip(mark).for_each(|(sum, mark)| *sum ^= mark);
     }
-}
-
-/// One encoding: 0 is not written.
-fn decode_ahead(bytes: &[u8]) -> Result<u64, DecodeError> {
-    if bytes.is_empty() {
-        return Ok(0);
-    }
-    let mut reader = Reader::new(bytes);
-    let ahead = reader.u64()?;
-    reader.finish()?;
-    if ahead == 0 { Err(DecodeError::Invalid { what: "ahead" }) } else { Ok(ahead) } // STO-8
 }
 
 pub(super) fn ad(version: u64) -> Vec<u8> {
@@ -176,20 +173,20 @@ mod tests {
         assert!(Ledger::open(row(1, &[0; 40]), &keys).is_ok());
         let lengths = [39, 41, 47, 49, 0].map(|len| row(1, &vec![1; len]));
         let versions = [0, 2].map(|version| row(version, &[0; 40]));
-        let ahead_by_nothing = row(1, &[0; 48]);
-        for bad in lengths.into_iter().chain(versions).chain([ahead_by_nothing, None]) {
+        let implied_and_written = row(1, &[0; 48]);
+        for bad in lengths.into_iter().chain(versions).chain([implied_and_written, None]) {
             assert!(Ledger::open(bad, &keys).is_err());
         }
     }
 
     #[test]
-    fn a_generation_counts_batches_and_stays_ahead_after_a_jump() {
+    fn a_generation_stays_behind_the_version_and_jumps_ahead() {
         let keys = test_keys();
         let mut ledger = Ledger::default();
-        for (version, generation) in [(0, 0), (1, 1), (2, 2), (3, 17), (4, 18), (5, 19)] {
+        for (version, generation) in [(0, 0), (1, 1), (2, 1), (3, 2), (4, 17), (5, 17), (6, 6)] {
             ledger.advance_to(generation);
             let value = keys.seal(&ad(version + 1), &ledger.encode()).unwrap();
-            assert_eq!(value.len(), if generation > version { 112 } else { 104 });
+            assert_eq!(value.len(), if generation == version { 104 } else { 112 });
             let row = Row { name: LEDGER.to_vec(), version: version + 1, value };
             ledger = Ledger::open(Some(row), &keys).unwrap();
             assert_eq!(ledger.generation(), generation);

@@ -121,7 +121,7 @@ impl<R: Rows> Counted for Sealed<R> {
 
         let mut batch = self.rows.begin(durability)?;
         let mut ledger = Ledger::open(batch.get(LEDGER)?, &self.keys)?;
-        let generation = floor.next(ledger.generation())?;
+        let generation = floor.next(ledger.generation(), durability)?;
         for (change, sealed) in changes.iter().zip(&sealed) {
             if !sealed.make(&mut batch)? {
                 return Err(StoreError::Conflict { key: change.key().clone() }); // STO-14

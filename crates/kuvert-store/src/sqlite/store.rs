@@ -108,5 +108,7 @@ fn beside(path: &Path) -> PathBuf {
 
 fn anchored(sealed: Sealed<SqliteRows>, anchor: &Path) -> Result<SqliteStore, StoreError> {
     let anchor = FileAnchor::open(anchor, sealed.anchor_key())?;
-    Ok(SqliteStore::new(sealed, anchor))
+    let mut store = SqliteStore::new(sealed, anchor);
+    store.catch_up()?;
+    Ok(store)
 }

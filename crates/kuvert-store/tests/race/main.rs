@@ -14,11 +14,11 @@ mod rows;
 
 use std::collections::BTreeSet;
 
-use kuvert_store::Store as _;
+use kuvert_store::Store;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, Runner, thread};
 
-use pair::{ACQUAINTED, Seal, Shared, chance, open, opened_by_bob, seal};
+use pair::{ACQUAINTED, Bare, Seal, Whole, chance, open, opened_by_bob, seal};
 use rows::Flaw;
 
 /// Orders for each way to choose them, at some milliseconds each.
@@ -54,19 +54,18 @@ fn at_once<S: Open, T: Send + 'static>(
 /// A store that several processes share.
 trait Open {
     /// A handle on it.
-    type Store: Send + 'static;
+    type Store: Store + Send + 'static;
     /// Another handle, as another process has.
     fn open(&self) -> Self::Store;
 }
 
 /// Two processes that send two messages each, and one that looks on.
-fn race_of_senders(flaw: Flaw) {
-    let shared = Shared::new(&ACQUAINTED.alice, flaw);
-    let sealing = at_once(2, &shared, |process, mut store| {
+fn race_of_senders(shared: &impl Open) {
+    let watcher = shared.open();
+    let sealing = at_once(2, shared, |process, mut store| {
         let mut rng = chance(process);
         [(); 2].map(|()| seal(&mut store, &mut rng))
     });
-    let watcher = shared.open();
     assert_eq!(watcher.rollback().unwrap(), None);
     let seals: Vec<Seal> = sealing.flatten().collect();
     assert_eq!(watcher.rollback().unwrap(), None);
@@ -79,35 +78,34 @@ fn race_of_senders(flaw: Flaw) {
 
 #[test]
 fn no_two_messages_are_sealed_from_one_state() {
-    run_many(|| race_of_senders(Flaw::Nothing));
+    run_many(|| race_of_senders(&Whole::new(&ACQUAINTED.alice)));
 }
 
 #[test]
 #[should_panic(expected = "two messages were sealed from one state")]
 fn a_store_that_never_compares_versions_is_found_out() {
-    run_many(|| race_of_senders(Flaw::NeverCompares));
+    run_many(|| race_of_senders(&Bare::new(&ACQUAINTED.alice, Flaw::NeverCompares)));
 }
 
 #[test]
 #[should_panic(expected = "two messages were sealed from one state")]
 fn a_store_that_compares_versions_too_early_is_found_out() {
-    run_many(|| race_of_senders(Flaw::ComparesTooEarly));
+    run_many(|| race_of_senders(&Bare::new(&ACQUAINTED.alice, Flaw::ComparesTooEarly)));
 }
 
 /// Two processes that got one envelope.
-fn race_of_receivers(flaw: Flaw) {
-    let shared = Shared::new(&ACQUAINTED.bob, flaw);
-    let opened = at_once(2, &shared, |process, mut store| open(&mut store, &mut chance(process)));
+fn race_of_receivers(shared: &impl Open) {
+    let opened = at_once(2, shared, |process, mut store| open(&mut store, &mut chance(process)));
     assert_eq!(opened.filter(|opened| *opened).count(), 1, "one message, opened once");
 }
 
 #[test]
 fn one_message_is_opened_once() {
-    run_many(|| race_of_receivers(Flaw::Nothing));
+    run_many(|| race_of_receivers(&Whole::new(&ACQUAINTED.bob)));
 }
 
 #[test]
 #[should_panic(expected = "one message, opened once")]
 fn a_store_that_compares_too_early_opens_a_message_twice() {
-    run_many(|| race_of_receivers(Flaw::ComparesTooEarly));
+    run_many(|| race_of_receivers(&Bare::new(&ACQUAINTED.bob, Flaw::ComparesTooEarly)));
 }

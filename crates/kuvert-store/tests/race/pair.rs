@@ -7,16 +7,15 @@ use kuvert_core::secret::Secret;
 use kuvert_core::{
     Change, Changes, Content, Device, Key, ProtocolError, Record, Step, Version, identity,
 };
-use kuvert_store::{Anchored, MemoryStore, Sealed, Store, StoreError, Unlock};
+use kuvert_store::{Anchored, MemoryStore, Sealed, Store, StoreError, Unlock, Unsealed};
 use kuvert_wire::{DeviceId, Timestamp};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
+use super::Open;
 use super::rows::{Flaw, RacingAnchor, RacingRows};
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
-
-pub(crate) type RacingStore = Anchored<Sealed<RacingRows>, RacingAnchor>;
 
 /// What both have stored once each has heard from the other.
 pub(crate) struct Acquainted {
@@ -80,11 +79,15 @@ impl Person {
     }
 }
 
-/// A store that several processes share.
-pub(crate) struct Shared {
+/// A store as apps have it, sealed and with an anchor, that several processes share.
+pub(crate) struct Whole {
     rows: RacingRows,
     anchor: RacingAnchor,
 }
+
+/// A store without ledger and anchor, which find some of what a broken table does before a message is
+/// released. Here nothing stands behind the compare-and-swap.
+pub(crate) struct Bare(RacingRows);
 
 /// A message that was released.
 pub(crate) struct Seal {
@@ -97,34 +100,54 @@ fn app_key() -> Secret<32> {
     Secret::copied_from(&[7; 32])
 }
 
-impl Shared {
-    /// A store with these records on rows with this flaw.
-    pub(crate) fn new(records: &[Record], flaw: Flaw) -> Self {
-        let (rows, anchor) = (RacingRows::new(flaw), RacingAnchor::new());
-        let sealed = Sealed::create_over(rows.clone(), Unlock::Key(&app_key())).unwrap();
-        let puts = records.iter().map(|record| Change::Put {
-            key: record.key.clone(),
-            expected: Version::ABSENT,
-            value: record.value.clone(),
-        });
-        Anchored::new(sealed, anchor.clone()).apply(&Changes::of(puts)).unwrap();
-        Self { rows, anchor }
+impl Whole {
+    pub(crate) fn new(records: &[Record]) -> Self {
+        let (rows, anchor) = (RacingRows::new(Flaw::Nothing), RacingAnchor::new());
+        Sealed::create_over(rows.clone(), Unlock::Key(&app_key())).unwrap();
+        let whole = Self { rows, anchor };
+        fill(whole.open(), records);
+        whole
     }
 }
 
-impl super::Open for Shared {
-    type Store = RacingStore;
+impl Bare {
+    pub(crate) fn new(records: &[Record], flaw: Flaw) -> Self {
+        let bare = Self(RacingRows::new(flaw));
+        fill(bare.open(), records);
+        bare
+    }
+}
 
-    fn open(&self) -> RacingStore {
+fn fill(mut store: impl Store, records: &[Record]) {
+    let puts = records.iter().map(|record| Change::Put {
+        key: record.key.clone(),
+        expected: Version::ABSENT,
+        value: record.value.clone(),
+    });
+    store.apply(&Changes::of(puts)).unwrap();
+}
+
+impl Open for Bare {
+    type Store = Unsealed<RacingRows>;
+
+    fn open(&self) -> Self::Store {
+        Unsealed::over(self.0.clone())
+    }
+}
+
+impl Open for Whole {
+    type Store = Anchored<Sealed<RacingRows>, RacingAnchor>;
+
+    fn open(&self) -> Self::Store {
         let sealed = Sealed::open_over(self.rows.clone(), Unlock::Key(&app_key())).unwrap();
         Anchored::new(sealed, self.anchor.clone())
     }
 }
 
 /// Seals a message of Alice's, however often another process is first, and releases it.
-pub(crate) fn seal(store: &mut RacingStore, rng: &mut ChaCha20Rng) -> Seal {
+pub(crate) fn seal(store: &mut impl Store, rng: &mut ChaCha20Rng) -> Seal {
     loop {
-        let mut device = load(store);
+        let mut device = load(&*store);
         let step = device.encrypt(&ACQUAINTED.bob_id, &Content::text("tea?"), NOW, rng).unwrap();
         let from = session_of(step.changes());
         match step.commit(|changes| store.apply(changes)) {
@@ -137,9 +160,9 @@ pub(crate) fn seal(store: &mut RacingStore, rng: &mut ChaCha20Rng) -> Seal {
 
 /// Opens the message that Bob has not opened, and says whether it was released: that it was opened
 /// before is found at the latest when another process was first.
-pub(crate) fn open(store: &mut RacingStore, rng: &mut ChaCha20Rng) -> bool {
+pub(crate) fn open(store: &mut impl Store, rng: &mut ChaCha20Rng) -> bool {
     loop {
-        let mut device = load(store);
+        let mut device = load(&*store);
         let step = match device.decrypt(&ACQUAINTED.envelope, NOW, rng) {
             Ok(step) => step,
             Err(ProtocolError::Duplicate) => return false,
