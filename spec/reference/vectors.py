@@ -71,6 +71,19 @@ def check_again(file):
         assert said == case["expect"], case["name"]
 
 
+def check_guide(files):
+    """The reader's guide names every file, and every conversation of honest devices, and nothing else."""
+    rows = re.findall(r"^\| \d+ \|.*$", (strict.SPEC / "README.md").read_text(), re.M)
+    passes = "\n".join(row.rsplit("|", 2)[1] for row in rows)
+    named, quoted = set(re.findall(r"`(\d\d-[a-z]+)`", passes)), set(re.findall(r'"([^"]+)"', passes))
+    assert named == {file.name for file in files}, named ^ {file.name for file in files}
+    talks = {file.name: [talk["name"] for talk in file.document().get("conversations", [])] for file in files}
+    every = [name for names in talks.values() for name in names]
+    unknown = [words for words in quoted if not any(name.startswith(words) for name in every)]
+    unnamed = [n for n in talks["10-conversations"] if not any(n.startswith(words) for words in quoted)]
+    assert not unknown and not unnamed, (unknown, unnamed)
+
+
 def table_of_labels():
     """The labels that chapter 00 lists by name, with the chapter that uses them."""
     chapter = (strict.SPEC / "00-conventions.md").read_text()
@@ -112,7 +125,9 @@ def main(arguments):
     total = [0, 0]
     differing = []
     folder = pathlib.Path(arguments[1]) if arguments[:1] == ["--check"] else FOLDER
-    for file in all_files():
+    files = all_files()
+    check_guide(files)
+    for file in files:
         if "cases" in file.document():
             check_again(file)
         good, bad = tally(file)
