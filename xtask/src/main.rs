@@ -3,6 +3,7 @@
 //! - `test` runs every check that a change must pass, and is what continuous integration runs;
 //! - `demo` builds the relay and the client and lets two people talk;
 //! - `bench` measures Kuvert against its peers and against its own primitives;
+//! - `sim` runs the simulator and prints what share of messages is delivered under which faults;
 //! - `vectors` compares the vectors of the specification with what its reference computes.
 
 mod bench;
@@ -10,6 +11,7 @@ mod check;
 mod context;
 mod counts;
 mod demo;
+mod sim;
 mod source;
 mod steps;
 mod test;
@@ -37,6 +39,9 @@ enum Command {
     Demo(demo::Arguments),
     /// Measure Kuvert against its peers and against its own primitives
     Bench(bench::Arguments),
+    /// Simulate two people and everything that can go wrong between them
+    #[command(disable_help_flag = true)]
+    Sim(sim::Arguments),
     /// Compute the vectors of the specification again, and compare
     Vectors(vectors::Arguments),
 }
@@ -47,6 +52,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&context, &arguments),
         Command::Demo(arguments) => demo::run(&context, &arguments),
         Command::Bench(arguments) => bench::run(&context, &arguments),
+        Command::Sim(arguments) => sim::run(&context, &arguments),
         Command::Vectors(arguments) => vectors::run(&context, &arguments),
     });
     match done {

@@ -21,6 +21,7 @@ const STEPS: &[Step] = &[
     step("doc", "the documentation builds without a warning", doc),
     step("nextest", "the tests", nextest),
     step("doctest", "the examples in the documentation", doctest),
+    step("sim", "1,000 simulated lives lose nothing in silence", crate::sim::step),
     step("vectors", "the vectors are what the reference computes", crate::vectors::step),
     step("wasm32", "wire and core build for the web", wasm32),
     step("benches", "the benchmarks compile", benches),

@@ -1,4 +1,4 @@
-//! A store whose process may end before or after each batch.
+//! A store that may refuse a batch, and whose process may end before or after it.
 
 use kuvert_core::{Changes, Key, Record};
 use kuvert_store::{Rollback, Store, StoreError};
@@ -16,6 +16,19 @@ impl<S> Disk<S> {
     pub(super) const fn new(inner: S, life: Life) -> Self {
         Self { inner, life }
     }
+
+    fn between_boundaries(
+        &mut self,
+        apply: impl FnOnce(&mut S) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        if self.life.is_refused() {
+            return Err(StoreError::Full);
+        }
+        self.life.boundary();
+        let applied = apply(&mut self.inner);
+        self.life.boundary();
+        applied
+    }
 }
 
 impl<S: Store> Store for Disk<S> {
@@ -32,10 +45,11 @@ impl<S: Store> Store for Disk<S> {
     }
 
     fn apply(&mut self, changes: &Changes) -> Result<(), StoreError> {
-        self.life.boundary();
-        let applied = self.inner.apply(changes);
-        self.life.boundary();
-        applied
+        self.between_boundaries(|store| store.apply(changes))
+    }
+
+    fn apply_relaxed(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        self.between_boundaries(|store| store.apply_relaxed(changes))
     }
 
     fn rollback(&self) -> Result<Option<Rollback>, StoreError> {
@@ -43,16 +57,6 @@ impl<S: Store> Store for Disk<S> {
     }
 
     fn accept_rollback(&mut self, changes: &Changes) -> Result<(), StoreError> {
-        self.life.boundary();
-        let applied = self.inner.accept_rollback(changes);
-        self.life.boundary();
-        applied
-    }
-
-    fn apply_relaxed(&mut self, changes: &Changes) -> Result<(), StoreError> {
-        self.life.boundary();
-        let applied = self.inner.apply_relaxed(changes);
-        self.life.boundary();
-        applied
+        self.between_boundaries(|store| store.accept_rollback(changes))
     }
 }

@@ -81,6 +81,8 @@ pub enum Event {
     /// The process ends in its work: at the boundary of this number, before or after a batch of the store
     /// or a request to the network.
     Crash(Seat, u8),
+    /// The store refuses a batch of this process, the one of this number.
+    Refuse(Seat, u8),
     /// The process is overtaken by the other one of its home at the boundary of this number.
     Race(Seat, u8),
 
@@ -116,6 +118,8 @@ pub enum Event {
     Inject(Side, u8),
     /// The next bundle that this side asks for is told wrong; the amount says how.
     Lie(Side, u8),
+    /// The relay says that it does not know the mailbox to which this side posts next.
+    Deny(Side),
     /// A person who was asked about another identity says no.
     Answer(Seat),
 }
@@ -149,6 +153,8 @@ const ALPHABET: &[Make] = &[
     |seat, amount| Event::Lie(seat.side, amount),
     |seat, _| Event::Answer(seat),
     |seat, _| Event::Withhold(seat.side),
+    Event::Refuse,
+    |seat, _| Event::Deny(seat.side),
 ];
 
 impl Event {
@@ -182,6 +188,7 @@ impl Event {
             Self::Flush(seat) => Self::Flush(app(seat)),
             Self::Kill(seat) => Self::Kill(app(seat)),
             Self::Crash(seat, amount) => Self::Crash(app(seat), amount),
+            Self::Refuse(seat, amount) => Self::Refuse(app(seat), amount),
             Self::Answer(seat) => Self::Answer(app(seat)),
             other => other,
         }

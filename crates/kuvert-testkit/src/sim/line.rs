@@ -27,6 +27,9 @@ pub(super) struct Line<C> {
     pool: Mutex<Pool>,
 }
 
+const NOT_FOUND: TransportError =
+    TransportError::Refused { reason: Refusal::NotFound, retry_after: Duration::ZERO };
+
 impl<C: Carrier> Line<C> {
     pub(super) fn new(inner: C, side: Side, sky: Sky, clock: Clock, life: Life) -> Self {
         Self { inner, side, sky, clock, life, pool: Mutex::default() }
@@ -101,6 +104,7 @@ impl<C: Carrier> Transport for Line<C> {
         let fate = self.sky.weather().take_post(self.side, route, envelope);
         let answer = match fate {
             Fate::Vanishes => Ok(()),
+            Fate::Denied => Err(NOT_FOUND),
             Fate::Arrives => self.inner.post(route, id, envelope).await,
             Fate::Changes(envelope) => self.inner.post(route, id, &envelope).await,
         };
@@ -162,8 +166,7 @@ impl<C: Carrier> Directory for Line<C> {
         self.depart()?;
         let lie = self.sky.weather().next_lie(self.side);
         if lie == Some(Lie::Unknown) {
-            let (reason, retry_after) = (Refusal::NotFound, Duration::ZERO);
-            return Err(TransportError::Refused { reason, retry_after });
+            return Err(NOT_FOUND);
         }
         let bundle = self.inner.fetch_bundle(relay, account).await?;
         let bundle = self.sky.weather().hand_out(self.side, lie, bundle);

@@ -35,6 +35,7 @@ const CRASHES: &[(u32, Make)] = &[
     (20, |seat, _| Event::Kill(seat)),
     (40, |seat, _| Event::LoseAnswer(seat.side)),
 ];
+const FULL: &[(u32, Make)] = &[(80, Event::Refuse)];
 const RACES: &[(u32, Make)] = &[(100, Event::Race)];
 const PARTITION: &[(u32, Make)] =
     &[(30, |seat, _| Event::Cut(seat.side)), (40, |seat, _| Event::Mend(seat.side))];
@@ -48,6 +49,7 @@ const HOSTILE: &[(u32, Make)] = &[
     (10, |seat, amount| Event::Misdeliver(seat.side, amount)),
     (20, |seat, amount| Event::Inject(seat.side, amount)),
     (20, |seat, amount| Event::Lie(seat.side, amount)),
+    (10, |seat, _| Event::Deny(seat.side)),
     (5, |seat, _| Event::Answer(seat)),
 ];
 
@@ -59,12 +61,13 @@ impl Mix {
         Self::mix("reorder", "envelopes are late and overtake each other", &[TALK, LATE]),
         Self::mix("duplication", "envelopes come twice", &[TALK, TWICE]),
         Self::mix("crashes", "processes end at any boundary", &[TALK, CRASHES]),
+        Self::mix("disks", "the disk takes nothing for a moment", &[TALK, FULL]),
         Self::mix("processes", "two processes share each home", &[TALK, RACES]).with_helpers(),
         Self::mix("partition", "people have no network for a while", &[TALK, PARTITION]),
         Self::mix(
             "honest",
             "all of the above",
-            &[TALK, LOSS, LATE, TWICE, CRASHES, RACES, PARTITION],
+            &[TALK, LOSS, LATE, TWICE, CRASHES, FULL, RACES, PARTITION],
         )
         .with_helpers(),
         Self::mix("clocks", "clocks are put forward and back", &[TALK, CLOCKS]).lossy(),
@@ -76,7 +79,7 @@ impl Mix {
         Self::mix(
             "everything",
             "all at once",
-            &[TALK, LOSS, LATE, TWICE, CRASHES, RACES, PARTITION, CLOCKS, ROLLBACK, HOSTILE],
+            &[TALK, LOSS, LATE, TWICE, CRASHES, FULL, RACES, PARTITION, CLOCKS, ROLLBACK, HOSTILE],
         )
         .with_helpers()
         .without_anchors()

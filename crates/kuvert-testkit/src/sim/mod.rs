@@ -30,6 +30,7 @@ mod clock;
 mod disk;
 mod event;
 mod finish;
+mod happen;
 mod hub;
 mod lie;
 mod line;

@@ -22,6 +22,8 @@ pub(super) struct Person<A: Adapter> {
     pub(super) screen: Screen,
     /// What had been seen when the copy of the home was made, and when that was.
     pub(super) copy: Option<(Screen, Mark)>,
+    /// Two processes were ever open at once.
+    pub(super) had_company: bool,
     rooms: [Room<A>; 2],
 }
 
@@ -34,7 +36,8 @@ pub(super) struct Room<A: Adapter> {
 impl<A: Adapter> Person<A> {
     pub(super) fn new(clock: Clock, address: Address) -> Self {
         let rooms = [Room::default(), Room::default()];
-        Self { clock, address, screen: Screen::default(), copy: None, rooms }
+        let screen = Screen::default();
+        Self { clock, address, screen, copy: None, had_company: false, rooms }
     }
 
     pub(super) const fn room(&self, seat: Seat) -> &Room<A> {

@@ -18,6 +18,7 @@ pub(super) struct Life(Arc<Mutex<Plans>>);
 #[derive(Default)]
 struct Plans {
     end: Option<u8>,
+    refusal: Option<u8>,
     interlude: Option<(u8, Interlude)>,
 }
 
@@ -40,6 +41,16 @@ impl Life {
         self.plans().end = Some(more);
     }
 
+    /// The store will refuse the batch after `more`.
+    pub(super) fn refuse_after(&self, more: u8) {
+        self.plans().refusal = Some(more);
+    }
+
+    /// Whether the store refuses the batch that comes now.
+    pub(super) fn is_refused(&self) -> bool {
+        is_due(&mut self.plans().refusal)
+    }
+
     /// `interlude` runs at the boundary after `more`.
     pub(super) fn interrupt_after(&self, more: u8, interlude: impl FnOnce() + Send + 'static) {
         self.plans().interlude = Some((more, Box::new(interlude)));
@@ -56,7 +67,7 @@ impl Life {
         if let Some(interlude) = interlude {
             interlude();
         }
-        let is_end = self.plans().is_end();
+        let is_end = is_due(&mut self.plans().end);
         if is_end {
             resume_unwind(Box::new(Crashed));
         }
@@ -77,16 +88,20 @@ impl Plans {
             }
         }
     }
+}
 
-    fn is_end(&mut self) -> bool {
-        match self.end.take() {
-            Some(0) => true,
-            Some(more) => {
-                self.end = Some(more - 1);
-                false
-            }
-            None => false,
+/// Counts a plan down; whether it is due.
+const fn is_due(plan: &mut Option<u8>) -> bool {
+    match *plan {
+        Some(0) => {
+            *plan = None;
+            true
         }
+        Some(more) => {
+            *plan = Some(more - 1);
+            false
+        }
+        None => false,
     }
 }
 

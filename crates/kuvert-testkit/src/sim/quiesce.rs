@@ -22,6 +22,7 @@ impl<A: Adapter> World<A> {
     /// Lets everything come to rest; whether it did.
     pub(super) fn quiesce(&mut self) -> bool {
         self.clear_up();
+        self.round(Duration::from_secs(MINUTE));
         Side::BOTH.into_iter().for_each(|side| self.send(Seat::app(side), 0));
         let mut quiet = 0;
         for (count, pause) in PAUSES {

@@ -34,11 +34,12 @@ struct Outlook {
     is_cut: bool,
     lost: u32,
     lost_answers: u32,
+    denied: u32,
     flips: VecDeque<u8>,
     late: VecDeque<Duration>,
     twice: VecDeque<Duration>,
     lies: VecDeque<Lie>,
-    posts: VecDeque<Post>,
+    posts: Vec<Post>,
 }
 
 /// Something that was posted.
@@ -52,7 +53,21 @@ pub(super) struct Post {
 pub(super) enum Fate {
     Arrives,
     Vanishes,
+    /// The relay says that there is no such mailbox.
+    Denied,
     Changes(Vec<u8>),
+}
+
+impl Outlook {
+    /// Keeps a post, in place of any other if there are too many: so some stay for long.
+    fn remember(&mut self, route: &Route, envelope: &[u8], chance: &mut Chance) {
+        let post = Post { route: route.clone(), envelope: envelope.to_vec() };
+        if self.posts.len() < MEMORY {
+            self.posts.push(post);
+        } else {
+            self.posts[chance.below(MEMORY)] = post;
+        }
+    }
 }
 
 impl Sky {
@@ -87,6 +102,10 @@ impl Weather {
         self.of(side).lost_answers += 1;
     }
 
+    pub(super) const fn deny_one(&mut self, side: Side) {
+        self.of(side).denied += 1;
+    }
+
     pub(super) fn flip_one(&mut self, side: Side, amount: u8) {
         self.of(side).flips.push_back(amount);
     }
@@ -114,10 +133,11 @@ impl Weather {
     pub(super) fn take_post(&mut self, from: Side, route: &Route, envelope: &[u8]) -> Fate {
         self.trace.note_envelope(envelope);
         let outlook = &mut self.sides[from as usize];
-        outlook.posts.push_back(Post { route: route.clone(), envelope: envelope.to_vec() });
-        if outlook.posts.len() > MEMORY {
-            outlook.posts.pop_front();
+        if outlook.denied > 0 {
+            outlook.denied -= 1;
+            return Fate::Denied;
         }
+        outlook.remember(route, envelope, &mut self.chance);
         if outlook.lost > 0 {
             outlook.lost -= 1;
             self.trace.note(format_args!("  lost from {from:?}"));
@@ -164,7 +184,7 @@ impl Weather {
         self.liar.tell(to, lie, bundle)
     }
 
-    /// One of the last posts of a side.
+    /// One of the posts of a side.
     pub(super) fn some_post(&self, from: Side, amount: u8) -> Option<Post> {
         let posts = &self.sides[from as usize].posts;
         let at = usize::from(amount) % posts.len().max(1);

@@ -1,48 +1,39 @@
 //! Two people, their processes, and what happens to them.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use kuvert::{AccountId, Client, Error, Event as Told, Petname, Surroundings};
-use kuvert_transport::Transport;
-use kuvert_wire::PostId;
+use kuvert_store::StoreError;
 
 use super::Adapter;
 use super::book::Book;
 use super::chance::Chance;
 use super::clock::Clock;
 use super::disk::Disk;
-use super::event::{Event, Seat, span};
+use super::event::Seat;
 use super::finish::finish;
-use super::lie::{Liar, Lie};
+use super::lie::Liar;
 use super::line::Line;
-use super::person::{Person, Simulated};
+use super::person::{Person, Room, Simulated};
 use super::process::{self, Ended, Life};
-use super::weather::{Post, Sky};
+use super::weather::Sky;
 use crate::Side;
-
-/// Time that passes with each event, so that no two have one time.
-const TICK: Duration = Duration::from_millis(50);
-
-/// More than there can be to tell at once.
-const MOST_EVENTS: usize = 20_000;
 
 pub(super) struct World<A: Adapter> {
     pub(super) adapter: A,
     pub(super) sky: Sky,
     pub(super) clock: Clock,
-    chance: Chance,
+    pub(super) chance: Chance,
     pub(super) people: [Person<A>; 2],
     /// The relay's own hands.
-    courier: A::Carrier,
+    pub(super) courier: A::Carrier,
     pub(super) book: Book,
     pub(super) findings: Vec<String>,
-    asides: Asides,
-    pub(super) compared: usize,
+    pub(super) asides: Asides,
 }
 
 /// What processes did while another one was at work.
-type Asides = Arc<Mutex<Vec<(Seat, Ended<Result<Option<Shown>, Error>>)>>>;
+pub(super) type Asides = Arc<Mutex<Vec<(Seat, Ended<Result<Option<Shown>, Error>>)>>>;
 
 /// An event and its number.
 pub(super) type Shown = (Option<u64>, Told);
@@ -54,10 +45,14 @@ impl<A: Adapter> World<A> {
         let sky = Sky::new(Chance::new(!seed), liar, is_lossy);
         let people = Side::BOTH.map(|side| born(&mut adapter, side, &sky, &clock, &mut chance));
         let courier = adapter.carrier(Side::Alice);
-        let (book, findings, asides, compared) = Default::default();
+        let (book, findings, asides) = Default::default();
         let mut world =
-            Self { adapter, sky, clock, chance, people, courier, book, findings, asides, compared };
-        Side::BOTH.into_iter().for_each(|side| world.introduce(side));
+            Self { adapter, sky, clock, chance, people, courier, book, findings, asides };
+        world.introduce(Side::Alice);
+        // To every fourth Bob she is a stranger until he writes to her.
+        if !seed.is_multiple_of(4) {
+            world.introduce(Side::Bob);
+        }
         world
     }
 
@@ -74,153 +69,6 @@ impl<A: Adapter> World<A> {
 
     pub(super) fn account(&self, side: Side) -> AccountId {
         self.people[side as usize].address.account
-    }
-
-    pub(super) fn happen(&mut self, event: Event) {
-        self.clock.pass(TICK);
-        self.note(format_args!("{:?} {event:?}", self.clock.elapsed()));
-        match event {
-            Event::Send(seat, amount) => self.send(seat, amount),
-            Event::Receive(seat) => drop(self.receive(seat)),
-            Event::Drain(seat) => self.drain(seat),
-            Event::Flush(seat) => drop(self.work(seat, async |client| client.flush().await)),
-            Event::Pass(amount) => self.clock.pass(span(amount)),
-            Event::Kill(seat) => self.room(seat).end(),
-            Event::Crash(seat, amount) => self.room(seat).life.end_after(amount % 32),
-            Event::Race(seat, amount) => self.race(seat, amount),
-            Event::Jump(side, amount) => self.jump(side, amount),
-            Event::Snapshot(side) => self.snapshot(side),
-            Event::Restore(side) => self.restore(side),
-            Event::Replay(side, amount) => self.replay(side, amount),
-            Event::Misdeliver(side, amount) => self.misdeliver(side, amount),
-            Event::Inject(side, amount) => self.inject(side, amount),
-            Event::Answer(seat) => self.answer(seat),
-            other => self.change_weather(other),
-        }
-    }
-
-    fn change_weather(&mut self, event: Event) {
-        let mut weather = self.sky.weather();
-        match event {
-            Event::Lose(side) | Event::Withhold(side) => weather.lose_one(side),
-            Event::Hold(side, amount) => weather.hold_one(side, span(amount)),
-            Event::Duplicate(side, amount) => weather.double_one(side, span(amount)),
-            Event::LoseAnswer(side) => weather.lose_an_answer(side),
-            Event::Cut(side) => weather.cut(side, true),
-            Event::Mend(side) => weather.cut(side, false),
-            Event::Flip(side, amount) => weather.flip_one(side, amount),
-            Event::Lie(side, amount) => weather.lie_once(side, Lie::from_amount(amount)),
-            _ => unreachable!("the others are no weather"),
-        }
-    }
-
-    /// Writes a message: its number, and enough to make it as long as the amount says.
-    pub(super) fn send(&mut self, seat: Seat, amount: u8) {
-        let number = self.book.write(seat.side);
-        let filler = if amount < 250 { usize::from(amount) } else { 40 * usize::from(amount) };
-        let text = format!("{number} {}", "x".repeat(filler));
-        let peer = self.account(seat.side.other());
-        let sent = self.work(seat, async |client| client.send(peer, &text).await);
-        if sent.is_some() {
-            self.book.is_safe(number);
-        }
-    }
-
-    /// Asks for an event and shows it; whether there was one.
-    pub(super) fn receive(&mut self, seat: Seat) -> bool {
-        let polled = self.work(seat, async |client| next(client).await).flatten();
-        let is_there = polled.is_some();
-        if let Some(shown) = polled {
-            self.show(seat, shown);
-        }
-        is_there
-    }
-
-    pub(super) fn drain(&mut self, seat: Seat) {
-        let is_endless = (0..MOST_EVENTS).all(|_| self.receive(seat));
-        if is_endless {
-            self.find(format!("{seat:?} is told things without end"));
-        }
-    }
-
-    /// The other process of a home does something in the middle of what this one does next.
-    fn race(&mut self, seat: Seat, amount: u8) {
-        let other = seat.beside();
-        if !self.open(other) {
-            return;
-        }
-        let (room, asides) = (self.room(other).clone(), Arc::clone(&self.asides));
-        self.room(seat).life.interrupt_after(amount % 16, move || {
-            // If it is itself what comes in between, it is at work already.
-            let Some(mut client) = room.idle_client() else { return };
-            let Some(client) = client.as_mut() else { return };
-            let ended = process::run(|| finish(next(client)));
-            asides.lock().unwrap_or_else(PoisonError::into_inner).push((other, ended));
-        });
-    }
-
-    fn jump(&mut self, side: Side, amount: u8) {
-        self.person(side).clock.jump(60 * span(amount), amount >= 128);
-    }
-
-    fn snapshot(&mut self, side: Side) {
-        if self.adapter.snapshot(side) {
-            let mark = self.book.mark();
-            let person = self.person(side);
-            person.copy = Some((person.screen.clone(), mark));
-        }
-    }
-
-    fn restore(&mut self, side: Side) {
-        let person = self.person(side);
-        let Some((screen, mark)) = person.copy.clone() else { return };
-        person.end_all();
-        person.screen = screen;
-        self.book.take_back(side, mark);
-        self.adapter.restore(side);
-    }
-
-    fn replay(&mut self, side: Side, amount: u8) {
-        let post = self.sky.weather().some_post(side, amount);
-        if let Some(post) = post {
-            self.deliver(post);
-        }
-    }
-
-    fn misdeliver(&mut self, side: Side, amount: u8) {
-        let weather = self.sky.weather();
-        let (from, to) = (weather.some_post(side, amount), weather.some_post(side.other(), amount));
-        drop(weather);
-        if let Some((from, to)) = from.zip(to) {
-            self.deliver(Post { route: to.route, ..from });
-        }
-    }
-
-    fn inject(&mut self, side: Side, amount: u8) {
-        let post = self.sky.weather().some_post(side, amount);
-        let Some(post) = post else { return };
-        let mut envelope = vec![0; post.envelope.len()];
-        envelope.fill_with(|| self.chance.bytes::<1>()[0]);
-        // Half of them begin as an envelope does.
-        if amount.is_multiple_of(2) {
-            envelope[..2].copy_from_slice(&post.envelope[..2]);
-        }
-        self.deliver(Post { envelope, ..post });
-    }
-
-    /// The relay posts something by itself. That nobody lives there any more is no matter.
-    fn deliver(&mut self, Post { route, envelope }: Post) {
-        let id = PostId::from_bytes(self.chance.bytes());
-        drop(finish(self.courier.post(&route, id, &envelope)));
-    }
-
-    /// A person says no to another identity, if there is one to answer about.
-    pub(super) fn answer(&mut self, seat: Seat) {
-        let peer = self.account(seat.side.other());
-        self.work(seat, async |client| match client.identity_question(peer) {
-            Some(_) => client.reject_identity(peer),
-            None => Ok(()),
-        });
     }
 
     /// Does `work` in a process, which is begun if it does not run. `None` if that came to nothing.
@@ -245,7 +93,7 @@ impl<A: Adapter> World<A> {
     }
 
     /// Begins the process if it does not run; whether it does.
-    fn open(&mut self, seat: Seat) -> bool {
+    pub(super) fn open(&mut self, seat: Seat) -> bool {
         if self.room(seat).client().is_some() {
             return true;
         }
@@ -253,6 +101,8 @@ impl<A: Adapter> World<A> {
         let opened = process::run(|| self.opened(seat, life));
         let Some(client) = self.after(seat, opened) else { return false };
         *self.room(seat).client() = Some(client);
+        let has_company = self.room(seat.beside()).client().is_some();
+        self.person(seat.side).had_company |= has_company;
         true
     }
 
@@ -296,7 +146,7 @@ impl<A: Adapter> World<A> {
         }
     }
 
-    fn show(&mut self, seat: Seat, (number, told): Shown) {
+    pub(super) fn show(&mut self, seat: Seat, (number, told): Shown) {
         let person = self.person(seat.side);
         if number.is_some_and(|number| !person.screen.is_new(number)) {
             return self.note(format_args!("  {seat:?} is told again"));
@@ -320,7 +170,16 @@ impl<A: Adapter> World<A> {
         }
     }
 
-    fn room(&self, seat: Seat) -> &super::person::Room<A> {
+    /// Looks at the client of a process, if it runs.
+    pub(super) fn with_client<R>(
+        &self,
+        seat: Seat,
+        look: impl FnOnce(&mut Simulated<A>) -> R,
+    ) -> Option<R> {
+        self.room(seat).client().as_mut().map(look)
+    }
+
+    pub(super) fn room(&self, seat: Seat) -> &Room<A> {
         self.people[seat.side as usize].room(seat)
     }
 
@@ -333,13 +192,6 @@ impl<A: Adapter> World<A> {
         self.note(format_args!("  FINDING {finding}"));
         self.findings.push(finding);
     }
-}
-
-async fn next<S: kuvert::Store, T: kuvert::Carrier>(
-    client: &mut Client<S, T>,
-) -> Result<Option<Shown>, Error> {
-    let told = client.poll_event(Duration::ZERO, None).await?;
-    Ok(told.map(|told| (client.event_number(), told)))
 }
 
 fn surroundings(clock: Clock, chance: &mut Chance) -> Surroundings {
@@ -364,7 +216,8 @@ fn born<A: Adapter>(
     Person::new(clock, client.address())
 }
 
-/// Errors that a person has to live with: the network, and what is wrong with what it says.
+/// Errors that a person has to live with: the network and what is wrong with what it says, a full disk, and
+/// that nobody can write to a stranger.
 const fn is_usual(error: &Error) -> bool {
     matches!(
         error,
@@ -372,6 +225,10 @@ const fn is_usual(error: &Error) -> bool {
             | Error::WrongIdentity { .. }
             | Error::Bundle(_)
             | Error::UnknownAddress
+            | Error::IdentityQuestion { .. }
+            | Error::DeviceRefused { .. }
+            | Error::UnknownPeer
+            | Error::Store(StoreError::Full)
     )
 }
 
