@@ -459,6 +459,7 @@ def erasure(f, r):
             "one index with two data": known + [[points[0], flipped(bytes.fromhex(known[0][1]), 5).hex()]],
             "index 255": [[255, known[0][1]]] + known[1:],
             "a short one": [[points[0], known[0][1][:-2]]] + known[1:],
+            "a long one": [[points[0], known[0][1] + "00"]] + known[1:],
         }.items():
             f.bad(f"{title}: {how}", "rs_decode", "Malformed", len=length, fragments=wrong)
         if len(padded) != length:
@@ -610,6 +611,9 @@ def bodies(f, r):
             "beyond Unicode": b"\xf4\x90\x80\x80",
             "half way": b"Tea\xe2\x98",
             "a lone continuation": b"a\x80",
+            "a lone lead": b"a\xc3",
+            "a byte that never is": b"\xfe",
+            "an overlong slash": b"\xe0\x80\xaf",
         },
         2: {
             "empty": b"",
@@ -617,6 +621,8 @@ def bodies(f, r):
             "kind 3": b"\3\1" + ids[:16],
             "none": b"\1\0",
             "65": b"\1\x41" + ids + ids[:16],
+            "no count": b"\1",
+            "two announced": b"\1\2" + ids[:16],
             "a byte short": b"\1\1" + ids[:15],
             "a byte long": b"\1\1" + ids[:17],
         },
@@ -634,6 +640,8 @@ def bodies(f, r):
             "relay a byte short": mailbox + b"\0\2w",
             "relay a byte long": mailbox + b"\0\1ws",
             "relay not ASCII": mailbox + b"\0\2" + "é".encode(),
+            "close twice": b"\4\4",
+            "token alone": b"\2",
             "resend without count": b"\6\0",
             "resend a byte short": b"\6\0\1" + ids[:15],
             "resend a byte long": b"\6\0\1" + ids[:17],

@@ -315,7 +315,9 @@ def sixth_takeover():
     for i in range(5):
         t.wait(MINUTE)
         t.begin("alice", "bob", False)
-        expect(t.handle("bob", t.send("alice", "bob", f"takeover {i + 1}")), ["Message"])
+        taking = t.send("alice", "bob", f"takeover {i + 1}")
+        t.spoiled("bob", taking)
+        expect(t.handle("bob", taking), ["Message"])
     t.begin("alice", "bob", False)
     sixth = t.send("alice", "bob", "one too many")
     t.spoiled("bob", sixth)

@@ -199,6 +199,18 @@ class Talk:
             return self.note("receive", who, {"error": refused.error}, **fields)
         raise AssertionError(f"{self.name}, event {number}, {name}: opened")
 
+    def spoils(self, who, envelope):
+        """Bytes of a forger's, with one changed in the header's nonce, the header, and the text."""
+        for name, at in (("header's nonce", 5), ("header", 100), ("text", len(envelope) - 20)):
+            device, data = copy.deepcopy(self.devices[who]), flipped(envelope, at)
+            try:
+                device.receive(data, self.now, Drawn(self.random, "kem_coins"))
+            except Refused as refused:
+                fields = dict(name=f"{name} altered", now=self.now, envelope=data.hex(), check=refused.check)
+                self.note("receive", who, {"error": refused.error}, **fields)
+                continue
+            raise AssertionError(f"{self.name}, {name}: opened")
+
     def passes(self, who, peer, text, heal=False, tampering=True):
         number = self.send(who, peer, text, heal)
         if tampering:

@@ -54,6 +54,18 @@ def tally(file):
     return good, len(rows) - good
 
 
+def check_balance(file):
+    """Three refusals for each success: in the file, for each operation, and in each conversation."""
+    document, groups = file.document(), {}
+    for case in document.get("cases", []):
+        groups.setdefault(case["op"], []).append(case["expect"])
+    for talk in document.get("conversations", []):
+        groups[talk["name"]] = [e["expect"] for e in talk["events"] if e["do"] in ("receive", "handle")]
+    for name, expected in groups.items():
+        good = sum(map(is_positive, expected))
+        assert len(expected) >= 4 * good, f"{file.name}, {name}: {good} of {len(expected)} open"
+
+
 def is_positive(expect):
     """Something opens, or is computed."""
     if "outcomes" in expect:
@@ -132,7 +144,7 @@ def main(arguments):
             check_again(file)
         good, bad = tally(file)
         total = [total[0] + good, total[1] + bad]
-        assert bad >= 3 * good, f"{file.name}: {good} positives, {bad} negatives"
+        check_balance(file)
         path, text = folder / f"{file.name}.json", text_of(file)
         print(f"{file.name:<20} {good:>5} positives {bad:>5} negatives {len(text):>8} bytes")
         if not arguments:
