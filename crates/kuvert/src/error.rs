@@ -124,6 +124,14 @@ pub enum Error {
         /// How many go.
         limit: usize,
     },
+    /// A message cannot be reported.
+    #[error("message {id} cannot be reported: {why}")]
+    NotReportable {
+        /// Its name.
+        id: MessageId,
+        /// Why.
+        why: &'static str,
+    },
     /// The transcript cannot be exported.
     #[error("the transcript cannot be exported: {0}")]
     Export(String),

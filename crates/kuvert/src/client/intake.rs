@@ -7,7 +7,7 @@
 use kuvert_core::{Change, Key, Outcome, Outcomes, ProtocolError, Record, Step};
 use kuvert_store::Store;
 use kuvert_transport::Delivered;
-use kuvert_wire::{Decode, MailboxId, Timestamp};
+use kuvert_wire::{Decode, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Client, lock};
@@ -19,6 +19,32 @@ use crate::{Carrier, Error};
 struct InboxContext {
     /// When it was opened, in Unix milliseconds.
     at: u64,
+    /// What its relay says to have carried; unknown of what has waited.
+    carried: Option<Carried>,
+}
+
+/// What a relay says of an envelope, so that it knows it again in a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Carried {
+    pub(crate) mailbox: [u8; 32],
+    /// When the relay received it, in Unix milliseconds.
+    pub(crate) received: u64,
+    pub(crate) from: [u8; 32],
+    pub(crate) key_id: u8,
+    pub(crate) mac: [u8; 32],
+}
+
+impl Carried {
+    fn of(delivered: &Delivered) -> Option<Self> {
+        let franked = delivered.franked?;
+        Some(Self {
+            mailbox: *delivered.mailbox.as_bytes(),
+            received: delivered.received.as_millis(),
+            from: franked.from,
+            key_id: franked.tag.key_id,
+            mac: franked.tag.mac,
+        })
+    }
 }
 
 /// Where outcomes are stored until they are filed.
@@ -32,22 +58,23 @@ struct Place {
 pub(super) struct Taken {
     pub(super) record: Record,
     pub(super) at: Timestamp,
+    pub(super) carried: Option<Carried>,
     pub(super) outcomes: Outcomes,
 }
 
 impl<S: Store, T: Carrier> Client<S, T> {
     /// Takes in an envelope. Only a store that fails is an error: the envelope then stays at the relay.
     pub(super) fn take_in(&mut self, delivered: &Delivered) -> Result<(), Error> {
-        let (envelope, via) = (delivered.envelope.as_bytes(), &delivered.mailbox);
-        self.contend(|client| client.open_envelope(envelope, via))?;
+        self.contend(|client| client.open_envelope(delivered))?;
         self.unconfirmed.insert(delivered.mailbox, delivered.position);
         self.unconfirmed_count += 1;
         self.file_inbox()?;
         self.retry_waiting()
     }
 
-    pub(super) fn open_envelope(&mut self, envelope: &[u8], via: &MailboxId) -> Result<(), Error> {
-        let (now, place) = (self.now(), self.inbox_place()?);
+    pub(super) fn open_envelope(&mut self, delivered: &Delivered) -> Result<(), Error> {
+        let (now, place) = (self.now(), self.inbox_place(Carried::of(delivered))?);
+        let (envelope, via) = (delivered.envelope.as_bytes(), &delivered.mailbox);
         let mut device = lock(&self.device);
         let step = device.receive(envelope, Some(via), now, &mut self.around.random);
         let unchanged = place.keep(step, &mut self.store)?;
@@ -67,7 +94,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     }
 
     fn retry_one(&mut self) -> Result<bool, Error> {
-        let (now, place) = (self.now(), self.inbox_place()?);
+        let (now, place) = (self.now(), self.inbox_place(None)?);
         let mut device = lock(&self.device);
         let Some(step) = device.retry(now, &mut self.around.random) else { return Ok(false) };
         let unchanged = place.keep(step, &mut self.store)?;
@@ -76,11 +103,11 @@ impl<S: Store, T: Carrier> Client<S, T> {
         Ok(true)
     }
 
-    fn inbox_place(&self) -> Result<Place, Error> {
+    fn inbox_place(&self, carried: Option<Carried>) -> Result<Place, Error> {
         let (seq, counter) = self.reserve(1)?;
         let key = record::inbox_key(seq);
         let at = self.now().as_millis();
-        let context = record::pack_context(&key, &InboxContext { at })?;
+        let context = record::pack_context(&key, &InboxContext { at, carried })?;
         Ok(Place { key, context, counter })
     }
 
@@ -149,7 +176,8 @@ impl Taken {
     pub(super) fn read(record: Record) -> Result<Self, Error> {
         let (context, kept) = record::unpack_kept::<InboxContext>(&record)?;
         let outcomes = Outcomes::decode(kept).map_err(|_| record::damaged(&record.key))?;
-        Ok(Self { at: Timestamp::from_millis(context.at), outcomes, record })
+        let (at, carried) = (Timestamp::from_millis(context.at), context.carried);
+        Ok(Self { at, carried, outcomes, record })
     }
 
     pub(super) fn delete(&self) -> Change {

@@ -28,6 +28,7 @@ mod question;
 mod receipts;
 mod received;
 mod reconcile;
+mod report;
 mod resend;
 mod rollback;
 mod route;
@@ -41,6 +42,8 @@ mod tests;
 mod transcripts;
 
 pub use contacts::Contact;
+pub(crate) use intake::Carried;
+pub use report::AbuseReport;
 pub use send::MAX_TEXT_BYTES;
 pub use status::Status;
 

@@ -53,7 +53,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     ) -> Result<(), Error> {
         let at = taken.at.as_millis();
         match outcome {
-            Outcome::Message(received) => self.file_received(received, taken.at, filing),
+            Outcome::Message(received) => self.file_received(received, taken, filing),
             Outcome::HealingStarted { peer, not_before } => {
                 let not_before = not_before.as_millis();
                 self.tell(peer, Unshown::HealingStarted { at, not_before }, filing)

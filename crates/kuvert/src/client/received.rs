@@ -8,26 +8,28 @@ use kuvert_wire::{
 };
 
 use super::filing::Filing;
+use super::intake::Taken;
 use super::resend::Acknowledged;
 use super::{Client, lock};
 use crate::event::DeliveryState;
-use crate::record::{self, LogRecord, MessageRecord, SentRecord, Unshown};
+use crate::record::{self, LogRecord, MessageRecord, ReportRecord, SentRecord, Unshown};
 use crate::{Carrier, Error};
 
 impl<S: Store, T: Carrier> Client<S, T> {
     pub(super) fn file_received(
         &mut self,
         received: &Received,
-        at: Timestamp,
+        taken: &Taken,
         filing: &mut Filing,
     ) -> Result<(), Error> {
+        let at = taken.at;
         let peer = account_id(&received.account);
         let is_accepted = self.note_peer(&peer, received, filing)?;
         let mut sent = self.sent_record(&peer)?;
         let before = sent.value;
         let held = match received.frame.frame_type {
             FrameType::Message => {
-                self.file_message(&peer, &received.frame, at, is_accepted, filing)?;
+                self.file_message(&peer, received, taken, is_accepted, filing)?;
                 Acknowledged::default()
             }
             FrameType::Receipt => {
@@ -80,11 +82,12 @@ impl<S: Store, T: Carrier> Client<S, T> {
     fn file_message(
         &mut self,
         peer: &AccountId,
-        frame: &Frame,
-        at: Timestamp,
+        received: &Received,
+        taken: &Taken,
         is_accepted: bool,
         filing: &mut Filing,
     ) -> Result<(), Error> {
+        let (frame, at) = (&received.frame, taken.at);
         let message_key = record::message_key(peer, &frame.message_id);
         let known = record::read::<MessageRecord, _>(&self.store, &message_key)?;
         if is_accepted && known.as_ref().is_none_or(|known| !known.value.outgoing) {
@@ -99,6 +102,12 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let message = MessageRecord { outgoing: false, seq, state: DeliveryState::Received };
         filing.changes.push(record::insert(record::log_key(peer, seq), &log)?);
         filing.changes.push(record::insert(message_key, &message)?);
+        if let Some(carried) = taken.carried {
+            let kept = ReportRecord::new(&received.franking, carried);
+            filing
+                .changes
+                .push(record::insert(record::report_key(peer, &frame.message_id), &kept)?);
+        }
         self.file_event(peer, Unshown::Message(seq), filing)
     }
 

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use kuvert_core::Key;
+use kuvert_core::{Franking, Key};
 use kuvert_wire::{AccountId, MailboxKey, MessageId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::client::Carried;
 use crate::event::DeliveryState;
 
 /// Own name and home relay.
@@ -169,6 +170,21 @@ impl Unshown {
             | Self::Undelivered { .. }
             | Self::NotOpened { .. } => false,
         }
+    }
+}
+
+/// What a report of a received message needs besides its frame. It can confirm a guess of the content,
+/// and goes with it.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct ReportRecord {
+    pub(crate) franking_key: [u8; 32],
+    pub(crate) commitment: [u8; 32],
+    pub(crate) carried: Carried,
+}
+
+impl ReportRecord {
+    pub(crate) const fn new(franking: &Franking, carried: Carried) -> Self {
+        Self { franking_key: franking.key, commitment: franking.commitment, carried }
     }
 }
 

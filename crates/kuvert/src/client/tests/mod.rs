@@ -8,5 +8,5 @@ mod requests;
 mod resend;
 mod rollback;
 mod several;
-mod transcripts;
 mod support;
+mod transcripts;

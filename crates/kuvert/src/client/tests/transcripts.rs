@@ -112,7 +112,8 @@ async fn a_redaction_is_honoured_and_the_rest_still_proves() {
     assert!(!texts(&verified).iter().any(|text| text.contains("4711")));
     for (person, peer) in [(&alice, bob.account()), (&bob, alice.account())] {
         let history = person.history(peer).expect("read");
-        let entry = history.iter().find(|entry| entry.message.id() == gone).expect("its place stays");
+        let entry =
+            history.iter().find(|entry| entry.message.id() == gone).expect("its place stays");
         assert_eq!((entry.state, entry.message.text()), (DeliveryState::Redacted, Ok("")));
         assert!(!is_anywhere(person, b"4711"), "the content is in no record");
     }

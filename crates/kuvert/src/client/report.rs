@@ -1,0 +1,138 @@
+//! Reports: one received message, shown to the relay that carried it, and to nobody else.
+
+use kuvert_core::transcript::Entry;
+use kuvert_store::Store;
+use kuvert_wire::relay::Answer;
+use kuvert_wire::transcript::{Block, FrankingReport, FrankingTag};
+use kuvert_wire::{AccountId, Decode, DeviceId, Encode, Frame, MailboxId, MessageId, Timestamp};
+
+use super::{Client, lock};
+use crate::record::{self, LogRecord, MessageRecord, ReportRecord};
+use crate::{Carrier, Error};
+
+/// A report that its relay can check. It opens the messages in it and nothing else.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AbuseReport {
+    /// The message that is reported.
+    pub report: FrankingReport,
+    /// Messages of the same sender before it, oldest first: as context.
+    pub context: Vec<FrankingReport>,
+    /// Own messages in between, which show that nothing of the context was left out.
+    pub answers: Vec<Answer>,
+}
+
+/// A reported message, and its place in the transcript if it has one.
+struct Reported {
+    report: FrankingReport,
+    block: Option<Box<Block>>,
+}
+
+impl<S: Store, T: Carrier> Client<S, T> {
+    /// Makes a report of a received message. With a transcript, up to `context` messages before it go
+    /// along, and what was answered to them, so that the reader sees whether anything is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotReportable`]: it is one's own, its content is gone, or its relay has not said that it
+    /// carried it. [`Error::Store`].
+    pub fn report(
+        &self,
+        peer: AccountId,
+        id: MessageId,
+        context: u64,
+    ) -> Result<AbuseReport, Error> {
+        let Reported { report, block } = self.reported(&peer, &id)?;
+        let mut made = AbuseReport { report, context: Vec::new(), answers: Vec::new() };
+        let Some(block) = block.filter(|_| context > 0) else { return Ok(made) };
+        let mut first = *block;
+        for seq in block.seq.saturating_sub(context)..block.seq {
+            let Some(before) = self.message_at(&peer, false, seq)? else { continue };
+            let Ok(Reported { report, block: Some(place) }) = self.reported(&peer, &before) else {
+                continue;
+            };
+            if made.context.is_empty() {
+                first = *place;
+            }
+            made.context.push(report);
+        }
+        for seq in first.seen..block.seen {
+            made.answers.extend(self.answer_at(&peer, seq)?);
+        }
+        Ok(made)
+    }
+
+    fn reported(&self, peer: &AccountId, id: &MessageId) -> Result<Reported, Error> {
+        let refused = |why| Error::NotReportable { id: *id, why };
+        let message =
+            record::read::<MessageRecord, _>(&self.store, &record::message_key(peer, id))?;
+        let message = message.ok_or_else(|| refused("it is not known"))?;
+        if message.value.outgoing {
+            return Err(refused("it is your own"));
+        }
+        let kept = record::read::<ReportRecord, _>(&self.store, &record::report_key(peer, id))?;
+        let kept = kept.ok_or_else(|| refused("its relay did not say that it carried it"))?.value;
+        let frame = self.frame_at(peer, message.value.seq)?;
+        let frame = frame.ok_or_else(|| refused("its content is gone"))?;
+        let carried = kept.carried;
+        let report = FrankingReport {
+            frame: frame.encode(),
+            franking_key: kept.franking_key,
+            commitment: kept.commitment,
+            to: MailboxId::from_bytes(carried.mailbox),
+            from: carried.from,
+            time: Timestamp::from_millis(carried.received),
+            tag: FrankingTag { key_id: carried.key_id, mac: carried.mac },
+        };
+        Ok(Reported { report, block: frame.block })
+    }
+
+    fn frame_at(&self, peer: &AccountId, seq: u64) -> Result<Option<Frame>, Error> {
+        let key = record::log_key(peer, seq);
+        let log = record::read::<LogRecord, _>(&self.store, &key)?;
+        let frame = log.map(|log| Frame::decode(&log.value.frame)).transpose();
+        frame.map_err(|_| record::damaged(&key))
+    }
+
+    /// Entry `seq` of our log, or the peer's, in the newest transcript.
+    fn entry_at(&self, peer: &AccountId, ours: bool, seq: u64) -> Result<Option<Entry>, Error> {
+        let key = {
+            let device = lock(&self.device);
+            let their: Option<DeviceId> = device.peer_of_account(peer).map(|view| view.device_id());
+            let log = their.and_then(|their| device.transcripts(&their).pop());
+            log.map(|log| {
+                let side = if ours { log.our_side() } else { log.our_side().other() };
+                Entry::key(log.id(), log.conversation().device(side), seq)
+            })
+        };
+        let Some(key) = key else { return Ok(None) };
+        let Some(record) = self.store.get(&key)? else { return Ok(None) };
+        Entry::decode(&record.value).map(Some).map_err(|_| record::damaged(&key))
+    }
+
+    fn message_at(
+        &self,
+        peer: &AccountId,
+        ours: bool,
+        seq: u64,
+    ) -> Result<Option<MessageId>, Error> {
+        let entry = self.entry_at(peer, ours, seq)?;
+        Ok(entry.and_then(|entry| entry.message()).map(|(_, id)| id))
+    }
+
+    /// Our own entry `seq`, with its message unless that is gone.
+    fn answer_at(&self, peer: &AccountId, seq: u64) -> Result<Option<Answer>, Error> {
+        let Some(entry) = self.entry_at(peer, true, seq)? else { return Ok(None) };
+        let Some(leaf) = entry.leaf().copied() else { return Ok(None) };
+        let Some((_, id)) = entry.message().filter(|_| entry.is_open()) else {
+            return Ok(Some(Answer { leaf, frame: None }));
+        };
+        let message =
+            record::read::<MessageRecord, _>(&self.store, &record::message_key(peer, &id))?;
+        let frame = match message {
+            Some(message) => self.frame_at(peer, message.value.seq)?,
+            None => None,
+        };
+        Ok(Some(Answer { leaf, frame }))
+    }
+}
