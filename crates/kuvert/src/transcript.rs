@@ -32,7 +32,7 @@ pub enum TranscriptChange {
     /// The peer writes one of what it sends, and none runs here: one side has forgotten.
     NotRunning,
     /// Something in it does not fit.
-    Finding(Finding),
+    Finding(Box<Finding>),
     /// The peer has erased the content of messages, and so has this side. Their places stay.
     Redacted {
         /// Which.

@@ -34,7 +34,7 @@ fn change_of(event: &[u8]) -> Result<TranscriptChange, Error> {
         TranscriptEvent::Asked(mode) => TranscriptChange::Asked(mode),
         TranscriptEvent::Started(mode) => TranscriptChange::Started(mode),
         TranscriptEvent::Stopped => TranscriptChange::Stopped,
-        TranscriptEvent::Finding(finding) => TranscriptChange::Finding(*finding),
+        TranscriptEvent::Finding(finding) => TranscriptChange::Finding(finding),
         _ => TranscriptChange::NotRunning,
     })
 }
