@@ -7,8 +7,9 @@
 //! This one keeps records in memory and tells what it is asked to change. Watch the order: the batch
 //! with the ratchet and the outbox entry is applied before the message leaves.
 //!
-//! It keeps plaintext. To keep records on a disk, implement `kuvert_store::Rows` instead, which gets
-//! sealing, blinded names and the same guarantees for nothing.
+//! It keeps plaintext, and would not notice an old copy of itself. To keep records on a disk, implement
+//! `kuvert_store::Rows` instead, which gets sealing, blinded names, an anchor against old copies and the
+//! same guarantees for nothing.
 
 use std::collections::BTreeMap;
 

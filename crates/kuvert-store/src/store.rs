@@ -106,9 +106,9 @@ pub trait Store {
     /// Applies the one batch that an old copy takes, and goes on from that copy, both at once: whoever
     /// dies before has changed nothing, whoever dies after has done it all.
     ///
-    /// The batch has to end every session of the old state and to erase its prekeys, as
-    /// `Device::roll_back` does: messages have been sealed and opened with their keys since. A store
-    /// that is no old copy, because another process was first, takes the batch like any other.
+    /// The batch has to end every session of the old state, as `Device::roll_back` does: messages have
+    /// been sealed and opened with their keys since. A store that is no old copy, because another
+    /// process was first, takes the batch like any other.
     ///
     /// # Errors
     ///

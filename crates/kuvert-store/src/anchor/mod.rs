@@ -16,7 +16,7 @@
 
 mod file;
 mod key;
-mod slot;
+pub(crate) mod slot;
 
 use std::fmt;
 use std::sync::Arc;

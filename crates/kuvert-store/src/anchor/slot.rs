@@ -14,10 +14,10 @@ use super::key::{AnchorKey, TAG_LEN};
 const FRONT: [u8; 5] = *b"KVAN\x01";
 const SAID_LEN: usize = FRONT.len() + 8;
 /// Length of a slot in bytes.
-pub(super) const SLOT_LEN: usize = SAID_LEN + TAG_LEN;
+pub(crate) const SLOT_LEN: usize = SAID_LEN + TAG_LEN;
 
 /// The slot that says `generation`.
-pub(super) fn encode(generation: u64, key: &AnchorKey) -> [u8; SLOT_LEN] {
+pub(crate) fn encode(generation: u64, key: &AnchorKey) -> [u8; SLOT_LEN] {
     let mut slot = [0; SLOT_LEN];
     let (said, tag) = slot.split_at_mut(SAID_LEN);
     said[..FRONT.len()].copy_from_slice(&FRONT);

@@ -46,6 +46,7 @@ fn the_chapters_examples_are_what_is_written() {
     assert_in_chapter("mark", &mark);
     let rows = [&1_u64.to_be_bytes()[..], &mark].concat();
     assert_in_chapter("ledger", &keys.seal_with(&SALT, &ledger::ad(2), &rows));
+    assert_in_chapter("slot", &crate::anchor::slot::encode(1, &keys.anchor_key()));
 
     let unlock = Unlock::Passphrase(PASSPHRASE);
     let header = Header::wrap(unlock, SALT, &master, &ledger_secret).unwrap();
