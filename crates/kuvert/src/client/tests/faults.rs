@@ -4,7 +4,9 @@ use core::time::Duration;
 
 use kuvert_core::{Change, Changes, Key};
 use kuvert_store::Store;
-use kuvert_transport::Transport;
+use kuvert_transport::{Delivered, Transport};
+use kuvert_wire::relay::SealedEnvelope;
+use kuvert_wire::{MailboxId, Timestamp};
 
 use super::support::{Person, answers_lost, heard, hub, offline, pair, reopened};
 use crate::event::{DeliveryState, Event};
@@ -51,7 +53,7 @@ async fn a_frame_that_was_opened_and_not_filed_is_filed_by_the_next() {
     bob.go_online().await.expect("online");
     bob.attach_mailboxes().await.expect("attached");
     while let Some(delivered) = bob.carrier.next(Duration::ZERO).await.expect("asked") {
-        bob.open_envelope(delivered.envelope.as_bytes(), &delivered.mailbox).expect("opened");
+        bob.open_envelope(&delivered).expect("opened");
     }
     // Bob's process ends here: neither filed nor confirmed.
     let mut bob = reopened(&hub, &bob);
@@ -112,9 +114,16 @@ async fn garbage_is_counted_and_dropped() {
     let hub = hub();
     let (mut alice, mut bob) = pair(&hub).await;
     alice.send(bob.account(), "one").await.expect("sent");
-    let anywhere = kuvert_wire::MailboxId::from_bytes([0; 32]);
-    bob.open_envelope(b"not an envelope", &anywhere).expect("dropped");
-    bob.open_envelope(&[2; 600], &anywhere).expect("dropped");
+    for garbage in [b"not an envelope".to_vec(), vec![2; 600]] {
+        let delivered = Delivered {
+            mailbox: MailboxId::from_bytes([0; 32]),
+            position: 1,
+            received: Timestamp::from_millis(0),
+            franked: None,
+            envelope: SealedEnvelope::new(garbage).expect("short enough"),
+        };
+        bob.open_envelope(&delivered).expect("dropped");
+    }
     assert_eq!(heard(&mut bob).await, ["one"]);
     let dropped = bob.status().await.expect("asked").causes;
     assert_eq!(dropped.values().sum::<u64>(), 2, "{dropped:?}");
