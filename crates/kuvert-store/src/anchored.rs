@@ -115,6 +115,10 @@ impl<S: Counted, A: Anchor> Store for Anchored<S, A> {
         self.write(changes, Durability::Relaxed, Floor::Refuse)
     }
 
+    fn scrub(&mut self) -> Result<(), StoreError> {
+        self.store.scrub()
+    }
+
     fn rollback(&self) -> Result<Option<Rollback>, StoreError> {
         // The anchor first: others may raise it past a generation that was read before.
         let expected = self.anchor.highest()?.max(self.made);

@@ -43,6 +43,16 @@ pub trait Rows {
     ///
     /// [`RowError`]; `Busy` when the others take too long.
     fn begin(&mut self, durability: Durability) -> Result<Self::Batch<'_>, RowError>;
+
+    /// Leaves nothing of replaced and removed rows in files; see
+    /// [`Store::scrub`](crate::Store::scrub).
+    ///
+    /// # Errors
+    ///
+    /// [`RowError`]; `Busy` when others read for too long.
+    fn scrub(&mut self) -> Result<(), RowError> {
+        Ok(())
+    }
 }
 
 /// The table as it was at one moment.

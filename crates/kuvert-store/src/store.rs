@@ -90,6 +90,19 @@ pub trait Store {
         self.apply(changes)
     }
 
+    /// Leaves nothing of what was replaced or deleted in the store's files, as far as files go: what a
+    /// device or a backup keeps of them is out of reach. Waits for others who are reading.
+    ///
+    /// To be called after a batch by which something was to be forgotten for good. A store that leaves
+    /// nothing behind has nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// `Busy` when others read for too long; `Io`. The records are as they were.
+    fn scrub(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Whether the store is an old copy of itself that has been put back, as of now.
     ///
     /// It can be read then, and refuses every batch with [`StoreError::Rollback`] but the one of
@@ -202,6 +215,10 @@ impl<S: Store + ?Sized> Store for Box<S> {
 
     fn apply_relaxed(&mut self, changes: &Changes) -> Result<(), StoreError> {
         (**self).apply_relaxed(changes)
+    }
+
+    fn scrub(&mut self) -> Result<(), StoreError> {
+        (**self).scrub()
     }
 
     fn rollback(&self) -> Result<Option<Rollback>, StoreError> {

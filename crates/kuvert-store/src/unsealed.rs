@@ -139,6 +139,10 @@ impl<R: Rows> Store for Unsealed<R> {
     fn apply_relaxed(&mut self, changes: &Changes) -> Result<(), StoreError> {
         self.write(changes, Durability::Relaxed)
     }
+
+    fn scrub(&mut self) -> Result<(), StoreError> {
+        Ok(self.0.scrub()?)
+    }
 }
 
 fn record(row: Row) -> Result<Record, StoreError> {

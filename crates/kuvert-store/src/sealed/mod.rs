@@ -175,6 +175,10 @@ impl<R: Rows> Store for Sealed<R> {
     fn apply_relaxed(&mut self, changes: &Changes) -> Result<(), StoreError> {
         self.write(changes, Durability::Relaxed)
     }
+
+    fn scrub(&mut self) -> Result<(), StoreError> {
+        Ok(self.rows.scrub()?)
+    }
 }
 
 /// Writes header and ledger in one batch.

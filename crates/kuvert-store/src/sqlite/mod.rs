@@ -62,6 +62,7 @@ const INSERT: &str =
     "INSERT INTO rows (name, version, value) VALUES (?1, 1, ?2) ON CONFLICT DO NOTHING";
 const UPDATE: &str =
     "UPDATE rows SET version = version + 1, value = ?3 WHERE name = ?1 AND version = ?2";
+const SCRUB: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 const DELETE: &str = "DELETE FROM rows WHERE name = ?1 AND version = ?2";
 
 impl Rows for SqliteRows {
@@ -73,14 +74,20 @@ impl Rows for SqliteRows {
     }
 
     fn begin(&mut self, durability: Durability) -> Result<SqliteBatch<'_>, RowError> {
-        // A connection goes on with the file it has, be it deleted: what is written there is lost.
-        if self.place.as_ref().is_some_and(Place::has_changed) {
-            return Err(RowError::Replaced); // STO-18
-        }
+        self.refuse_replaced()?;
         self.set_durability(durability)?;
         // Immediate: the lock comes before the first read, so what is read cannot change.
         let immediate = TransactionBehavior::Immediate;
         Ok(SqliteBatch(self.connection.transaction_with_behavior(immediate)?))
+    }
+
+    /// The file itself has nothing left to scrub, as `secure_delete` is on. The log has: old pages stay
+    /// in it until it is written over.
+    fn scrub(&mut self) -> Result<(), RowError> {
+        self.refuse_replaced()?;
+        let is_blocked = |row: &rusqlite::Row<'_>| row.get::<_, bool>(0);
+        let mut statement = self.connection.prepare_cached(SCRUB)?;
+        if statement.query_row([], is_blocked)? { Err(RowError::Busy) } else { Ok(()) }
     }
 }
 
@@ -153,6 +160,14 @@ impl Place {
 }
 
 impl SqliteRows {
+    /// A connection goes on with the file it has, be it deleted: what is written there is lost.
+    fn refuse_replaced(&self) -> Result<(), RowError> {
+        if self.place.as_ref().is_some_and(Place::has_changed) {
+            return Err(RowError::Replaced); // STO-18
+        }
+        Ok(())
+    }
+
     fn set_durability(&mut self, durability: Durability) -> Result<(), RowError> {
         if self.durability != durability {
             self.connection.pragma_update(None, "synchronous", synchronous(durability))?;
@@ -248,6 +263,24 @@ mod tests {
         assert_eq!(ours.moment().unwrap().get(b"a").unwrap(), None);
         drop(held);
         ours.begin(Durability::Full).unwrap();
+    }
+
+    #[test]
+    fn scrubbing_waits_for_who_reads_an_old_row() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ours = SqliteRows::create(folder.path().join("rows")).unwrap();
+        let theirs = SqliteRows::open(folder.path().join("rows")).unwrap();
+        ours.connection.busy_timeout(Duration::ZERO).unwrap();
+        for version in 0..2 {
+            let reading = theirs.moment().unwrap();
+            reading.get(b"a").unwrap();
+            let mut batch = ours.begin(Durability::Full).unwrap();
+            assert!(batch.put(b"a", version, b"tea").unwrap());
+            batch.commit().unwrap();
+            assert!(matches!(ours.scrub(), Err(RowError::Busy)));
+            drop(reading);
+            ours.scrub().unwrap();
+        }
     }
 
     #[test]

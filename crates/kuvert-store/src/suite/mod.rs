@@ -127,6 +127,7 @@ macro_rules! sealing_suite {
     ($place:expr) => {
         $crate::store_suite!(@each $place, sealing:
             nothing_written_is_found_in_rows_or_files,
+            a_scrubbed_value_is_in_no_file,
             equal_records_look_different,
             sizes_come_in_classes,
             a_wrong_passphrase_is_not_damage,

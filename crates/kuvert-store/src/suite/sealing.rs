@@ -31,6 +31,24 @@ pub fn nothing_written_is_found_in_rows_or_files(place: &impl SealedPlace) {
     }
 }
 
+/// After a scrub, nothing of a value that was replaced or deleted is in any file, while the store is
+/// open. Before it, some may be.
+pub fn a_scrubbed_value_is_in_no_file(place: &impl SealedPlace) {
+    let mut store = place.open().expect("opens");
+    let before = all(&place.rows());
+    apply(&mut store, [put("note/a", 0, &[1; 3_000]), put("note/b", 0, &[2; 3_000])]);
+    let old: Vec<_> = all(&place.rows()).into_iter().filter(|row| !before.contains(row)).collect();
+    apply(&mut store, [put("note/a", 1, b"redacted"), delete("note/b", 1)]);
+    store.scrub().expect("scrubs");
+    for bytes in files(place) {
+        for part in old.iter().flat_map(|row| row.value.chunks_exact(64)) {
+            assert!(!bytes.windows(64).any(|window| window == part), "a part of a value is left");
+        }
+    }
+    assert_eq!(keys(&store, ""), ["note/a"]);
+    apply(&mut store, [put("note/a", 2, b"goes on")]);
+}
+
 /// Two records with one value, and one record twice, have nothing in common.
 pub fn equal_records_look_different(place: &impl SealedPlace) {
     let mut store = place.open().expect("opens");
