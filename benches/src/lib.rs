@@ -16,3 +16,4 @@ pub mod scenario;
 pub mod sizes;
 pub mod states;
 pub mod talk;
+pub mod transcript;

@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: measures, and prints tables: times, bytes, and what the worst envelopes cost.
+//! `cargo xtask bench`: measures, and prints tables: times, bytes, transcripts, and what the worst
+//! envelopes cost.
 //!
 //! The benchmarks are a package of their own, so that the peers' dependencies stay out of the
 //! workspace.
@@ -32,6 +33,8 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<bool> {
         println!();
     }
     sizes(context)?;
+    println!();
+    transcript(context)?;
     println!("\nWhat an envelope costs its receiver (fastest of 30)\n");
     println!("{}", costs(context)?);
     Ok(true)
@@ -55,6 +58,10 @@ fn times(context: &Context, arguments: &Arguments) -> Result<()> {
 
 fn sizes(context: &Context) -> Result<()> {
     Ok(cargo(context, "run").args(["--release", "--quiet", "--bin", "sizes"]).run()?)
+}
+
+fn transcript(context: &Context) -> Result<()> {
+    Ok(cargo(context, "run").args(["--release", "--quiet", "--bin", "transcript"]).run()?)
 }
 
 /// The table that a test prints: the test holds the bounds, this shows the numbers.
