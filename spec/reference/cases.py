@@ -716,7 +716,9 @@ def opened_record(f, name, common, content):
 
 def lazily():
     """The files one by one."""
-    chapters = (conventions, identities, prekeys, agreement, ratchet, messages, relay, storage)
+    from transcript_cases import transcripts
+
+    chapters = (conventions, identities, prekeys, agreement, ratchet, messages, transcripts, relay, storage)
     return (make() for make in chapters)
 
 
