@@ -75,9 +75,12 @@ pub use transcript::{Exported, TranscriptChange, TranscriptNews};
 
 /// Files that prove what was said: checked without a home, an account or a network.
 pub mod transcripts {
+    pub use kuvert_core::identity::account_id;
+    pub use kuvert_core::transcript::Evidence;
     pub use kuvert_core::transcript::render;
     pub use kuvert_core::transcript::{
-        ContentState, Refused, Report, Side, VerifiedItem, VerifiedTranscript, Verifier, verify,
+        ContentState, Refused, Report, Side, Signer, VerifiedItem, VerifiedTranscript, Verifier,
+        verify,
     };
 }
 

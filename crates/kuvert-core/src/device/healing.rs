@@ -146,7 +146,7 @@ impl Device {
     ///
     /// # Spec
     ///
-    /// `spec/09-storage.md`, "Rollback".
+    /// `spec/09-storage.md`, "The anchor".
     pub fn roll_back<R: CryptoRng + ?Sized>(
         &mut self,
         now: Timestamp,

@@ -22,6 +22,35 @@ pub struct AbuseReport {
     pub answers: Vec<Answer>,
 }
 
+impl AbuseReport {
+    /// The report as the file that a relay checks: one line of JSON, its bytes in base64url.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let context: Vec<_> = self.context.iter().map(|report| quoted(&report.encode())).collect();
+        let answers: Vec<_> = self.answers.iter().map(|answer| quoted(&answer.encode())).collect();
+        format!(
+            "{{\"v\":1,\"report\":{},\"context\":[{}],\"answers\":[{}]}}\n",
+            quoted(&self.report.encode()),
+            context.join(","),
+            answers.join(",")
+        )
+    }
+}
+
+/// Bytes as a JSON string of base64url (RFC 4648, section 5), without padding.
+fn quoted(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::from("\"");
+    for chunk in bytes.chunks(3) {
+        let group = chunk.iter().fold(0, |group, byte| group << 8 | usize::from(*byte));
+        let group = group << (8 * (3 - chunk.len()));
+        let letters = (0..=chunk.len()).map(|n| ALPHABET[group >> (18 - 6 * n) & 63]);
+        text.extend(letters.map(char::from));
+    }
+    text.push('"');
+    text
+}
+
 /// A reported message, and its place in the transcript if it has one.
 struct Reported {
     report: FrankingReport,
@@ -134,5 +163,20 @@ impl<S: Store, T: Carrier> Client<S, T> {
             None => None,
         };
         Ok(Some(Answer { leaf, frame }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    /// The examples of RFC 4648, section 10, and the two letters of its own alphabet.
+    #[test]
+    fn bytes_are_written_as_the_rfc_has_it() {
+        let written =
+            ["", "f", "fo", "foo", "foob", "fooba", "foobar"].map(|s| quoted(s.as_bytes()));
+        let expected = ["", "Zg", "Zm8", "Zm9v", "Zm9vYg", "Zm9vYmE", "Zm9vYmFy"];
+        assert_eq!(written, expected.map(|text| format!("\"{text}\"")));
+        assert_eq!(quoted(&[0xfb, 0xff]), "\"-_8\"");
     }
 }

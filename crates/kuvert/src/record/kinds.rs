@@ -188,6 +188,10 @@ impl ReportRecord {
     }
 }
 
+/// What was erased is still to be scrubbed out of the store's files.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct ScrubRecord;
+
 /// Leaves of ours that a peer has asked for.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct LeavesRecord {
@@ -234,6 +238,10 @@ pub(crate) fn account_key() -> Key {
 
 pub(crate) fn counter_key() -> Key {
     path("app/counter")
+}
+
+pub(crate) fn scrub_key() -> Key {
+    path("app/scrub")
 }
 
 pub(crate) fn dropped_key() -> Key {

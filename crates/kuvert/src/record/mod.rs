@@ -5,6 +5,7 @@
 //! | `app/account` | own name and home relay | once |
 //! | `app/counter` | the next sequence number | with each numbered record |
 //! | `app/dropped` | how many envelopes were dropped, by cause | after each drop |
+//! | `app/scrub` | that the store is to be scrubbed | with an erasure, until that is done |
 //! | `contact/<account>` | relay, name, acceptance and verification of a peer | by hand, or by a contact request |
 //! | `name/<SHA-256 of the name>` | the account behind a name; empty when removed | with its contact |
 //! | `opened/<mailbox key>` | a session mailbox that the home relay has opened | once |

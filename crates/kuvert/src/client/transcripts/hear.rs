@@ -84,6 +84,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let policy = redaction.policy.as_str().to_owned();
         let owed = OwedErasure { seq: block.seq, policy: policy.clone(), results };
         filing.changes.push(Versioned::new(owed_key, owed).put()?);
+        filing.changes.extend(self.owe_scrub()?);
         let ids = ids.iter().map(|id| *id.as_bytes()).collect();
         let reason = redaction.reason.code();
         self.file_event(peer, Unshown::Redacted { at: at.as_millis(), ids, reason, policy }, filing)

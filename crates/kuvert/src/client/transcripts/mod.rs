@@ -123,7 +123,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
                 device.request_leaves(their, now, random)
             })?;
         }
-        self.answer_all()
+        self.answer_all()?;
+        self.scrub_if_owed()
     }
 
     fn peers_with_transcripts(&self) -> Vec<AccountId> {

@@ -2,7 +2,7 @@
 
 use kuvert_core::transcript::Entry;
 use kuvert_core::{Change, Content, Record};
-use kuvert_store::Store;
+use kuvert_store::{Store, StoreError};
 use kuvert_wire::transcript::{AskedBy, LogSide, PolicyId, Reason, Redaction, Target};
 use kuvert_wire::{AccountId, Decode, Encode, Frame, MessageId};
 use zeroize::Zeroizing;
@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::client::filing::Filing;
 use crate::client::{Client, lock};
 use crate::event::DeliveryState;
-use crate::record::{self, LogRecord, MessageRecord, SentRecord, Versioned};
+use crate::record::{self, LogRecord, MessageRecord, ScrubRecord, SentRecord, Versioned};
 use crate::{Carrier, Error};
 
 /// A message whose content is gone.
@@ -47,7 +47,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     ) -> Result<(), Error> {
         let online = self.reach_home().await?;
         self.contend(|client| client.redact_here(&peer, ids, reason, policy))?;
-
+        self.scrub_if_owed()?;
         self.deliver_if(online).await
     }
 
@@ -79,7 +79,29 @@ impl<S: Store, T: Carrier> Client<S, T> {
         }
         let asked_by = AskedBy::Sender;
         let redaction = Redaction { number, asked_by, reason, policy: policy.clone(), targets };
+        filing.changes.extend(self.owe_scrub()?);
         self.seal(peer, &Content::redaction(&redaction), filing.changes)
+    }
+
+    /// Notes that the store has to be scrubbed, unless that is noted.
+    pub(in crate::client) fn owe_scrub(&self) -> Result<Option<Change>, Error> {
+        let key = record::scrub_key();
+        let is_owed = self.store.get(&key)?.is_some();
+        if is_owed { Ok(None) } else { record::insert(key, &ScrubRecord).map(Some) }
+    }
+
+    /// Leaves nothing of what was erased in the store's files. While others read, that has to wait:
+    /// then it is done later.
+    pub(in crate::client) fn scrub_if_owed(&mut self) -> Result<(), Error> {
+        let owed = record::read::<ScrubRecord, _>(&self.store, &record::scrub_key())?;
+        let Some(owed) = owed else { return Ok(()) };
+        if let Err(error) = self.store.scrub() {
+            return if matches!(error, StoreError::Busy) { Ok(()) } else { Err(error.into()) };
+        }
+        match self.apply_relaxed([owed.delete()]) {
+            Err(error) if error.is_conflict() => Ok(()), // another process has done it
+            result => result,
+        }
     }
 
     fn next_redaction(&self, peer: &AccountId) -> Result<u32, Error> {
