@@ -67,6 +67,11 @@ mod tests {
             assert_eq!(decode(&good[..at], &key(1)), None, "{at} bytes");
         }
         assert_eq!(decode(&[0; SLOT_LEN], &key(1)), None);
+        let mut of_another_format = good;
+        of_another_format[4] = 2;
+        let tag = key(1).tag(&of_another_format[..SAID_LEN]);
+        of_another_format[SAID_LEN..].copy_from_slice(&tag);
+        assert_eq!(decode(&of_another_format, &key(1)), None);
         assert_eq!(decode(&[&good[..], &[0]].concat(), &key(1)), None);
     }
 }
