@@ -145,6 +145,13 @@ impl Conversation {
         Side::BOTH.into_iter().find(|side| self.device(*side) == device)
     }
 
+    /// What authenticates heads in the deniable mode; it follows from the nonces.
+    #[cfg(any(test, feature = "hazmat"))]
+    #[must_use]
+    pub fn mac_key(&self) -> Option<&[u8; 32]> {
+        self.mac_key.as_ref().map(Secret::expose)
+    }
+
     /// A claim as its speaker authenticates it.
     #[must_use]
     pub fn head(&self, speaker: Side, claim: HeadClaim) -> Head {

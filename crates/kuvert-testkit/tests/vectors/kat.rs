@@ -25,6 +25,12 @@ pub(crate) const OPS: &[&str] = &[
     "open",
     "padme",
     "frank",
+    "merkle_root",
+    "merkle_inclusion",
+    "merkle_consistency",
+    "tr_cm",
+    "tr_leaf",
+    "tr_head",
 ];
 
 /// Asks all cases in one run.

@@ -12,6 +12,7 @@ mod mending;
 mod player;
 mod process;
 mod steps;
+mod transcript;
 
 use case::{Case, files};
 use conversation::Way;

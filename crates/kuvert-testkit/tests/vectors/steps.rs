@@ -64,7 +64,7 @@ pub(crate) fn answer(case: &Case) -> Said {
         "record_seal" => record_seal(case),
         "record_open" => record_open(case),
         "record_name" => record_name(case),
-        op => panic!("nobody answers {op}"),
+        _ => crate::transcript::answer(case),
     }
 }
 
