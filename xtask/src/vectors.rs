@@ -35,6 +35,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<bool> {
     };
     let shell = &context.shell;
     if arguments.write {
+        cmd!(shell, "{python} spec/reference/transcript.py --write").quiet().run()?;
         cmd!(shell, "{python} spec/reference/vectors.py").quiet().run()?;
         return Ok(true);
     }
@@ -58,6 +59,7 @@ pub(crate) fn step(context: &Context) -> Result<Outcome> {
 fn compared(context: &Context, python: &PathBuf) -> Result<String> {
     let shell = &context.shell;
     context.logged("examples", cmd!(shell, "{python} spec/reference/examples.py --check"))?;
+    context.logged("transcripts", cmd!(shell, "{python} spec/reference/transcript.py --check"))?;
     let compare = cmd!(shell, "{python} spec/reference/vectors.py --check spec/vectors");
     let text = match context.logged("vectors", compare) {
         Ok(text) => text,

@@ -15,7 +15,7 @@ use crate::source::{code_of, files, inline_tests, paths_of_tests};
 use crate::steps::Outcome;
 
 /// One prefix for each chapter.
-const PREFIXES: [&str; 8] = ["COD", "IDN", "PRE", "AGR", "RAT", "MSG", "REL", "STO"];
+const PREFIXES: [&str; 9] = ["COD", "IDN", "PRE", "AGR", "RAT", "MSG", "TRA", "REL", "STO"];
 
 type Ids = BTreeSet<String>;
 

@@ -13,7 +13,7 @@
 //!
 //! # Spec
 //!
-//! `spec/06-transcript.md`, "Start" and "Heads".
+//! `spec/06-transcript.md`, "Start and stop" and "Heads".
 
 use kuvert_wire::transcript::{
     ConversationId, Head, HeadAuth, HeadClaim, Mode, SealedHead, Start, TranscriptKey,

@@ -11,7 +11,7 @@
 //!
 //! # Spec
 //!
-//! `spec/06-transcript.md`, "Logs".
+//! `spec/06-transcript.md`, "Logs and trees".
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;

@@ -13,7 +13,7 @@
 //!
 //! # Spec
 //!
-//! `spec/06-transcript.md`, "Logs", "Heads" and "Findings".
+//! `spec/06-transcript.md`, "Logs and trees", "Heads" and "Findings".
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;

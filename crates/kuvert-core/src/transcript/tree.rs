@@ -11,7 +11,7 @@
 //!
 //! # Spec
 //!
-//! `spec/06-transcript.md`, "Trees".
+//! `spec/06-transcript.md`, "Logs and trees".
 
 use alloc::vec;
 use alloc::vec::Vec;

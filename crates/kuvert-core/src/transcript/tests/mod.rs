@@ -17,6 +17,7 @@ mod erasure;
 mod export;
 mod findings;
 mod forks;
+mod frozen;
 mod mutations;
 mod size;
 mod switch;
