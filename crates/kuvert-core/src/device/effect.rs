@@ -160,7 +160,7 @@ impl Device {
     /// A session with this peer has changed: what waits may open now.
     fn try_again(&mut self, peer: &DeviceId) {
         let theirs = self.waiting.values_mut().filter(|stored| stored.value.peer == *peer);
-        theirs.for_each(|stored| stored.value.is_tried = false);
+        theirs.for_each(|stored| stored.value.is_tried = stored.value.is_hopeless);
     }
 
     /// Puts a session, new or loaded, in its place with version 1; pages are counted with it.

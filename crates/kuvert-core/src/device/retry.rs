@@ -11,12 +11,23 @@ use kuvert_wire::{DeviceId, Timestamp};
 use rand_core::CryptoRng;
 
 use super::Device;
+use super::decrypt::Refusal;
 use super::effect::Effect;
 use super::outcome::{Outcome, Outcomes};
 use super::recovery::{Healing, Question};
 use super::waiting::{Waiting, WaitingName};
 use crate::error::ProtocolError;
 use crate::step::Step;
+
+/// What came of another attempt.
+enum Tried {
+    /// It does not wait any more.
+    Ended(Vec<Effect>, Vec<Outcome>),
+    /// Nothing has changed for it.
+    NotYet,
+    /// Nothing ever will.
+    Never,
+}
 
 impl Device {
     /// Opens one waiting envelope that opens now, or gives up one that has waited for too long:
@@ -32,10 +43,18 @@ impl Device {
         let mut names: Vec<_> =
             self.waiting.values().map(|stored| (stored.value.since, stored.value.name)).collect();
         names.sort_unstable();
-        let found = names.into_iter().find_map(|(_, name)| self.try_waiting(&name, now, rng));
-        self.waiting.values_mut().for_each(|stored| stored.value.is_tried = true);
-        let (effects, outcomes) = found?;
-        Some(self.step(effects, Outcomes::of(outcomes)))
+        for (_, name) in names {
+            let tried = self.try_waiting(&name, now, rng);
+            let Some(stored) = self.waiting.get_mut(&name) else { continue };
+            match tried {
+                Tried::Ended(effects, outcomes) => {
+                    return Some(self.step(effects, Outcomes::of(outcomes)));
+                }
+                Tried::NotYet => stored.value.is_tried = true,
+                Tried::Never => (stored.value.is_tried, stored.value.is_hopeless) = (true, true),
+            }
+        }
+        None
     }
 
     fn try_waiting<R: CryptoRng + ?Sized>(
@@ -43,17 +62,16 @@ impl Device {
         name: &WaitingName,
         now: Timestamp,
         rng: &mut R,
-    ) -> Option<(Vec<Effect>, Vec<Outcome>)> {
-        let waiting = &self.waiting.get(name)?.value;
+    ) -> Tried {
+        let Some(stored) = self.waiting.get(name) else { return Tried::NotYet };
+        let waiting = &stored.value;
         let done = Effect::EndWait(*name);
         if waiting.deadline < now {
-            return Some((
-                vec![done],
-                vec![Outcome::Rejected { cause: waiting.cause, peer: Some(waiting.peer) }],
-            ));
+            let rejected = Outcome::Rejected { cause: waiting.cause, peer: Some(waiting.peer) };
+            return Tried::Ended(vec![done], vec![rejected]);
         }
         if !self.is_worth_trying(waiting, now) {
-            return None;
+            return Tried::NotYet;
         }
         match self.open_any(&waiting.envelope, Some(&waiting.peer), now, rng) {
             Ok(opening) => {
@@ -62,12 +80,16 @@ impl Device {
                 effects.retain(|effect| !matches!(effect, Effect::EndWait(other) if other == name));
                 effects.push(done);
                 self.call_off_healing(&mut effects, &peer, name);
-                Some((effects, outcomes))
+                Tried::Ended(effects, outcomes)
             }
             Err(refusal) if refusal.error == ProtocolError::Duplicate => {
-                Some((vec![done], vec![Outcome::AlreadyReceived]))
+                let mut effects = vec![done];
+                self.call_off_healing(&mut effects, &waiting.peer, name);
+                Tried::Ended(effects, vec![Outcome::AlreadyReceived])
             }
-            Err(_) => None,
+            // Its header opens and its body does not: no change of the session makes it whole.
+            Err(Refusal { error: ProtocolError::Undecryptable, peer: Some(_), .. }) => Tried::Never,
+            Err(_) => Tried::NotYet,
         }
     }
 

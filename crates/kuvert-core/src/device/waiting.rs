@@ -39,6 +39,8 @@ pub(super) struct Waiting {
     pub(super) envelope: Vec<u8>,
     /// Tried in this process, and nothing of the peer's has changed since.
     pub(super) is_tried: bool,
+    /// It is damaged: trying again is of no use.
+    pub(super) is_hopeless: bool,
 }
 
 /// What a waiting envelope is known by: the same one again has the same name.
@@ -61,6 +63,7 @@ impl Waiting {
             deadline,
             envelope: envelope.to_vec(),
             is_tried: false,
+            is_hopeless: false,
         })
     }
 
@@ -87,6 +90,7 @@ impl Waiting {
             deadline,
             envelope,
             is_tried: false,
+            is_hopeless: false,
         })
     }
 

@@ -123,6 +123,30 @@ fn for_a_stranger_nothing_waits_and_nothing_heals() {
     assert_eq!((bob.device.waiting_count(), bob.device.next_reset()), (0, None));
 }
 
+#[test]
+fn what_waits_of_one_peer_does_not_keep_another_from_being_tried() {
+    let (mut alice, mut bob) = established();
+    let mut carol = Party::new(3);
+    carol.initiate(&bob.bundle(true)).expect("begins");
+    bob.hears(&carol.send(&bob.id(), "hello"), "hello");
+    carol.hears(&bob.send(&carol.id(), "hello yourself"), "hello yourself");
+    let of_alice: Vec<_> =
+        (0..1100).map(|n| alice.device_send(&bob.id(), &alloc::format!("a{n}"))).collect();
+    let of_carol: Vec<_> =
+        (0..1100).map(|n| carol.device_send(&bob.id(), &alloc::format!("c{n}"))).collect();
+    bob.take(&of_alice[1099], None);
+    bob.take(&of_carol[1099], None);
+    let between = |envelope: &[u8], bob: &mut Party| {
+        let step = bob.device.receive(envelope, None, bob.now, &mut bob.rng);
+        step.commit(|c| bob.store.apply(c)).expect("stored");
+    };
+    between(&of_alice[600], &mut bob);
+    between(&of_carol[600], &mut bob);
+    let mut found = texts(&bob.retry());
+    found.sort_unstable();
+    assert_eq!(found, ["a1099", "c1099"]);
+}
+
 /// MSG-19
 #[test]
 fn what_waits_is_bounded() {
