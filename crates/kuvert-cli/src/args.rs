@@ -5,6 +5,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use kuvert::MessageId;
+
+mod transcript;
+
+pub(crate) use transcript::{Export, Redact, Show, Start, Transcript};
 
 /// What was asked for on the command line.
 #[derive(Debug, Parser)]
@@ -92,9 +97,13 @@ pub(crate) enum Command {
     /// Show everything on this machine: a relay, two people, a sealed conversation
     #[command(after_help = "Example:\n  kuvert demo")]
     Demo,
-    /// Signed transcripts
-    #[command(hide = true)]
-    Transcript(Later),
+    /// Transcripts: what was said, provable to others, as far as both want it
+    #[command(subcommand)]
+    Transcript(Transcript),
+    /// Write a report of a received message, which the relay that carried it can check
+    #[command(after_help = "Examples:\n  kuvert report eve 0011…ff -o report.json\n  \
+        kuvert report eve 0011…ff --context 10      with the ten messages before it")]
+    Report(Report),
     /// Sealed backups
     #[command(hide = true)]
     Backup(Later),
@@ -190,11 +199,40 @@ pub(crate) struct Verify {
     pub(crate) reject: bool,
 }
 
+/// `kuvert report`
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// The contact who sent it
+    pub(crate) name: String,
+    /// The message, as `kuvert --json history` names it
+    #[arg(value_parser = message_id)]
+    pub(crate) id: MessageId,
+    /// So many messages of the same sender before it go along; needs a transcript
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=1000))]
+    pub(crate) context: u64,
+    /// Write to this file instead of stdout
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
 /// A command of a later version: whatever follows is accepted and refused in plain words.
 #[derive(Debug, Args)]
 pub(crate) struct Later {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
     rest: Vec<String>,
+}
+
+/// A message by its 32 hex digits.
+fn message_id(text: &str) -> Result<MessageId, &'static str> {
+    const WRONG: &str = "a message is named by 32 hex digits, as in `kuvert --json history`";
+    let mut id = [0; MessageId::LEN];
+    if text.len() != 2 * id.len() || !text.is_ascii() {
+        return Err(WRONG);
+    }
+    for (place, byte) in id.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * place..2 * place + 2], 16).map_err(|_| WRONG)?;
+    }
+    Ok(MessageId::from_bytes(id))
 }
 
 #[cfg(test)]

@@ -5,6 +5,9 @@ use kuvert::{
 };
 use serde::Serialize;
 
+use crate::object::mode_name;
+use crate::transcript_line::{GapLine, Told, TranscriptEventLine};
+
 /// One line of `recv`, `history` and `chat`.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -27,6 +30,10 @@ pub(crate) enum EventLine {
     Undelivered(ReceiptLine),
     /// Something of the peer's that is given up.
     NotOpened(NotOpenedLine),
+    /// Entries of a transcript that are missing.
+    Gap(GapLine),
+    /// Something else about a transcript.
+    Transcript(TranscriptEventLine),
 }
 
 /// Something that happened with a peer.
@@ -118,7 +125,7 @@ impl From<&Message> for MessageLine {
             text: message.text().ok().map(str::to_owned),
             sent_at: message.sent().as_millis(),
             received_at: Some(message.received().as_millis()),
-            mode: "off",
+            mode: message.mode().map_or("off", mode_name),
             direction: None,
             state: None,
         }
@@ -164,6 +171,11 @@ impl EventLine {
             Event::CloneSuspected(notice) => Self::CloneSuspected(notice.into()),
             Event::StateRollback(rollback) => Self::StateRollback(rollback.into()),
             Event::NotOpened(given_up) => Self::NotOpened(given_up.into()),
+            Event::Transcript(news) => match Told::of(news) {
+                Some(Told::Gap(line)) => Self::Gap(line),
+                Some(Told::Change(line)) => Self::Transcript(line),
+                None => return Vec::new(),
+            },
             _ => return Vec::new(),
         };
         vec![line]

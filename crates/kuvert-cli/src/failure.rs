@@ -1,6 +1,6 @@
 //! From the library's errors to what a person is told, and the exit code.
 
-use kuvert::{Error, Part, StoreError, TransportAdvice, TransportError};
+use kuvert::{Error, Part, ProtocolError, StoreError, TransportAdvice, TransportError};
 
 use crate::exit::{Exit, Failure};
 
@@ -40,11 +40,17 @@ fn exit_of(error: &Error) -> Exit {
         Error::Transport(TransportError::Unreachable { .. } | TransportError::Garbage { .. }) => {
             Exit::NoConnection
         }
+        Error::Protocol(ProtocolError::NoSession | ProtocolError::Closed) => Exit::NoConnection,
         Error::Transport(error) if matches!(error.advice(), TransportAdvice::RetryLater(_)) => {
             Exit::Policy
         }
         Error::UnknownPeer
         | Error::NoQuestion
+        | Error::TranscriptRuns
+        | Error::NoTranscript
+        | Error::NotInTranscript { .. }
+        | Error::TooMany { .. }
+        | Error::NotReportable { .. }
         | Error::OwnAddress
         | Error::Name(_)
         | Error::NameTaken
@@ -99,6 +105,17 @@ fn hint_of(error: &Error) -> Option<&'static str> {
         Error::OwnAddress => "Ask the other person for theirs: `kuvert address` prints it.",
         Error::NameTaken => "Choose another name, or remove that contact first.",
         Error::TextTooLong { .. } => "Nothing was sent. Send it in parts.",
+        Error::TranscriptRuns => "Stop it first: `kuvert transcript stop NAME`.",
+        Error::NoTranscript => {
+            "`kuvert transcript start NAME --mode signed` offers one; it runs once both have said so."
+        }
+        Error::NotInTranscript { .. } => {
+            "Nothing was changed. `kuvert --json history NAME` shows ids; those of a transcript have a \
+             `mode` other than `off`."
+        }
+        Error::Protocol(ProtocolError::NoSession | ProtocolError::Closed) => {
+            "Nothing was sent. Try again when there is a connection."
+        }
         Error::NoKeysYet => "The keys come with the first connection to the contact's relay.",
         _ => return None,
     })

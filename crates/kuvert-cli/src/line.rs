@@ -6,6 +6,7 @@ use crate::clock;
 use crate::event_line::{EventLine, MessageLine};
 use crate::notice;
 use crate::text;
+use crate::transcript_line;
 
 /// What later lines of a message are indented by.
 const INDENT: &str = "    ";
@@ -31,6 +32,8 @@ pub(crate) fn of(line: &EventLine, when: When) -> Option<String> {
         EventLine::StateRollback(line) => Some(notice::state_rollback(line)),
         EventLine::Undelivered(line) => Some(notice::undelivered(line)),
         EventLine::NotOpened(line) => Some(notice::not_opened(line)),
+        EventLine::Gap(line) => Some(transcript_line::of_gap(line)),
+        EventLine::Transcript(line) => Some(transcript_line::of_change(line)),
     }
 }
 
@@ -46,6 +49,7 @@ fn of_message(message: &MessageLine, when: When) -> String {
         (_, Some("queued")) => " (queued)",
         (_, Some("delivered")) => " (delivered)",
         (_, Some("undelivered")) => " (never acknowledged)",
+        (_, Some("redacted")) => "(erased)",
         _ => "",
     };
     format!("{time} {from}: {body}{note}")

@@ -12,9 +12,12 @@ mod notice;
 mod object;
 mod output;
 mod passphrase;
+mod progress;
 mod session;
 mod text;
+mod transcript_line;
 mod turn;
+mod whole_file;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
 //! The JSON objects of commands, one a line. Their fields are a contract, described in `docs/cli.md`.
 
-use kuvert::{Contact, Sent, Status};
+use kuvert::{Contact, Sent, Status, TranscriptMode, transcripts};
 use serde::Serialize;
 
 /// `init`
@@ -66,6 +66,133 @@ pub(crate) struct Verification {
     pub(crate) verified: bool,
     /// The device about which a question is open.
     pub(crate) question: Option<String>,
+}
+
+/// `transcript start` and `stop`
+#[derive(Debug, Serialize)]
+pub(crate) struct TranscriptLine {
+    pub(crate) name: String,
+    /// `off`, `offered`, `asked` or `on`.
+    pub(crate) state: &'static str,
+    /// `off`, `signed` or `deniable`.
+    pub(crate) mode: &'static str,
+}
+
+/// `transcript export`
+#[derive(Debug, Serialize)]
+pub(crate) struct ExportLine {
+    pub(crate) file: String,
+    pub(crate) entries: u64,
+    pub(crate) redacted: u64,
+    pub(crate) hidden: u64,
+}
+
+/// `transcript redact`
+#[derive(Debug, Serialize)]
+pub(crate) struct RedactionLine {
+    pub(crate) name: String,
+    pub(crate) ids: Vec<String>,
+    pub(crate) policy: String,
+}
+
+/// `transcript show`
+#[derive(Debug, Serialize)]
+pub(crate) struct ShownLine {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) shown: Option<String>,
+}
+
+/// `report`
+#[derive(Debug, Serialize)]
+pub(crate) struct ReportLine {
+    pub(crate) file: String,
+    pub(crate) id: String,
+    pub(crate) context: usize,
+}
+
+/// `transcript verify`: what a file proves.
+#[derive(Debug, Serialize)]
+pub(crate) struct ProofLine {
+    pub(crate) valid: bool,
+    pub(crate) mode: &'static str,
+    pub(crate) entries: u64,
+    /// Entries of which something is not shown.
+    pub(crate) redacted: u64,
+    /// Those of them whose erasure is announced in the file.
+    pub(crate) announced: u64,
+    pub(crate) signed: u64,
+    pub(crate) acknowledged: u64,
+    pub(crate) signers: Vec<SignerLine>,
+    pub(crate) from: Option<u64>,
+    pub(crate) to: Option<u64>,
+    pub(crate) complete: bool,
+    /// Sizes of both logs at the latest heads.
+    pub(crate) checkpoint: [u64; 2],
+    /// Entries before it that are not in the file.
+    pub(crate) missing: u64,
+    pub(crate) contradictions: usize,
+    pub(crate) digest: String,
+    pub(crate) statement: &'static str,
+}
+
+/// One of the two whose word a transcript is.
+#[derive(Debug, Serialize)]
+pub(crate) struct SignerLine {
+    pub(crate) account: String,
+    pub(crate) account_key: String,
+    pub(crate) device: String,
+    pub(crate) has_signed: bool,
+}
+
+/// `transcript verify`: a file that proves nothing.
+#[derive(Debug, Serialize)]
+pub(crate) struct RefusedLine {
+    pub(crate) valid: bool,
+    pub(crate) error: String,
+}
+
+impl From<&transcripts::Report> for ProofLine {
+    fn from(report: &transcripts::Report) -> Self {
+        Self {
+            valid: true,
+            mode: mode_name(report.mode),
+            entries: report.entries,
+            redacted: report.redacted,
+            announced: report.announced,
+            signed: report.signed,
+            acknowledged: report.acknowledged,
+            signers: report.signers.iter().map(SignerLine::from).collect(),
+            from: report.span.map(|(from, _)| from.as_millis()),
+            to: report.span.map(|(_, to)| to.as_millis()),
+            complete: report.is_complete(),
+            checkpoint: report.checkpoint,
+            missing: report.missing.iter().map(|missing| missing.count).sum(),
+            contradictions: report.contradictions.len(),
+            digest: report.digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            statement: report.statement(),
+        }
+    }
+}
+
+impl From<&transcripts::Signer> for SignerLine {
+    fn from(signer: &transcripts::Signer) -> Self {
+        Self {
+            account: transcripts::account_id(&signer.account).to_string(),
+            account_key: signer.account.to_string(),
+            device: signer.device.to_string(),
+            has_signed: signer.has_signed,
+        }
+    }
+}
+
+/// The name of a transcript's mode.
+pub(crate) const fn mode_name(mode: TranscriptMode) -> &'static str {
+    match mode {
+        TranscriptMode::Signed => "signed",
+        TranscriptMode::Deniable => "deniable",
+    }
 }
 
 /// `status`

@@ -61,7 +61,7 @@ fn json_line<T: Serialize>(object: &T) -> Outcome<String> {
 }
 
 /// One write and one flush: what was printed before a kill was printed whole.
-fn write_whole(text: &str) -> Outcome {
+pub(crate) fn write_whole(text: &str) -> Outcome {
     let mut stdout = io::stdout().lock();
     stdout
         .write_all(text.as_bytes())

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use kuvert_core::ProtocolError;
+use kuvert_wire::transcript::Mode;
 use kuvert_wire::{AccountId, Address, DeviceId, MessageId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -121,6 +122,7 @@ pub struct Message {
     pub(crate) sent: Timestamp,
     pub(crate) received: Timestamp,
     pub(crate) body: Vec<u8>,
+    pub(crate) mode: Option<Mode>,
 }
 
 /// A message body that is not UTF-8 text.
@@ -151,6 +153,12 @@ impl Message {
     #[must_use]
     pub const fn received(&self) -> Timestamp {
         self.received
+    }
+
+    /// In what kind of transcript it stands; `None` if in none.
+    #[must_use]
+    pub const fn mode(&self) -> Option<Mode> {
+        self.mode
     }
 
     /// What it says, exactly as it was sent.

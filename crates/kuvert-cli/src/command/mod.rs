@@ -7,8 +7,10 @@ mod demo;
 mod history;
 mod init;
 mod recv;
+mod report;
 mod send;
 mod status;
+mod transcript;
 mod verify;
 
 use crate::args::{Cli, Command};
@@ -28,7 +30,8 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Verify(args) => verify::run(global, &args).await,
         Command::Status => status::run(global).await,
         Command::Demo => demo::run(global).await,
-        Command::Transcript(_) => Err(later("signed transcripts are")),
+        Command::Transcript(args) => transcript::run(global, &args).await,
+        Command::Report(args) => report::run(global, &args).await,
         Command::Backup(_) => Err(later("backups are")),
     }
 }

@@ -191,7 +191,6 @@ fn a_passphrase_is_never_guessed() {
 #[test]
 fn what_is_not_there_yet_says_so() {
     let alice = Person::new("alice");
-    alice.run(&["transcript", "export", "bob", "-o", "f"]).refused(2, "not in this version");
     alice.run(&["backup", "create"]).refused(2, "not in this version");
     alice.run(&["send", "bob", "--file", "x"]).refused(2, "not in this version");
     alice.run(&["nonsense"]).refused(2, "nonsense");

@@ -13,3 +13,4 @@ mod race;
 mod relay;
 mod secrecy;
 mod talk;
+mod transcripts;

@@ -28,7 +28,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let log = record::read_all::<LogRecord, _>(&self.store, &record::log_prefix(&peer))?;
         let entry = |record: Versioned<LogRecord>| {
             let sender = if record.value.outgoing { &me } else { &them };
-            let message = message_of(&record, sender.clone())?;
+            let message = self.message_of(&peer, &record, sender.clone())?;
             let seq = record::seq_of(&record.key).unwrap_or_default();
             let state = states.get(&seq).copied().unwrap_or(DeliveryState::Received);
             Ok((seq, HistoryEntry { message, outgoing: record.value.outgoing, state }))
@@ -85,16 +85,22 @@ impl<S: Store, T: Carrier> Client<S, T> {
             accepted: true,
         })
     }
-}
 
-/// The message in a log entry.
-pub(super) fn message_of(log: &Versioned<LogRecord>, sender: Sender) -> Result<Message, Error> {
-    let frame = Frame::decode(&log.value.frame).map_err(|_| record::damaged(&log.key))?;
-    Ok(Message {
-        sender,
-        id: frame.message_id,
-        sent: frame.sent,
-        received: Timestamp::from_millis(log.value.at),
-        body: frame.body,
-    })
+    /// The message in a log entry of the conversation with `peer`.
+    pub(super) fn message_of(
+        &self,
+        peer: &AccountId,
+        log: &Versioned<LogRecord>,
+        sender: Sender,
+    ) -> Result<Message, Error> {
+        let frame = Frame::decode(&log.value.frame).map_err(|_| record::damaged(&log.key))?;
+        Ok(Message {
+            mode: self.mode_of(peer, &frame, log.value.outgoing)?,
+            sender,
+            id: frame.message_id,
+            sent: frame.sent,
+            received: Timestamp::from_millis(log.value.at),
+            body: frame.body,
+        })
+    }
 }

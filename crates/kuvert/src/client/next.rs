@@ -9,7 +9,6 @@ use kuvert_wire::{AccountId, DeviceId, MessageId, Timestamp};
 use tokio::time::Instant;
 
 use super::Client;
-use super::history::message_of;
 use super::rollback::NOBODY;
 use super::transcripts::news_of;
 use crate::event::{Delivery, Event, IdentityChange, NotOpened, Notice, Sender, StateRollback};
@@ -187,7 +186,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let key = record::log_key(peer, seq);
         let log = record::read::<LogRecord, _>(&self.store, &key)?;
         let log = log.ok_or_else(|| record::damaged(&key))?;
-        message_of(&log, sender).map(Event::Message)
+        self.message_of(peer, &log, sender).map(Event::Message)
     }
 
     /// The number of the event given last, unique in this store; `None` for events that are not

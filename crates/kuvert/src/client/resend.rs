@@ -45,7 +45,9 @@ impl<S: Store, T: Carrier> Client<S, T> {
                 continue;
             };
             let MessageRecord { outgoing, seq, state } = message.value;
-            if !outgoing || state == DeliveryState::Delivered || !acknowledged.seqs.insert(seq) {
+            // One that was erased stays so.
+            let is_news = !matches!(state, DeliveryState::Delivered | DeliveryState::Redacted);
+            if !outgoing || !is_news || !acknowledged.seqs.insert(seq) {
                 continue;
             }
             message.value.state = DeliveryState::Delivered;

@@ -6,6 +6,7 @@
 mod answer;
 mod export;
 mod hear;
+mod mode;
 mod news;
 mod redact;
 
