@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use kuvert_relay::RelayOptions;
 use tracing::level_filters::LevelFilter;
 
@@ -11,8 +11,11 @@ use crate::config::{Config, ConfigError};
 
 /// Carries sealed envelopes between people's devices, and hands out their prekeys. It cannot read what it carries.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES)]
+#[command(version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// Address to listen on; port 0 picks a free one. The first line on stdout says which
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<SocketAddr>,
@@ -51,8 +54,52 @@ Examples:
   kuvert-relay --listen 127.0.0.1:7420 --data /var/lib/kuvert-relay
   kuvert-relay --listen 127.0.0.1:0 --data ./relay      # a free port, for a try
   kuvert-relay --config /etc/kuvert-relay.conf
+  kuvert-relay report verify --data /var/lib/kuvert-relay report.json
 
 GET /health answers \"ok\". SIGTERM and SIGINT finish what has been begun and end with 0.";
+
+/// What the program does instead of running a relay.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Checks reports of messages that this relay carried
+    #[command(subcommand)]
+    Report(ReportCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReportCommand {
+    /// Says whether this relay carried a reported message, and shows that message alone
+    #[command(after_help = VERIFY_HELP)]
+    Verify(VerifyArgs),
+}
+
+/// What `report verify` is given.
+#[derive(Debug, clap::Args)]
+pub(crate) struct VerifyArgs {
+    /// The relay's data folder, where its franking keys are; the current folder if not given
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// The relay's file of settings, which names its data folder
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// The report; `-` reads it from stdin
+    #[arg(value_name = "FILE")]
+    pub(crate) report: PathBuf,
+}
+
+const VERIFY_HELP: &str = "\
+Works while the relay runs, and needs no network. Exit codes: 0 valid, 3 not valid, 1 could not be checked, 2 wrong usage.";
+
+impl VerifyArgs {
+    /// The relay's data folder.
+    pub(crate) fn data_dir(&self) -> Result<PathBuf, ConfigError> {
+        let config = self.config.as_deref().map(Config::read).transpose()?;
+        let configured = || config.and_then(|config| config.data);
+        Ok(self.data.clone().or_else(configured).unwrap_or_else(|| PathBuf::from(".")))
+    }
+}
 
 /// An engine as it is named on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

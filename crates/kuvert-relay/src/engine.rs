@@ -16,7 +16,7 @@ mod suite;
 
 use std::error::Error;
 
-use kuvert_wire::relay::{Delivered, TokenId};
+use kuvert_wire::relay::{Delivered, Franked, TokenId};
 use kuvert_wire::{
     AccountId, DeviceCert, DeviceKey, MailboxId, MediumPrekey, OneTimePrekey, PostId, PrekeyId,
     Timestamp,
@@ -70,6 +70,8 @@ pub struct NewMessage<'a> {
     pub post_id: &'a PostId,
     /// Now.
     pub received: Timestamp,
+    /// What goes out with it.
+    pub franked: Option<Franked>,
     /// The envelope.
     pub envelope: &'a [u8],
 }

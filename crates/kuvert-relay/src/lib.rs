@@ -7,7 +7,7 @@
 //! server (WebSocket, connections)  →  storage (one thread, group commit)  →  engine (SQLite)
 //!                                        ↓ runs
 //!                          mailbox · directory · sweep     rules: pure functions of rows, request and moment
-//!                          limits · proof                  meters; signatures
+//!                          limits · proof · franking       meters; signatures; tags and reports
 //! ```
 //!
 //! The program is `kuvert-relay`; [`Relay::start`] runs one inside another process, for tests and demonstrations.
@@ -18,6 +18,7 @@
 
 pub mod directory;
 pub mod engine;
+pub mod franking;
 pub mod limits;
 pub mod mailbox;
 pub mod outcome;

@@ -6,14 +6,15 @@
 //!
 //! # Spec
 //!
-//! `spec/08-relay.md`, "Mailboxes"; checks REL-10 to REL-16.
+//! `spec/08-relay.md`, "Mailboxes"; checks REL-10 to REL-16, REL-38.
 
 use std::time::Duration;
 
-use kuvert_wire::relay::{Delivered, MAX_FETCH, MAX_FETCH_BYTES, Post, Refusal, TokenId};
+use kuvert_wire::relay::{Delivered, Franked, MAX_FETCH, MAX_FETCH_BYTES, Post, Refusal, TokenId};
 use kuvert_wire::{MailboxId, Timestamp};
 
 use crate::engine::{Heading, Mailbox, MailboxRows, NewMessage};
+use crate::franking::FrankingKeys;
 use crate::limits::{Limits, day_of};
 use crate::outcome::{Failure, refused_for};
 use crate::proof::{ProvenMailbox, token_id};
@@ -75,13 +76,14 @@ pub enum Posted {
 pub fn post<R: MailboxRows + ?Sized>(
     rows: &mut R,
     post: &Post,
+    keys: &FrankingKeys,
     now: Timestamp,
     limits: &Limits,
 ) -> Result<Posted> {
     let mailbox = rows.mailbox(&post.mailbox)?.ok_or(Refusal::NotFound)?; // REL-10
-    if !may_post(rows, &mailbox, post)? {
+    let Some(from) = poster(rows, &mailbox, post)? else {
         return Err(Refusal::NotFound.into()); // REL-11: as if it did not exist
-    }
+    };
     if rows.has_post(mailbox.row, &post.post_id)? {
         return Ok(Posted::Known); // REL-12
     }
@@ -90,17 +92,27 @@ pub fn post<R: MailboxRows + ?Sized>(
         return Err(Failure::Refused(refused_for(Refusal::MailboxFull, FULL_RETRY))); // REL-13
     }
     let position = mailbox.last_position + 1;
-    let message = NewMessage { position, post_id: &post.post_id, received: now, envelope };
-    rows.append(mailbox.row, message)?;
+    let franked = keys.frank(envelope, &post.mailbox, from, now);
+    let (post_id, received) = (&post.post_id, now);
+    rows.append(mailbox.row, NewMessage { position, post_id, received, franked, envelope })?;
     Ok(Posted::New)
 }
 
-fn may_post<R: MailboxRows + ?Sized>(rows: &mut R, mailbox: &Mailbox, post: &Post) -> Result<bool> {
-    match &post.token {
-        _ if !mailbox.is_guarded => Ok(true),
-        Some(token) => Ok(rows.has_token(mailbox.row, &token_id(token))?),
-        None => Ok(false),
+/// As whom the sender may post, for the tag; `None` if not at all.
+fn poster<R: MailboxRows + ?Sized>(
+    rows: &mut R,
+    mailbox: &Mailbox,
+    post: &Post,
+) -> Result<Option<[u8; 32]>> {
+    if !mailbox.is_guarded {
+        // Whatever token came along: nobody has looked at it, so it says nothing of the sender.
+        return Ok(Some(Franked::FROM_ANYONE)); // REL-38
     }
+    let Some(token) = post.token.as_ref().map(token_id) else {
+        return Ok(None);
+    };
+    let is_known = rows.has_token(mailbox.row, &token)?;
+    Ok(is_known.then_some(*token.as_bytes()))
 }
 
 fn has_room(mailbox: &Mailbox, len_bytes: usize, limits: &Limits) -> bool {

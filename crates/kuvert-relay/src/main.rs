@@ -1,7 +1,9 @@
-//! `kuvert-relay`: runs a relay until it is told to stop.
+//! `kuvert-relay`: runs a relay until it is told to stop, or checks a report of what it carried.
 
 mod args;
 mod config;
+mod report;
+mod shown;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -11,10 +13,13 @@ use kuvert_relay::{Relay, RelayOptions};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
-use args::Args;
+use args::{Args, Command, ReportCommand};
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    if let Some(Command::Report(ReportCommand::Verify(args))) = &args.command {
+        return report::verify(args);
+    }
     start_log(args.log);
     match args.into_options() {
         Ok(options) => match run(options) {

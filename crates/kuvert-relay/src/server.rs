@@ -25,6 +25,7 @@ use tokio::time::{interval, timeout};
 use tracing::{info, warn};
 
 use crate::engine::{EngineError, SqliteEngine};
+use crate::franking::{FrankingDesk, KeyFileError};
 use crate::limits::Limits;
 use crate::storage::{Clock, Storage, StorageThread};
 use crate::sweep;
@@ -89,6 +90,9 @@ pub enum StartError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// The franking keys cannot be used.
+    #[error(transparent)]
+    FrankingKeys(#[from] KeyFileError),
     /// The system has no thread for the storage.
     #[error("cannot start the storage thread: {0}")]
     Thread(std::io::Error),
@@ -105,17 +109,19 @@ impl Relay {
     ///
     /// [`StartError`].
     pub async fn start(options: RelayOptions) -> Result<RunningRelay, StartError> {
+        let clock: Clock = Arc::new(system_time);
+        // Behind the database's lock: another relay in this folder must not lose its keys.
         let engine = open_engine(&options)?;
+        let franking = FrankingDesk::open(&options.data_dir, clock())?;
         let address = options.listen;
         let listening = TcpListener::bind(address).await;
         let listener = listening.map_err(|source| StartError::Listen { address, source })?;
         let bound = listener.local_addr();
         let local_addr = bound.map_err(|source| StartError::Listen { address, source })?;
 
-        let clock: Clock = Arc::new(system_time);
         let (storage, thread) =
             Storage::start(engine, Arc::clone(&clock)).map_err(StartError::Thread)?;
-        let shared = Arc::new(Shared::new(options.limits.clone(), storage, clock));
+        let shared = Arc::new(Shared::new(options.limits.clone(), storage, franking, clock));
         let (stop, life) = Life::begin();
         let running = Running { shared, thread, life, stop: stop.clone() };
         let task = tokio::spawn(running.run(listener, options.is_proxied));
@@ -198,14 +204,25 @@ impl Running {
     }
 }
 
-/// Erases what is too old, from time to time.
+/// Erases what is too old, and changes keys, from time to time.
 async fn keep_sweeping(shared: Arc<Shared>, mut life: Life) {
     let mut times = interval(SWEEP_EVERY);
     loop {
         tokio::select! {
-            _ = times.tick() => sweep_once(&shared).await,
+            _ = times.tick() => {
+                sweep_once(&shared).await;
+                renew_keys(Arc::clone(&shared)).await;
+            }
             () = life.draining() => return,
         }
+    }
+}
+
+/// Makes the next franking key when it is time. While none can be written, the last one serves on.
+async fn renew_keys(shared: Arc<Shared>) {
+    let renewed = tokio::task::spawn_blocking(move || shared.franking.renew(shared.now()));
+    if let Ok(Err(error)) = renewed.await {
+        warn!(%error, "the franking keys could not be renewed");
     }
 }
 

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use kuvert_relay::engine::SqliteEngine;
-use support::Client;
-use support::keys::{Owner, post};
+use support::keys::{Owner, envelope, post};
+use support::{Client, TestRelay};
 
 type Lines = BTreeMap<String, BTreeSet<String>>;
 
@@ -43,6 +43,25 @@ fn the_database_has_exactly_the_published_columns() {
     let listed: BTreeSet<String> =
         rows("What is stored").iter().flat_map(|row| quoted(&row[0])).collect();
     assert_eq!(stored.into_iter().collect::<BTreeSet<_>>(), listed);
+}
+
+#[tokio::test]
+async fn the_data_folder_has_exactly_the_published_files() {
+    let relay = TestRelay::start().await;
+    let (owner, mut client) = (Owner::new(1), relay.client().await);
+    client.open(&owner).await;
+    client.post(post(owner.mailbox(), 1, &envelope(1))).await;
+    let listed: BTreeSet<String> =
+        rows("What is in the data folder").iter().flat_map(|row| quoted(&row[0])).collect();
+    assert_eq!(files(relay.dir.path()), listed);
+    let TestRelay { relay, dir } = relay;
+    relay.shutdown().await;
+    assert_eq!(files(dir.path()), ["franking-keys", "relay.sqlite"].map(String::from).into());
+}
+
+fn files(folder: &Path) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
 #[test]

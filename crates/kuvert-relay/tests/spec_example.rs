@@ -13,7 +13,9 @@ use kuvert_wire::relay::{
     OpenMailbox, Post, Refusal, Refused, RelayEvent, RelayReply, RelayRequest, RequestId,
     SealedEnvelope, ServerMessage, StockQuery, proof,
 };
+use kuvert_wire::transcript::FrankingTag;
 use kuvert_wire::{DeliveryToken, DeviceKey, Encode, MailboxKey, PostId, Signature, Timestamp};
+use support::keys::{envelope, franking_keys};
 
 const TIME: Timestamp = Timestamp::from_millis(1_760_000_000_000);
 const ENVELOPE: &[u8] = b"\x02\x01canar";
@@ -66,6 +68,12 @@ impl Example {
         }
     }
 
+    fn tag(&self) -> FrankingTag {
+        let (mailbox, from) = (mailbox_id(&self.key()), *token_id(&self.token).as_bytes());
+        let keys = franking_keys(0x34, TIME);
+        keys.frank(&envelope(0x35), &mailbox, from, TIME).unwrap().tag
+    }
+
     fn messages(&self) -> RelayReply {
         let delivered = Delivered {
             mailbox: mailbox_id(&self.key()),
@@ -100,6 +108,7 @@ fn computed() -> BTreeMap<&'static str, Vec<u8>> {
         ("open_sig", it.open().signature.encode()),
         ("attach_sig", it.attachment().signature.encode()),
         ("stock_sig", it.stock().signature.encode()),
+        ("tag", it.tag().encode()),
         ("hello", ServerMessage::Event(hello).encode()),
         ("open", request(1, RelayRequest::OpenMailbox(it.open()))),
         ("done", reply(1, RelayReply::Done)),
@@ -118,7 +127,7 @@ fn computed() -> BTreeMap<&'static str, Vec<u8>> {
 fn written() -> BTreeMap<String, Vec<u8>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/08-relay.md");
     let text = std::fs::read_to_string(path).expect("the chapter");
-    let (_, section) = text.split_once("\n## 7. Example\n").expect("the example");
+    let (_, section) = text.split_once("\n## 8. Example\n").expect("the example");
     let block = section.split("```").nth(1).expect("its block");
     let mut values: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let mut name = String::new();

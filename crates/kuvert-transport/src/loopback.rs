@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The rules are those of a real relay: mailboxes belong to keys, possession is proven by signature, tokens are checked,
-//! one-time prekeys leave once. What is absent are rates, quotas and expiry. Each endpoint has its own [`Faults`].
+//! one-time prekeys leave once. What is absent are rates, quotas, expiry, and tags for reports. Each endpoint has its own [`Faults`].
 
 mod hub;
 mod mailbox;

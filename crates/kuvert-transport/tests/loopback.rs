@@ -76,7 +76,8 @@ async fn a_reader_that_waits_offline_reads_on_when_it_is_online_again() {
     hub.endpoint().post(&route, PostId::from_bytes([1; 16]), &[1]).await.unwrap();
     let read = bob.next(Duration::from_secs(20));
     let (read, ()) = tokio::join!(read, async { bob.set_faults(ONLINE) });
-    assert_eq!(read.unwrap().unwrap().envelope.as_bytes(), [1]);
+    let delivered = read.unwrap().unwrap();
+    assert_eq!((delivered.envelope.as_bytes(), delivered.franked), (&[1][..], None));
 }
 
 #[tokio::test]

@@ -33,6 +33,22 @@ fn is_unreachable<T: std::fmt::Debug>(result: &Result<T, TransportError>) -> boo
 }
 
 #[tokio::test]
+async fn what_a_report_needs_comes_with_the_envelope() {
+    let relay = TestRelay::start().await;
+    let (bob, person) = (RelayClient::new(relay.url()), Person::new());
+    let route = front_door(&bob, &person, &relay.url()).await;
+    let header = [&[2, 1][..], &[0; 12], &195_u16.to_be_bytes()].concat();
+    let message = [&header[..], &[0; 195 + 80 + 272]].concat();
+    for (number, envelope, is_tagged) in [(1, &message[..], true), (2, b"no envelope", false)] {
+        bob.post(&route, post_id(number), envelope).await.unwrap();
+        let delivered = expect_next(&bob).await;
+        assert_eq!(delivered.franked.is_some(), is_tagged);
+        let from = delivered.franked.map(|franked| franked.from);
+        assert_eq!(from, is_tagged.then_some([0; 32]), "a front door asks for no token");
+    }
+}
+
+#[tokio::test]
 async fn a_relay_that_restarts_between_verbs_is_not_noticed() {
     let mut relay = TestRelay::start().await;
     let (alice, bob) = (RelayClient::new(relay.url()), RelayClient::new(relay.url()));

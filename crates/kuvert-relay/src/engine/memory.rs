@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kuvert_wire::relay::{Delivered, SealedEnvelope, TokenId};
+use kuvert_wire::relay::{Delivered, Franked, SealedEnvelope, TokenId};
 use kuvert_wire::{
     AccountId, DeviceCert, DeviceKey, MailboxId, MediumPrekey, OneTimePrekey, PostId, PrekeyId,
     Timestamp,
@@ -42,6 +42,7 @@ struct Message {
     position: u64,
     post_id: PostId,
     received: Timestamp,
+    franked: Option<Franked>,
     envelope: Vec<u8>,
 }
 
@@ -144,10 +145,10 @@ impl MailboxRows for MemoryEngine {
     }
 
     fn append(&mut self, mailbox: Row, message: NewMessage<'_>) -> Result<()> {
-        let NewMessage { position, post_id, received, envelope } = message;
+        let NewMessage { position, post_id, received, franked, envelope } = message;
         let (post_id, envelope) = (*post_id, envelope.to_vec());
         let arrival = self.rows.next_row();
-        let message = Message { mailbox, position, post_id, received, envelope };
+        let message = Message { mailbox, position, post_id, received, franked, envelope };
         self.rows.messages.insert(arrival, message);
         self.rows.last_positions.insert(mailbox, position);
         Ok(())
@@ -170,7 +171,7 @@ impl MailboxRows for MemoryEngine {
             mailbox: *mailbox,
             position: message.position,
             received: message.received,
-            franked: None,
+            franked: message.franked,
             envelope: SealedEnvelope::new(message.envelope.clone()).map_err(EngineError::new)?,
         })
     }

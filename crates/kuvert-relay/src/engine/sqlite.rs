@@ -17,11 +17,12 @@ use super::{Batch, EngineError, Result};
 /// The database's name in the data folder.
 pub const FILE_NAME: &str = "relay.sqlite";
 
-/// Version of the tables; a database with another one is not touched.
-const SCHEMA_VERSION: i64 = 1;
+/// Version of the tables. A database with a later one is not touched.
+const SCHEMA_VERSION: i64 = 2;
 /// "KUVR": marks the file as a relay's.
 const APPLICATION_ID: i64 = 0x4b55_5652;
 const SCHEMA: &str = include_str!("sqlite/schema.sql");
+const FROM_1: &str = include_str!("sqlite/from_1.sql");
 /// Bytes of a page. Larger pages keep an envelope in fewer of them.
 const PAGE_LEN: u64 = 8192;
 /// How long to wait for a predecessor that is about to end.
@@ -74,25 +75,31 @@ impl SqliteEngine {
         let pages = (max_bytes / PAGE_LEN).clamp(64, u64::from(u32::MAX - 1));
         db.pragma_update(None, "max_page_count", sql(pages))?;
         let engine = Self { db };
-        engine.create_tables()?;
+        engine.prepare_tables()?;
         Ok(engine)
     }
 
-    fn create_tables(&self) -> Result<()> {
+    fn prepare_tables(&self) -> Result<()> {
         let number = |name| self.db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         match (number("application_id")?, number("user_version")?) {
             (APPLICATION_ID, SCHEMA_VERSION) => Ok(()),
-            (0, 0) if self.is_empty()? => Ok(self.db.execute_batch(&format!(
-                "BEGIN IMMEDIATE; {SCHEMA}
-                 PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};
-                 COMMIT;"
-            ))?),
+            (0, 0) if self.is_empty()? => self.change_tables(SCHEMA),
+            (APPLICATION_ID, 1) => self.change_tables(FROM_1),
             (APPLICATION_ID, version) => {
                 let text = format!("the database has version {version}, not {SCHEMA_VERSION}");
                 Err(EngineError::new(text))
             }
             _ => Err(EngineError::new("the database is not a relay's")),
         }
+    }
+
+    /// All of it or nothing, at whatever moment the process ends.
+    fn change_tables(&self, sql: &str) -> Result<()> {
+        Ok(self.db.execute_batch(&format!(
+            "BEGIN IMMEDIATE; {sql}
+             PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};
+             COMMIT;"
+        ))?)
     }
 
     fn is_empty(&self) -> Result<bool> {
@@ -224,7 +231,11 @@ fn damaged(table: &'static str) -> EngineError {
 
 #[cfg(test)]
 mod tests {
+    use kuvert_wire::relay::TokenId;
+    use kuvert_wire::{MailboxId, PostId};
+
     use super::*;
+    use crate::engine::MailboxRows;
 
     #[test]
     fn a_second_process_cannot_open_the_same_folder() {
@@ -248,10 +259,47 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         drop(SqliteEngine::open(dir.path(), u64::MAX).unwrap());
         let newer = Connection::open(&path).unwrap();
-        newer.pragma_update(None, "user_version", 2).unwrap();
+        newer.pragma_update(None, "user_version", 3).unwrap();
         drop(newer);
         let error = SqliteEngine::open(dir.path(), u64::MAX).unwrap_err();
-        assert_eq!(error.to_string(), "the database has version 2, not 1");
+        assert_eq!(error.to_string(), "the database has version 3, not 2");
+    }
+
+    /// A database as an earlier version left it.
+    fn version_1() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let old = Connection::open(dir.path().join(FILE_NAME)).unwrap();
+        old.execute_batch(include_str!("../../tests/fixtures/version-1.sql")).unwrap();
+        dir
+    }
+
+    #[test]
+    fn an_older_database_is_brought_up_to_date_with_all_that_is_in_it() {
+        let dir = version_1();
+        let fresh = SqliteEngine::in_memory().unwrap().columns().unwrap();
+        for _ in 0..2 {
+            let mut engine = SqliteEngine::open(dir.path(), u64::MAX).unwrap();
+            assert_eq!(engine.columns().unwrap(), fresh);
+            let name = MailboxId::from_bytes([1; 32]);
+            let mailbox = engine.mailbox(&name).unwrap().unwrap();
+            assert_eq!((mailbox.last_position, mailbox.queued_messages), (3, 2));
+            assert!(engine.has_token(mailbox.row, &TokenId::from_bytes([2; 32])).unwrap());
+            assert!(engine.has_post(mailbox.row, &PostId::from_bytes([5; 16])).unwrap());
+            let headings = engine.headings(mailbox.row, 0, 9).unwrap();
+            let waiting = headings.iter().map(|heading| engine.delivered(&name, *heading).unwrap());
+            let waiting: Vec<_> =
+                waiting.map(|it| (it.envelope.into_bytes(), it.franked)).collect();
+            assert_eq!(waiting, [(b"first".to_vec(), None), (b"second".to_vec(), None)]);
+        }
+    }
+
+    #[test]
+    fn an_update_that_is_cut_off_begins_again() {
+        let dir = version_1();
+        let old = Connection::open(dir.path().join(FILE_NAME)).unwrap();
+        old.execute_batch(&format!("BEGIN IMMEDIATE; {FROM_1}")).unwrap();
+        drop(old);
+        assert!(SqliteEngine::open(dir.path(), u64::MAX).is_ok());
     }
 
     #[test]

@@ -61,7 +61,7 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 fn limits() -> Limits {
-    Limits { queued_messages: 6, queued_bytes: 1500, one_time_prekeys: 5, ..Limits::default() }
+    Limits { queued_messages: 6, queued_bytes: 2500, one_time_prekeys: 5, ..Limits::default() }
 }
 
 /// What an event answers, as text: equal texts are equal answers.
@@ -73,9 +73,10 @@ fn play(rows: &mut dyn Engine, event: &Event, now: Timestamp) -> String {
             text(mailbox::open(rows, &proven(*door), &tokens, now))
         }
         Event::Post { door, post_id, token: with, len } => {
-            let post = keys::post(id(*door), *post_id, &vec![*post_id; *len]);
+            let envelope = if *len > 300 { keys::envelope(*post_id) } else { vec![*post_id; *len] };
+            let post = keys::post(id(*door), *post_id, &envelope);
             let post = Post { token: with.map(token), ..post };
-            text(mailbox::post(rows, &post, now, &limits))
+            text(mailbox::post(rows, &post, &keys::franking_keys(1, now), now, &limits))
         }
         Event::Fetch { after, limit } => {
             let cursor = |(door, position)| Cursor { mailbox: id(door), position };

@@ -22,12 +22,14 @@ fn refusal<T>(result: Result<T>) -> Option<Refusal> {
 /// A relay's mailboxes, without the relay.
 struct Boxes {
     rows: SqliteEngine,
+    keys: FrankingKeys,
     limits: Limits,
 }
 
 impl Boxes {
     fn new() -> Self {
-        Self { rows: SqliteEngine::in_memory().unwrap(), limits: Limits::default() }
+        let (rows, keys) = (SqliteEngine::in_memory().unwrap(), keys::franking_keys(1, NOW));
+        Self { rows, keys, limits: Limits::default() }
     }
 
     fn open(&mut self, number: u8, tokens: &[u8]) {
@@ -47,7 +49,7 @@ impl Boxes {
         envelope: &[u8],
     ) -> Result<Posted> {
         let post = Post { token: with.map(token), ..keys::post(id(number), post_id, envelope) };
-        super::post(&mut self.rows, &post, NOW, &self.limits)
+        super::post(&mut self.rows, &post, &self.keys, NOW, &self.limits)
     }
 
     fn fetch(&mut self, cursors: &[(u8, u64)], limit: usize) -> Fetched {
@@ -244,4 +246,34 @@ fn a_visit_is_noted_by_the_day_only() {
     let later = NOW.saturating_add(Duration::from_secs(3 * 86_400));
     attach(&mut rows, &[(proven(1), 0)], later).unwrap();
     assert_eq!(seen(&mut rows), day_of(later));
+}
+
+/// REL-38
+#[test]
+fn a_tag_names_the_token_only_where_the_mailbox_asks_for_one() {
+    let mut boxes = Boxes::new();
+    boxes.open(1, &[7, 8]);
+    boxes.open(2, &[]);
+    let named = |number| *token_id(&token(number)).as_bytes();
+    for (mailbox, post_id, with, from) in [
+        (1, 1, Some(7), named(7)),
+        (1, 2, Some(8), named(8)),
+        (2, 1, None, Franked::FROM_ANYONE),
+        (2, 2, Some(7), Franked::FROM_ANYONE),
+    ] {
+        let envelope = keys::envelope(post_id);
+        boxes.post_with(mailbox, post_id, with, &envelope).unwrap();
+        let expected = boxes.keys.frank(&envelope, &id(mailbox), from, NOW);
+        let delivered = boxes.fetch(&[(mailbox, u64::from(post_id) - 1)], 1).items;
+        assert_eq!(delivered[0].franked, expected);
+        assert!(expected.is_some_and(|franked| franked.from == from));
+    }
+}
+
+#[test]
+fn what_no_device_would_open_is_carried_without_a_tag() {
+    let mut boxes = Boxes::new();
+    boxes.open(1, &[7]);
+    boxes.post_with(1, 1, Some(7), b"sealed in another way").unwrap();
+    assert_eq!(boxes.fetch(&[(1, 0)], 1).items[0].franked, None);
 }

@@ -102,9 +102,9 @@ impl Session {
 
     async fn post(&self, post: Post) -> Pending {
         let (limits, hub) = (Arc::clone(&self.shared.limits), Arc::clone(&self.shared.hub));
-        let mailbox = post.mailbox;
+        let (keys, mailbox) = (self.shared.franking.keys(), post.mailbox);
         let answer = self.shared.storage.submit(
-            move |rows, now| mailbox::post(rows, &post, now, &limits),
+            move |rows, now| mailbox::post(rows, &post, &keys, now, &limits),
             // On the storage's thread: the sender may be gone by now, the owner must hear of it all the same.
             move |posted| {
                 if *posted == Posted::New {

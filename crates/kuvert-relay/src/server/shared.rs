@@ -6,6 +6,7 @@ use kuvert_wire::{AccountId, Timestamp};
 
 use super::client::ClientAddress;
 use super::hub::Hub;
+use crate::franking::FrankingDesk;
 use crate::limits::{HandOuts, Limits};
 use crate::storage::{Clock, Storage};
 
@@ -13,14 +14,20 @@ pub(crate) struct Shared {
     pub(crate) limits: Arc<Limits>,
     pub(crate) storage: Storage,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) franking: FrankingDesk,
     clock: Clock,
     hand_outs: Mutex<HandOuts<ClientAddress, AccountId>>,
 }
 
 impl Shared {
-    pub(crate) fn new(limits: Limits, storage: Storage, clock: Clock) -> Self {
+    pub(crate) fn new(
+        limits: Limits,
+        storage: Storage,
+        franking: FrankingDesk,
+        clock: Clock,
+    ) -> Self {
         let hand_outs = Mutex::new(HandOuts::new(&limits));
-        Self { limits: Arc::new(limits), storage, hub: Arc::default(), clock, hand_outs }
+        Self { limits: Arc::new(limits), storage, hub: Arc::default(), franking, clock, hand_outs }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

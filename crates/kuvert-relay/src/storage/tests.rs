@@ -4,6 +4,7 @@ use kuvert_wire::MailboxId;
 
 use super::*;
 use crate::engine::SqliteEngine;
+use crate::franking::FrankingKeys;
 use crate::keys::{self, Owner};
 use crate::limits::Limits;
 use crate::mailbox::{self, Cursor};
@@ -18,6 +19,14 @@ fn start(engine: SqliteEngine) -> (Storage, StorageThread) {
 fn open_door(rows: &mut dyn Engine, number: u8, now: Timestamp) -> Result<(), Failure> {
     let open = Owner::new(number).open(&NONCE, &[]);
     mailbox::open(rows, &ProvenMailbox::by_open(&open, &NONCE).unwrap(), &[], now)
+}
+
+fn put(
+    rows: &mut dyn Engine,
+    post: &kuvert_wire::relay::Post,
+    now: Timestamp,
+) -> Result<mailbox::Posted, Failure> {
+    mailbox::post(rows, post, &FrankingKeys::default(), now, &Limits::default())
 }
 
 fn door(number: u8) -> MailboxId {
@@ -85,8 +94,7 @@ async fn many_pieces_of_work_share_one_commit_and_keep_their_order() {
     let mut answers = Vec::new();
     for number in 0..200 {
         let post = keys::post(door(1), number, &[number]);
-        let work =
-            move |rows: &mut dyn Engine, now| mailbox::post(rows, &post, now, &Limits::default());
+        let work = move |rows: &mut dyn Engine, now| put(rows, &post, now);
         answers.push(storage.submit(work, |_| ()).await);
     }
     drop(release);
@@ -110,8 +118,7 @@ async fn a_full_disk_refuses_posts_and_loses_nothing() {
     let mut stored = 0;
     let refused = loop {
         let post = keys::post(door(1), stored, &[stored; 50_000]);
-        let work =
-            move |rows: &mut dyn Engine, now| mailbox::post(rows, &post, now, &Limits::default());
+        let work = move |rows: &mut dyn Engine, now| put(rows, &post, now);
         match storage.run(work).await {
             Ok(_) => stored += 1,
             Err(refused) => break refused,
@@ -126,8 +133,7 @@ async fn a_full_disk_refuses_posts_and_loses_nothing() {
     let all = u64::from(stored);
     storage.run(move |rows, now| mailbox::confirm(rows, &door(1), all, now)).await.unwrap();
     let post = keys::post(door(1), 200, &[1; 50_000]);
-    let work =
-        move |rows: &mut dyn Engine, now| mailbox::post(rows, &post, now, &Limits::default());
+    let work = move |rows: &mut dyn Engine, now| put(rows, &post, now);
     assert!(storage.run(work).await.is_ok(), "room was made");
     drop(storage);
     thread.join();

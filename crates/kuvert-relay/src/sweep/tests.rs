@@ -1,13 +1,14 @@
 use std::time::Duration;
 
-use kuvert_wire::relay::Nonce;
+use kuvert_wire::relay::{Nonce, Post};
 
 use super::*;
+use crate::directory;
 use crate::engine::{Batch, MailboxRows, SqliteEngine};
+use crate::franking::FrankingKeys;
 use crate::keys::{self, Owner, Person};
 use crate::mailbox::{self, Posted};
 use crate::proof::{ProvenMailbox, ProvenPublish};
-use crate::{directory, limits};
 
 const NONCE: Nonce = Nonce::from_bytes([1; 32]);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -27,8 +28,11 @@ fn proven(owner: &Owner) -> ProvenMailbox {
 }
 
 fn post(rows: &mut SqliteEngine, owner: &Owner, number: u8, now: Timestamp) -> Posted {
-    let post = keys::post(owner.mailbox(), number, &[number]);
-    mailbox::post(rows, &post, now, &Limits::default()).unwrap()
+    put(rows, &keys::post(owner.mailbox(), number, &[number]), now)
+}
+
+fn put(rows: &mut SqliteEngine, post: &Post, now: Timestamp) -> Posted {
+    mailbox::post(rows, post, &FrankingKeys::default(), now, &Limits::default()).unwrap()
 }
 
 fn sweep_at(rows: &mut SqliteEngine, now: Timestamp) -> Swept {
@@ -90,7 +94,7 @@ fn what_was_erased_is_given_back_and_cannot_be_found_in_the_folder() {
     let canary = b"sealed, but promised to be gone ".repeat(2000);
     for number in 0..50 {
         let post = keys::post(owner.mailbox(), number, &canary);
-        mailbox::post(&mut rows, &post, day(0), &Limits::default()).unwrap();
+        put(&mut rows, &post, day(0));
     }
     let path = dir.path().join(crate::engine::sqlite::FILE_NAME);
     drop(rows);
@@ -115,7 +119,7 @@ fn one_call_is_bounded_and_says_so() {
         let mut post = keys::post(owner.mailbox(), 0, b"x");
         let bytes: [u8; 16] = std::array::from_fn(|at| number.to_be_bytes()[at % 4]);
         post.post_id = kuvert_wire::PostId::from_bytes(bytes);
-        mailbox::post(&mut rows, &post, day(0), &limits::Limits::default()).unwrap();
+        put(&mut rows, &post, day(0));
     }
     rows.commit().unwrap();
     let erased: Vec<Swept> = (0..3).map(|_| sweep_at(&mut rows, day(31))).collect();

@@ -4,8 +4,11 @@
 #![allow(dead_code, reason = "each test program uses some of it")]
 
 use ed25519_dalek::{Signer, SigningKey};
+use kuvert_relay::franking::FrankingKeys;
 use kuvert_relay::proof as ids;
+use kuvert_wire::envelope::{SEALED_HEADER_LEN, TAG_LEN};
 use kuvert_wire::label::label;
+use kuvert_wire::padding::FLOOR;
 use kuvert_wire::relay::{
     Attachment, List, Nonce, OpenMailbox, Post, Publish, SealedEnvelope, StockQuery, TokenId, proof,
 };
@@ -147,6 +150,19 @@ pub(crate) fn post(mailbox: MailboxId, number: u8, envelope: &[u8]) -> Post {
         token: None,
         envelope: SealedEnvelope::new(envelope.to_vec()).unwrap(),
     }
+}
+
+/// Bytes that are laid out as a message of a session; `number` stands in every place of its franking commitment.
+pub(crate) fn envelope(number: u8) -> Vec<u8> {
+    let header_len = u16::try_from(SEALED_HEADER_LEN).unwrap().to_be_bytes();
+    let header = [&[2, 1][..], &[7; 12], &header_len, &[7; SEALED_HEADER_LEN]].concat();
+    [&header[..], &[7; 16], &[7; 32], &[number; 32], &[7; FLOOR + TAG_LEN]].concat()
+}
+
+/// A relay's first franking key, made at `now`.
+pub(crate) fn franking_keys(number: u8, now: Timestamp) -> FrankingKeys {
+    let made = FrankingKeys::default().renewed(now, || Ok::<_, ()>([number; 32]));
+    made.unwrap().expect("the first key")
 }
 
 pub(crate) fn token(number: u8) -> DeliveryToken {

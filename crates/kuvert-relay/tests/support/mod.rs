@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses some of it")]
 
 pub(crate) mod keys;
+pub(crate) mod talk;
 
 use std::collections::VecDeque;
 use std::time::Duration;

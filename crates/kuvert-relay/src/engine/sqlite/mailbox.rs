@@ -1,7 +1,8 @@
 //! Rows of mailboxes.
 
-use kuvert_wire::relay::{Delivered, SealedEnvelope, TokenId};
-use kuvert_wire::{MailboxId, PostId, Timestamp};
+use kuvert_wire::relay::{Delivered, Franked, SealedEnvelope, TokenId};
+use kuvert_wire::transcript::FrankingTag;
+use kuvert_wire::{Decode, Encode, MailboxId, PostId, Timestamp};
 use rusqlite::{Row as SqlRow, params};
 
 use super::{SqliteEngine, damaged, len, sql, sql_len, unsigned};
@@ -64,14 +65,17 @@ impl MailboxRows for SqliteEngine {
     }
 
     fn append(&mut self, mailbox: Row, message: NewMessage<'_>) -> Result<()> {
-        let NewMessage { position, post_id, received, envelope } = message;
+        let NewMessage { position, post_id, received, franked, envelope } = message;
         let (position, len_bytes) = (sql(position), sql_len(envelope.len()));
         let received = sql(received.as_millis());
-        let insert =
-            "INSERT INTO message (mailbox, position, post_id, received, len_bytes, envelope)
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let insert = "INSERT INTO message
+                          (mailbox, position, post_id, received, len_bytes, envelope, token_id, tag)
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         let post_id = post_id.as_bytes();
-        let row = params![mailbox.0, position, post_id, received, len_bytes, envelope];
+        let tag = franked.map(|franked| franked.tag.encode());
+        let token =
+            franked.map(|franked| franked.from).filter(|from| *from != Franked::FROM_ANYONE);
+        let row = params![mailbox.0, position, post_id, received, len_bytes, envelope, token, tag];
         self.change(insert, row)?;
         let update = "UPDATE mailbox SET last_position = ?2,
                           queued_messages = queued_messages + 1, queued_bytes = queued_bytes + ?3
@@ -91,15 +95,18 @@ impl MailboxRows for SqliteEngine {
     }
 
     fn delivered(&mut self, mailbox: &MailboxId, heading: Heading) -> Result<Delivered> {
-        let query = "SELECT received, envelope FROM message WHERE id = ?1";
-        let read = |row: &SqlRow<'_>| Ok((unsigned(row.get(0)?), row.get(1)?));
-        let (received, envelope): (u64, Vec<u8>) =
+        let query = "SELECT received, envelope, token_id, tag FROM message WHERE id = ?1";
+        let read = |row: &SqlRow<'_>| {
+            let franked = franked(row.get(2)?, row.get(3)?);
+            Ok((unsigned(row.get(0)?), row.get(1)?, franked))
+        };
+        let (received, envelope, franked): (u64, Vec<u8>, Option<Franked>) =
             self.first(query, [heading.arrival], read)?.ok_or_else(|| damaged("message"))?;
         Ok(Delivered {
             mailbox: *mailbox,
             position: heading.position,
             received: Timestamp::from_millis(received),
-            franked: None,
+            franked,
             envelope: SealedEnvelope::new(envelope).map_err(|_| damaged("message"))?,
         })
     }
@@ -155,6 +162,12 @@ impl MailboxRows for SqliteEngine {
         let rows = statement.query_map(params, |row| row.get(0).map(Row))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
+}
+
+/// What was stored beside an envelope; nothing by a relay that made no tags.
+fn franked(token: Option<[u8; 32]>, tag: Option<Vec<u8>>) -> Option<Franked> {
+    let tag = FrankingTag::decode(&tag?).ok()?;
+    Some(Franked { from: token.unwrap_or(Franked::FROM_ANYONE), tag })
 }
 
 fn read_mailbox(row: &SqlRow<'_>) -> rusqlite::Result<Mailbox> {

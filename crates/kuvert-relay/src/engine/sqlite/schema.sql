@@ -25,7 +25,9 @@ CREATE TABLE message (
     post_id BLOB NOT NULL,
     received INTEGER NOT NULL,
     len_bytes INTEGER NOT NULL,
-    envelope BLOB NOT NULL
+    envelope BLOB NOT NULL,
+    token_id BLOB,
+    tag BLOB
 ) STRICT;
 -- Holds all that a heading needs: counting and planning a reply touches no envelope.
 CREATE INDEX message_by_position ON message (mailbox, position, len_bytes);
