@@ -105,7 +105,7 @@ fn facts(report: &Report, view: &View<'_>) -> Vec<(&'static str, String)> {
     facts.push(("Entries", report.entries.to_string()));
     facts.push((
         "Not shown",
-        format!("{}, of which {} were announced as erased", report.redacted, report.announced),
+        format!("{}, {} of them announced as erased", report.redacted, report.announced),
     ));
     facts.push(("Complete", completeness(report)));
     if !report.contradictions.is_empty() {

@@ -141,6 +141,6 @@ fn what_was_erased_is_visible() {
     let (text, page) = (to_text(&verified, &view()), to_html(&verified, &view()));
     assert!(text.contains("(not shown)") && !text.contains("message 0"));
     assert!(page.contains("<p class=\"gone\" dir=\"auto\">(not shown)</p>"));
-    assert!(text.contains("Not shown: 1, of which 0 were announced as erased"));
+    assert!(text.contains("Not shown: 1, 0 of them announced as erased"));
     let _: String = page;
 }
