@@ -20,6 +20,10 @@ use crate::{fail, shown};
 /// A file that is not valid.
 const NOT_VALID: u8 = 3;
 
+const TOKEN: &str =
+    "who had the token could, and the owner of the mailbox, who reports, has it too.";
+const ANYONE: &str = "anyone who knows the mailbox can post there.";
+
 /// Why nothing can be said about a file.
 #[derive(Debug, thiserror::Error)]
 enum Unchecked {
@@ -85,9 +89,9 @@ fn checked(file: &[u8], keys: &FrankingKeys) -> Result<Evidence, Box<dyn std::er
 fn text_of(evidence: &Evidence) -> String {
     let Evidence { reported, entries, completeness } = evidence;
     let Reported { frame, mailbox, from, received } = reported;
-    let from = match *from {
-        Franked::FROM_ANYONE => "anyone (the mailbox asks for no token)".to_owned(),
-        token => format!("{} (hash of the token)", shown::hex(&token)),
+    let (from, writer) = match *from {
+        Franked::FROM_ANYONE => ("anyone (the mailbox asks for no token)".to_owned(), ANYONE),
+        token => (format!("{} (hash of the token)", shown::hex(&token)), TOKEN),
     };
     let context = match completeness {
         Completeness::Alone => String::new(),
@@ -100,8 +104,7 @@ fn text_of(evidence: &Evidence) -> String {
          mailbox   {mailbox}\n\
          from      {from}\n\
          message   {}\n\n    {}\n{context}\n\
-         This shows what was posted to this mailbox and when. It does not show who wrote it: the sender is who had\n\
-         the token, and the owner of the mailbox, who reports, has it too.\n",
+         This shows what was posted to this mailbox and when. It does not show who wrote it:\n{writer}\n",
         shown::utc(*received),
         shown::utc(frame.sent),
         frame.message_id,
@@ -122,7 +125,12 @@ fn text_of_context(entries: &[Entry], completeness: Completeness) -> String {
         Completeness::AnswersLeftOut => "incomplete: answers that the sender had seen are left out",
         _ => "incomplete",
     };
-    let mut text = format!("\ncontext   {} messages, {verdict}\n\n", entries.len());
+    let withheld = entries.iter().filter(|entry| entry.frame.is_none()).count();
+    let withheld = match withheld {
+        0 => String::new(),
+        count => format!("          of {count} only the place is shown\n"),
+    };
+    let mut text = format!("\ncontext   {} messages, {verdict}\n{withheld}\n", entries.len());
     for entry in entries {
         text.push_str(&line_of(entry));
     }
@@ -134,7 +142,7 @@ fn line_of(entry: &Entry) -> String {
     let writer = if entry.is_answer { "answer" } else { "sender" };
     let number = entry.seq.map_or("-".to_owned(), |seq| seq.to_string());
     let time = entry.frame.as_ref().map_or("(time unknown)".to_owned(), |it| shown::utc(it.sent));
-    let body = entry.frame.as_ref().map_or("(erased)".to_owned(), |it| body_of(it, "        "));
+    let body = entry.frame.as_ref().map_or("(not shown)".to_owned(), |it| body_of(it, "        "));
     format!("  {mark} {writer} {number}  {time}\n        {body}\n")
 }
 

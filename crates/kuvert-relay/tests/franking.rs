@@ -357,3 +357,17 @@ fn an_erased_answer_keeps_its_place() {
     assert_eq!(texts(&evidence), ["question 1", "(erased)", "question 2"]);
     assert_eq!(evidence.completeness, Completeness::Contiguous);
 }
+
+proptest::proptest! {
+    #[test]
+    fn a_file_of_any_bytes_is_read_or_refused(
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..400),
+        text in "[{\\[\"vreport:1,A-Za-z_ \\]}]{0,80}",
+    ) {
+        for file in [&bytes[..], text.as_bytes()] {
+            if let Ok(bundle) = Bundle::read(file) {
+                proptest::prop_assert!(check(&bundle, &keys(), NOW).is_err());
+            }
+        }
+    }
+}

@@ -99,7 +99,7 @@ pub struct Entry {
     pub is_reported: bool,
     /// When the relay accepted it; not known of answers.
     pub received: Option<Timestamp>,
-    /// What was said; `None` if it is erased.
+    /// What was said; `None` if it is erased, or not shown.
     pub frame: Option<Frame>,
 }
 

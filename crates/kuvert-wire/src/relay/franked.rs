@@ -50,7 +50,7 @@ impl Decode for Franked {
 pub struct Answer {
     /// The message's place in the log of the one who reports.
     pub leaf: Leaf,
-    /// The message as it was sent, with its block; `None` when its content is erased.
+    /// The message as it was sent, with its block; `None` when its content is erased or not shown.
     pub frame: Option<Frame>,
 }
 
