@@ -142,8 +142,8 @@ impl Transport for Board {
                 if let Some(after) = read.get_mut(mailbox).filter(|after| **after < position) {
                     *after = position;
                     let envelope = SealedEnvelope::new(envelope.clone()).expect("it was one");
-                    let (mailbox, received) = (*mailbox, Timestamp::default());
-                    return Ok(Some(Delivered { mailbox, position, received, envelope }));
+                    let (mailbox, received, franked) = (*mailbox, Timestamp::default(), None);
+                    return Ok(Some(Delivered { mailbox, position, received, franked, envelope }));
                 }
             }
             Ok(None)

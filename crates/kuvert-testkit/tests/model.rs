@@ -1,50 +1,37 @@
 //! Two devices against the simplest model there is: what was sent arrives at most once, and what is
 //! delivered is opened. Whatever happens on the way, both end up talking on one session.
 
+#![cfg(feature = "sim")]
 #![allow(clippy::unwrap_used, reason = "a test that fails panics")]
 
 use std::collections::{BTreeSet, VecDeque};
-use std::time::Duration;
 
 use kuvert_core::ProtocolError;
+use kuvert_testkit::sim::{Event, Seat, span};
 use kuvert_testkit::{Pair, Side};
 use kuvert_wire::FrameType;
 use proptest::prelude::*;
-
-/// What can happen.
-#[derive(Clone, Copy, Debug)]
-enum Event {
-    Send(Side),
-    Heal(Side),
-    /// The oldest message to this side arrives.
-    Deliver(Side),
-    /// The second oldest overtakes it.
-    Overtake(Side),
-    Lose(Side),
-    /// The oldest arrives, and once more later.
-    Duplicate(Side),
-    Damage(Side),
-    Restart(Side),
-    Wait,
-    /// A new session in place of the one there is.
-    Begin(Side),
-}
 
 fn side() -> impl Strategy<Value = Side> {
     prop_oneof![Just(Side::Alice), Just(Side::Bob)]
 }
 
+fn seat() -> impl Strategy<Value = Seat> {
+    side().prop_map(Seat::app)
+}
+
+/// Events of the simulator, as far as two devices alone can have them.
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        8 => side().prop_map(Event::Send),
-        1 => side().prop_map(Event::Heal),
-        8 => side().prop_map(Event::Deliver),
-        2 => side().prop_map(Event::Overtake),
+        8 => seat().prop_map(|seat| Event::Send(seat, 0)),
+        1 => seat().prop_map(Event::Flush),
+        8 => seat().prop_map(Event::Receive),
+        2 => side().prop_map(|side| Event::Hold(side, 0)),
         1 => side().prop_map(Event::Lose),
-        1 => side().prop_map(Event::Duplicate),
-        1 => side().prop_map(Event::Damage),
-        2 => side().prop_map(Event::Restart),
-        1 => Just(Event::Wait),
+        1 => side().prop_map(|side| Event::Duplicate(side, 0)),
+        1 => side().prop_map(|side| Event::Flip(side, 0)),
+        2 => seat().prop_map(Event::Kill),
+        1 => Just(Event::Pass(13)),
     ]
 }
 
@@ -72,19 +59,20 @@ impl World {
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Send(from) => self.send(from),
-            Event::Heal(from) => self.heal(from),
-            Event::Deliver(to) => self.deliver(to),
-            Event::Overtake(to) => self.overtake(to),
-            Event::Lose(to) => {
-                let letter = self.wire(to).pop_front();
+            Event::Send(seat, _) => self.send(seat.side),
+            // All that waits in a session are the fragments of its next key.
+            Event::Flush(seat) => self.heal(seat.side),
+            Event::Receive(seat) => self.deliver(seat.side),
+            Event::Hold(to, _) => self.overtake(to),
+            Event::Lose(from) => {
+                let letter = self.wire(from.other()).pop_front();
                 self.lost.extend(letter.map(|letter| letter.text));
             }
-            Event::Duplicate(to) => self.duplicate(to),
-            Event::Damage(to) => self.damage(to),
-            Event::Restart(side) => self.pair.party(side).restart(),
-            Event::Wait => self.pair.wait(Duration::from_secs(3 * 3600)),
-            Event::Begin(side) => self.pair.begin(side),
+            Event::Duplicate(to, _) => self.duplicate(to),
+            Event::Flip(from, _) => self.damage(from.other()),
+            Event::Kill(seat) => self.pair.party(seat.side).restart(),
+            Event::Pass(amount) => self.pair.wait(span(amount)),
+            other => panic!("{other:?} is nothing that happens to devices"),
         }
     }
 
@@ -199,8 +187,8 @@ proptest! {
     ) {
         let mut world = World::new(Pair::strangers(seed));
         for side in beginnings {
-            world.happen(Event::Begin(side));
-            world.happen(Event::Send(side));
+            world.pair.begin(side);
+            world.happen(Event::Send(Seat::app(side), 0));
         }
         let can_talk = |side: Side, pair: &Pair| {
             let device = if side == Side::Alice { pair.alice.device() } else { pair.bob.device() };
@@ -208,7 +196,7 @@ proptest! {
         };
         for event in events {
             match event {
-                Event::Send(side) | Event::Heal(side) if !can_talk(side, &world.pair) => {}
+                Event::Send(seat, _) | Event::Flush(seat) if !can_talk(seat.side, &world.pair) => {}
                 Event::Lose(_) => {}
                 event => world.happen(event),
             }
@@ -225,7 +213,7 @@ proptest! {
     ) {
         let mut world = World::new(Pair::talking(seed));
         before.into_iter().for_each(|event| world.happen(event));
-        world.happen(Event::Begin(side));
+        world.pair.begin(side);
         after.into_iter().for_each(|event| world.happen(event));
         world.quiesce();
     }

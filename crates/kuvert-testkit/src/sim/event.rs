@@ -75,6 +75,8 @@ pub enum Event {
     Flush(Seat),
     /// Time passes, for [`span`] of the amount.
     Pass(u8),
+    /// Days pass, 44 at most.
+    Sleep(u8),
 
     /// The process ends.
     Kill(Seat),
@@ -99,7 +101,7 @@ pub enum Event {
     /// It has one again.
     Mend(Side),
 
-    /// The clock of this side is put forward or back, by [`span`] of the amount times sixty.
+    /// The clock of this side is put forward or back, by [`span`] of the amount times two hundred.
     Jump(Side, u8),
     /// A copy is made of all that is durable.
     Snapshot(Side),
@@ -155,6 +157,7 @@ const ALPHABET: &[Make] = &[
     |seat, _| Event::Withhold(seat.side),
     Event::Refuse,
     |seat, _| Event::Deny(seat.side),
+    |_, amount| Event::Sleep(amount),
 ];
 
 impl Event {

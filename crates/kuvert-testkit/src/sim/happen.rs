@@ -19,6 +19,8 @@ use crate::Side;
 /// Time that passes with each event, so that no two have one time.
 const TICK: Duration = Duration::from_millis(50);
 
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
 /// More than there can be to tell at once.
 const MOST_EVENTS: usize = 20_000;
 
@@ -32,6 +34,7 @@ impl<A: Adapter> World<A> {
             Event::Drain(seat) => self.drain(seat),
             Event::Flush(seat) => drop(self.work(seat, async |client| client.flush().await)),
             Event::Pass(amount) => self.clock.pass(span(amount)),
+            Event::Sleep(amount) => self.clock.pass(DAY * u32::from(amount % 45)),
             Event::Kill(seat) => self.room(seat).end(),
             Event::Crash(seat, amount) => self.room(seat).life.end_after(amount % 32),
             Event::Refuse(seat, amount) => self.room(seat).life.refuse_after(amount % 8),
@@ -112,7 +115,7 @@ impl<A: Adapter> World<A> {
     }
 
     fn jump(&mut self, side: Side, amount: u8) {
-        self.person(side).clock.jump(60 * span(amount), amount >= 128);
+        self.person(side).clock.jump(200 * span(amount), amount >= 128);
     }
 
     fn snapshot(&mut self, side: Side) {
@@ -182,4 +185,3 @@ async fn next<S: kuvert::Store, T: kuvert::Carrier>(
     let told = client.poll_event(Duration::ZERO, None).await?;
     Ok(told.map(|told| (client.event_number(), told)))
 }
-

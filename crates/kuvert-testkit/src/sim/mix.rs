@@ -39,6 +39,7 @@ const FULL: &[(u32, Make)] = &[(80, Event::Refuse)];
 const RACES: &[(u32, Make)] = &[(100, Event::Race)];
 const PARTITION: &[(u32, Make)] =
     &[(30, |seat, _| Event::Cut(seat.side)), (40, |seat, _| Event::Mend(seat.side))];
+const SEASONS: &[(u32, Make)] = &[(4, |_, amount| Event::Sleep(amount))];
 const CLOCKS: &[(u32, Make)] = &[(20, |seat, amount| Event::Jump(seat.side, amount))];
 const ROLLBACK: &[(u32, Make)] =
     &[(10, |seat, _| Event::Snapshot(seat.side)), (5, |seat, _| Event::Restore(seat.side))];
@@ -56,37 +57,42 @@ const HOSTILE: &[(u32, Make)] = &[
 impl Mix {
     /// All mixes.
     pub const ALL: &'static [Self] = &[
-        Self::mix("calm", "nothing goes wrong", &[TALK]),
-        Self::mix("loss", "envelopes vanish", &[TALK, LOSS]),
-        Self::mix("reorder", "envelopes are late and overtake each other", &[TALK, LATE]),
-        Self::mix("duplication", "envelopes come twice", &[TALK, TWICE]),
-        Self::mix("crashes", "processes end at any boundary", &[TALK, CRASHES]),
-        Self::mix("disks", "the disk takes nothing for a moment", &[TALK, FULL]),
-        Self::mix("processes", "two processes share each home", &[TALK, RACES]).with_helpers(),
-        Self::mix("partition", "people have no network for a while", &[TALK, PARTITION]),
-        Self::mix(
+        Self::of("calm", "nothing goes wrong", &[TALK]),
+        Self::of("loss", "envelopes vanish", &[TALK, LOSS]),
+        Self::of("reorder", "envelopes are late and overtake each other", &[TALK, LATE]),
+        Self::of("duplication", "envelopes come twice", &[TALK, TWICE]),
+        Self::of("crashes", "processes end at any boundary", &[TALK, CRASHES]),
+        Self::of("disks", "the disk takes nothing for a moment", &[TALK, FULL]),
+        Self::of("processes", "two processes share each home", &[TALK, RACES]).with_helpers(),
+        Self::of("partition", "people have no network for a while", &[TALK, PARTITION]),
+        Self::of(
             "honest",
             "all of the above",
             &[TALK, LOSS, LATE, TWICE, CRASHES, FULL, RACES, PARTITION],
         )
         .with_helpers(),
-        Self::mix("clocks", "clocks are put forward and back", &[TALK, CLOCKS]).lossy(),
-        Self::mix("rollback", "homes are put back to older states", &[TALK, ROLLBACK]).lossy(),
-        Self::mix("clones", "the same, and no anchor tells", &[TALK, ROLLBACK])
+        Self::of("seasons", "nobody looks for days and months", &[TALK, LOSS, LATE, SEASONS])
+            .lossy(),
+        Self::of("clocks", "clocks are put forward and back", &[TALK, CLOCKS]).lossy(),
+        Self::of("rollback", "homes are put back to older states", &[TALK, ROLLBACK]).lossy(),
+        Self::of("clones", "the same, and no anchor tells", &[TALK, ROLLBACK])
             .lossy()
             .without_anchors(),
-        Self::mix("hostile", "the relay does what it can", &[TALK, HOSTILE]).lossy(),
-        Self::mix(
+        Self::of("hostile", "the relay does what it can", &[TALK, HOSTILE]).lossy(),
+        Self::of(
             "everything",
             "all at once",
-            &[TALK, LOSS, LATE, TWICE, CRASHES, FULL, RACES, PARTITION, CLOCKS, ROLLBACK, HOSTILE],
+            &[
+                TALK, LOSS, LATE, TWICE, CRASHES, FULL, RACES, PARTITION, SEASONS, CLOCKS,
+                ROLLBACK, HOSTILE,
+            ],
         )
         .with_helpers()
         .without_anchors()
         .lossy(),
     ];
 
-    const fn mix(
+    const fn of(
         name: &'static str,
         about: &'static str,
         faults: &'static [&'static [(u32, Make)]],

@@ -1,8 +1,6 @@
 //! Every state that comes about is stored and loaded, and must be the same afterwards.
 
-use std::collections::BTreeMap;
-
-use kuvert_core::{Device, Key, Record};
+use kuvert_core::{Device, Key, Record, Version};
 use kuvert_store::Store;
 
 use super::Adapter;
@@ -25,25 +23,24 @@ impl<A: Adapter> World<A> {
     }
 
     fn compare_records(&mut self, seat: Seat, renewed: &[Record]) {
-        let prefixes = changing();
-        let stored = match self.adapter.store(seat.side).snapshot(&prefixes) {
+        let mut stored = match self.adapter.store(seat.side).snapshot(&changing()) {
             Ok(stored) => stored,
             Err(error) => return self.find(format!("the store cannot be read: {error}")),
         };
-        let stored = stored.into_iter().filter(|record| !is_constant(&record.key));
-        let stored: BTreeMap<_, _> = stored.map(|record| (record.key.clone(), record)).collect();
-        // Another process may have written since, and this one not have looked; but no version is
-        // written twice.
-        let is_other = |record: &Record| {
-            let same = stored.get(&record.key).filter(|same| same.version == record.version);
-            same.is_some_and(|same| same.value != record.value)
-        };
-        let is_alone = !self.people[seat.side as usize].had_company;
-        let differs = is_alone && !renewed.iter().eq(stored.values());
-        if differs || renewed.iter().any(is_other) {
+        stored.retain(|record| !is_constant(&record.key));
+        // Another process may have written since, and this one not have looked.
+        let may_be_old = self.people[seat.side as usize].had_company;
+        if may_be_old && !renewed.iter().map(version).eq(stored.iter().map(version)) {
+            return;
+        }
+        if renewed != stored {
             self.find(format!("{seat:?} has another state in memory than in the store"));
         }
     }
+}
+
+const fn version(record: &Record) -> (&Key, Version) {
+    (&record.key, record.version)
 }
 
 /// Prefixes of all that changes.

@@ -53,13 +53,4 @@ impl Wire {
     pub fn total(&self) -> usize {
         self.sizes.iter().sum()
     }
-
-    /// The size that `share` per cent of all envelopes do not exceed.
-    #[must_use]
-    pub fn percentile(&self, share: usize) -> usize {
-        let mut sizes = self.sizes.clone();
-        sizes.sort_unstable();
-        let at = (sizes.len() * share).div_ceil(100).saturating_sub(1);
-        sizes.get(at).copied().unwrap_or_default()
-    }
 }

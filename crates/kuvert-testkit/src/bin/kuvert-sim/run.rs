@@ -23,23 +23,24 @@ pub(super) fn one(seed: u64, arguments: &Arguments) -> bool {
 /// Runs many seeds and prints the table. Whether all were good.
 pub(super) fn many(arguments: &Arguments) -> bool {
     let begun = Instant::now();
-    let mut table = Table::default();
-    let mut bad = 0;
+    let (mut table, mut bad) = (Table::default(), Vec::new());
     for (mix, report) in reports(arguments) {
         if !report.is_good() {
-            bad += 1;
-            if bad <= SHOWN {
+            bad.push(report.seed);
+            if bad.len() <= SHOWN {
                 println!("{report}\n  mix {}\n", mix.name);
             }
         }
-        table.add(mix, &report);
+        table.add(mix, report);
     }
-    println!("{table}");
-    println!("{} s", begun.elapsed().as_secs());
-    if bad > 0 {
-        println!("{bad} seeds with findings; `cargo xtask sim --seed N --trace` replays one");
+    println!("{table}\n{} in {} s", table.summary(), begun.elapsed().as_secs());
+    if let Some(first) = bad.first() {
+        println!(
+            "{} seeds failed; `cargo xtask sim --seed {first} --trace` replays one",
+            bad.len()
+        );
     }
-    bad == 0
+    bad.is_empty()
 }
 
 /// Runs all seeds on all processors, and gives the reports in the order of the seeds.

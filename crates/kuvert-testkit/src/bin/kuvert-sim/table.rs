@@ -1,8 +1,9 @@
-//! The table: what share of messages is delivered under each mix, and what the rest came to.
+//! The table: what share of messages is delivered under each mix, what the rest came to, and what it all
+//! costs on the wire.
 
 use core::fmt;
 
-use kuvert_testkit::sim::{Mix, Report};
+use kuvert_testkit::sim::{Mix, Report, Wire};
 
 #[derive(Default)]
 pub(super) struct Table {
@@ -17,10 +18,15 @@ struct Row {
     delivered: usize,
     reported: usize,
     findings: usize,
+    wire: Wire,
 }
 
+const HEAD: &str = "\
+| mix | what goes wrong | seeds | messages | delivered | not delivered, and told | findings | bytes a message |
+|---|---|--:|--:|--:|--:|--:|--:|";
+
 impl Table {
-    pub(super) fn add(&mut self, mix: &'static Mix, report: &Report) {
+    pub(super) fn add(&mut self, mix: &'static Mix, report: Report) {
         let row = self.row(mix);
         row.seeds += 1;
         row.events += report.events;
@@ -28,6 +34,15 @@ impl Table {
         row.delivered += report.delivered;
         row.reported += report.reported.values().sum::<usize>();
         row.findings += report.findings.len();
+        row.wire.sizes.extend(report.wire.sizes);
+    }
+
+    /// One line on the whole.
+    pub(super) fn summary(&self) -> String {
+        let sum = |count: fn(&Row) -> usize| self.rows.iter().map(count).sum::<usize>();
+        let (seeds, events) = (sum(|row| row.seeds), sum(|row| row.events));
+        let (written, findings) = (sum(|row| row.written), sum(|row| row.findings));
+        format!("{seeds} seeds, {events} events, {written} messages, {findings} findings")
     }
 
     fn row(&mut self, mix: &'static Mix) -> &mut Row {
@@ -41,30 +56,27 @@ impl Table {
 }
 
 impl Row {
-    const fn new(mix: &'static Mix) -> Self {
-        Self { mix, seeds: 0, events: 0, written: 0, delivered: 0, reported: 0, findings: 0 }
+    fn new(mix: &'static Mix) -> Self {
+        let (seeds, events, written, delivered, reported, findings, wire) = Default::default();
+        Self { mix, seeds, events, written, delivered, reported, findings, wire }
     }
 }
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "| mix | what goes wrong | seeds | events | messages | delivered | not delivered, and told why | findings |"
-        )?;
-        writeln!(f, "|---|---|--:|--:|--:|--:|--:|--:|")?;
+        writeln!(f, "{HEAD}")?;
         self.rows.iter().try_for_each(|row| row.fmt(f))
     }
 }
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { mix, seeds, events, written, delivered, reported, findings } = self;
-        let (name, about) = (mix.name, mix.about);
-        let share = per_cent(*delivered, *written);
+        let Self { mix, seeds, events: _, written, delivered, reported, findings, wire } = self;
+        let (name, about, share) = (mix.name, mix.about, per_cent(*delivered, *written));
+        let mean = wire.total().checked_div(*delivered).unwrap_or_default();
         writeln!(
             f,
-            "| {name} | {about} | {seeds} | {events} | {written} | {share} | {reported} | {findings} |"
+            "| {name} | {about} | {seeds} | {written} | {share} | {reported} | {findings} | {mean} |"
         )
     }
 }
@@ -75,5 +87,17 @@ fn per_cent(some: usize, all: usize) -> String {
     match (hundredths / 100, hundredths % 100) {
         (whole, 0) => format!("{whole} %"),
         (whole, rest) => format!("{whole}.{rest:02} %"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hundred_per_cent_means_all() {
+        assert_eq!(per_cent(99_999, 100_000), "99.99 %");
+        assert_eq!(per_cent(7, 7), "100 %");
+        assert_eq!(per_cent(0, 0), "100 %");
     }
 }
