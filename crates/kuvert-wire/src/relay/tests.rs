@@ -209,8 +209,7 @@ fn what_is_delivered_is_laid_out_as_the_spec_says() {
     let (received, envelope) = ([0, 0, 0, 0, 0, 0, 0, 22], [0, 0, 0, 2, 7, 7]);
     let plain = [&head(1)[..], &received, &[0], &envelope].concat();
     assert_eq!(delivered(1, vec![7, 7]).encode(), plain);
-    let tagged =
-        [&head(2)[..], &received, &[1], &[27; 32], &[28], &[29; 32], &envelope].concat();
+    let tagged = [&head(2)[..], &received, &[1], &[27; 32], &[28], &[29; 32], &envelope].concat();
     assert_eq!(delivered(2, vec![7, 7]).encode(), tagged);
     assert_eq!(tagged.len(), Delivered::HEAD_LEN + 2);
     let neither = [&head(1)[..], &received, &[2], &envelope].concat();
