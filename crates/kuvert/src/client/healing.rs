@@ -52,6 +52,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
                 Ok(()) => {}
                 Err(Error::WrongIdentity { .. }) => self.alarm(peer),
                 Err(Error::IdentityQuestion { .. } | Error::DeviceRefused { .. }) => {}
+                Err(Error::Protocol(_)) => {}
                 Err(error) => problem = Some(error.network()?),
             }
         }

@@ -17,6 +17,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
                 Ok(()) => {}
                 Err(Error::WrongIdentity { .. }) => self.alarm(peer),
                 Err(Error::IdentityQuestion { .. } | Error::DeviceRefused { .. }) => {}
+                // What one peer's session refuses does not stop the others.
+                Err(Error::Protocol(_)) => {}
                 Err(error) => problem = Some(error.network()?),
             }
         }

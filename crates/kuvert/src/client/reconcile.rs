@@ -18,7 +18,7 @@ use super::sent::{MAX_HELD, MAX_HELD_AGE, MAX_HELD_BYTES};
 use super::{Client, lock};
 use crate::event::DeliveryState;
 use crate::record::{
-    self, LogRecord, MessageRecord, PendingRecord, SentRecord, UnackedRecord, Versioned,
+    self, LogRecord, MessageRecord, PendingRecord, SentRecord, UnackedRecord, Unshown, Versioned,
 };
 use crate::{Carrier, Error};
 
@@ -74,20 +74,46 @@ impl<S: Store, T: Carrier> Client<S, T> {
             record::message_of(&message.key).is_some_and(|id| held.contains(id.as_bytes()))
         };
         // A full list says nothing of what is older than all it names.
-        let oldest = own.iter().rev().find(|message| named(message)).map(|known| known.value.seq);
-        let oldest = oldest.filter(|_| names.len() >= MAX_RESEND).unwrap_or_default();
+        let named_first = own.iter().rev().find(|message| named(message));
+        let named_first = named_first.map(|known| known.value.seq);
+        let oldest = named_first.filter(|_| names.len() >= MAX_RESEND).unwrap_or_default();
         let (mut count, mut bytes) = (0, 0);
         for message in own.into_iter().filter(|message| !named(message)) {
             let Some(id) = record::message_of(&message.key) else { continue };
-            if message.value.seq < oldest || count == MAX_HELD || bytes > MAX_HELD_BYTES {
+            if message.value.seq < oldest {
                 break;
             }
-            if message.value.state == DeliveryState::Delivered {
-                let Some(len) = self.forgotten(peer, &id, message, filing)? else { break };
-                (count, bytes) = (count + 1, bytes + u64::from(len));
+            if message.value.state != DeliveryState::Delivered {
+                continue;
             }
+            let seq = message.value.seq;
+            let is_full = count == MAX_HELD || bytes > MAX_HELD_BYTES;
+            let again = if is_full { None } else { self.forgotten(peer, &id, message, filing)? };
+            let Some(len) = again else {
+                return self.tell_set_back(
+                    peer,
+                    named_first.is_some_and(|first| seq > first),
+                    filing,
+                );
+            };
+            (count, bytes) = (count + 1, bytes + u64::from(len));
         }
         Ok(())
+    }
+
+    /// The peer names older messages than one that it had and does not name: it does not merely clear
+    /// away what is old, its state was set back. What is too old to be sent again is then gone there.
+    fn tell_set_back(
+        &self,
+        peer: &AccountId,
+        is_set_back: bool,
+        filing: &mut Filing,
+    ) -> Result<(), Error> {
+        let at = self.now().as_millis();
+        match is_set_back {
+            true => self.file_event(peer, Unshown::CloneSuspected { at }, filing),
+            false => Ok(()),
+        }
     }
 
     /// Lets an acknowledged message wait for being sent again; its length in bytes. `None` if it is too

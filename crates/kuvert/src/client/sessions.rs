@@ -1,10 +1,11 @@
 //! Beginning sessions, and what is said first in them.
 
+use kuvert_core::limits::UNANSWERED_AGE;
 use kuvert_core::prekey::{BundleError, VerifiedBundle};
-use kuvert_core::{Advice, ProtocolError, Reset};
+use kuvert_core::{Advice, PeerView, ProtocolError, Reset, SessionFacts, Status};
 use kuvert_store::Store;
 use kuvert_transport::{Refusal, TransportError};
-use kuvert_wire::{AccountId, Address, DeviceId};
+use kuvert_wire::{AccountId, Address, DeviceId, Timestamp};
 
 use super::filing::Filing;
 use super::{Client, lock};
@@ -47,9 +48,9 @@ impl<S: Store, T: Carrier> Client<S, T> {
         if self.awaits_newcomer(peer) {
             return None;
         }
-        let device = lock(&self.device);
+        let (now, device) = (self.now(), lock(&self.device));
         let view = device.peer_of_account(peer)?;
-        view.active().map(|_| view.device_id())
+        view.active().filter(|active| !is_over(active, now)).map(|_| view.device_id())
     }
 
     /// Makes sure of a session before anything is written, so that a wrong identity or address is
@@ -148,7 +149,9 @@ impl<S: Store, T: Carrier> Client<S, T> {
     pub(super) fn peers_to_tell(&self) -> Result<Vec<AccountId>, Error> {
         let (now, device) = (self.now(), lock(&self.device));
         let mut peers = Vec::new();
-        for view in device.peers().filter(|view| view.active().is_some()) {
+        let is_alive =
+            |view: &PeerView<'_>| view.active().is_some_and(|active| !is_over(&active, now));
+        for view in device.peers().filter(is_alive) {
             let peer = view.account_id();
             if device.is_announcement_due(&view.device_id(), now)
                 && !self.questions.contains_key(&peer)
@@ -167,6 +170,11 @@ impl<S: Store, T: Carrier> Client<S, T> {
             self.alarms.push_back(peer);
         }
     }
+}
+
+/// Whether a session has waited for its first answer for so long that nothing is sent on it any more.
+fn is_over(session: &SessionFacts, now: Timestamp) -> bool {
+    session.status == Status::AwaitingReply && now.since(session.created) > UNANSWERED_AGE
 }
 
 /// A bundle that is merely out of date is no sign of another identity.

@@ -6,7 +6,7 @@ use core::time::Duration;
 use kuvert_store::Store;
 
 use super::support::{
-    Fate, Person, events, fate, heard, hub, pair, pass, reopened, say, settle, texts,
+    Fate, Person, events, fate, heard, hub, offline, pair, pass, reopened, say, settle, texts,
 };
 use crate::event::{DeliveryState, Event};
 
@@ -216,6 +216,22 @@ async fn a_peer_that_is_away_is_not_begun_with_again_and_again() {
         pass(12 * HOUR);
     }
     assert_eq!(begun.len(), 4, "the first one, and after one, three and nine days");
+}
+
+/// After 30 days nothing is sent on it any more: what is written waits for a new one.
+#[tokio::test]
+async fn what_is_written_into_a_session_that_is_over_waits_for_another() {
+    let hub = hub();
+    let (mut alice, mut bob) = pair(&hub).await;
+    say(&mut alice, bob.account(), "lost with its session", Fate::IsLost).await;
+    offline(&alice, true);
+    pass(31 * 24 * HOUR);
+    let sent = alice.send(bob.account(), "still there?").await.expect("queued");
+    assert_eq!(sent.state, DeliveryState::Queued);
+    offline(&alice, false);
+    bob.flush().await.expect("prekeys that are not out of date");
+    alice.flush().await.expect("sent");
+    assert!(heard(&mut bob).await.contains(&"still there?".to_owned()));
 }
 
 #[tokio::test]

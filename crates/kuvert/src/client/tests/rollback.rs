@@ -142,6 +142,34 @@ async fn who_is_reset_says_what_it_holds_as_well() {
     assert_eq!((texts(&to_alice), texts(&to_bob)), (vec!["five"], vec!["four"]));
 }
 
+/// What is gone at the other side, and too old to be sent again, is told.
+#[tokio::test]
+async fn what_is_forgotten_and_too_old_is_told() {
+    let hub = hub();
+    let (mut alice, mut bob) = pair(&hub).await;
+    alice.send(bob.account(), "one").await.expect("sent");
+    assert_eq!(heard(&mut bob).await, ["one"]);
+    bob.send(alice.account(), "two").await.expect("sent");
+    assert_eq!(heard(&mut alice).await, ["two"]);
+    pass(20 * SECOND);
+    settle(&mut alice, &mut bob).await;
+    let copy = bob.store.memory.copy();
+    alice.send(bob.account(), "three").await.expect("sent");
+    assert_eq!(heard(&mut bob).await, ["three"]);
+    pass(20 * SECOND);
+    settle(&mut alice, &mut bob).await;
+
+    pass(Duration::from_secs(31 * 24 * 3600));
+    bob.store.memory.put_back(&copy);
+    let mut bob = on_disk(&hub, bob.store.without_anchor());
+    alice.publish_prekeys().await.expect("published");
+    bob.reset_session(alice.account()).await.expect("begun anew");
+    let (to_alice, to_bob) = settle(&mut alice, &mut bob).await;
+    let suspected = to_alice.iter().filter(|event| matches!(event, Event::CloneSuspected(_)));
+    assert_eq!(suspected.count(), 1, "{to_alice:?}");
+    assert!(texts(&to_bob).is_empty());
+}
+
 /// The copy is put back under a process that is running.
 #[tokio::test]
 async fn a_running_process_notices_before_it_seals_anything() {

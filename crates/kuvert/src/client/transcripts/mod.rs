@@ -5,6 +5,7 @@
 
 mod answer;
 mod export;
+mod follow;
 mod hear;
 mod mode;
 mod news;
@@ -20,8 +21,8 @@ use rand_core::CryptoRng;
 use super::{Client, lock};
 use crate::{Carrier, Error};
 
+pub use follow::ErasurePolicy;
 pub(super) use news::news_of;
-pub(super) use redact::Erased;
 
 /// A step that says something to a peer, if there is something to say.
 type Saying<'d> = Result<Option<Step<'d, Outgoing>>, ProtocolError>;
@@ -115,7 +116,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
 
     /// What is due in transcripts: heads, questions for missing entries, answers to such.
     pub(super) fn tend_transcripts(&mut self) -> Result<(), Error> {
-        for peer in self.peers_with_transcripts() {
+        for peer in self.peers_with_transcripts()? {
             self.say(&peer, Vec::new(), |device, their, now, random| {
                 let is_due = device.is_transcript_head_due(their, now);
                 if is_due { device.seal_transcript(their, now, random).map(Some) } else { Ok(None) }
@@ -128,12 +129,23 @@ impl<S: Store, T: Carrier> Client<S, T> {
         self.scrub_if_owed()
     }
 
-    fn peers_with_transcripts(&self) -> Vec<AccountId> {
-        let device = lock(&self.device);
-        let is_on = |their: &DeviceId| matches!(device.transcript_state(their), SwitchState::On(_));
-        let running =
-            device.peers().filter(|peer| peer.active().is_some() && is_on(&peer.device_id()));
-        running.map(|peer| peer.account_id()).collect()
+    /// Accepted peers with whom a transcript runs.
+    fn peers_with_transcripts(&self) -> Result<Vec<AccountId>, Error> {
+        let running: Vec<AccountId> = {
+            let device = lock(&self.device);
+            let is_on =
+                |their: &DeviceId| matches!(device.transcript_state(their), SwitchState::On(_));
+            let peers = device.peers().filter(|peer| peer.active().is_some());
+            let running = peers.filter(|peer| is_on(&peer.device_id()));
+            running.map(|peer| peer.account_id()).collect()
+        };
+        let mut accepted = Vec::new();
+        for peer in running {
+            if self.contact_record(&peer)?.value.accepted {
+                accepted.push(peer);
+            }
+        }
+        Ok(accepted)
     }
 
     /// Seals what `saying` says to `peer` into the outbox, together with `changes`.
