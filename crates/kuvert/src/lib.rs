@@ -60,7 +60,7 @@ pub use kuvert_wire::transcript::{
 pub use kuvert_wire::{AccountId, Address, AddressError, DeviceId, MessageId, RelayUrl, Timestamp};
 
 pub use carrier::{Carrier, Relay};
-pub use client::{AbuseReport, Client, Contact, MAX_TEXT_BYTES, Status};
+pub use client::{AbuseReport, Client, Contact, ErasurePolicy, MAX_TEXT_BYTES, Status};
 pub use error::Error;
 pub use event::{
     Delivery, DeliveryState, Entry, Event, HistoryEntry, IdentityChange, Message, NotOpened,

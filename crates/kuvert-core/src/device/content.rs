@@ -7,7 +7,9 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use kuvert_wire::transcript::{Block, Consent, ErasureReceipt, Redaction, TranscriptBody};
+use kuvert_wire::transcript::{
+    Block, Consent, ConversationId, ErasureReceipt, Redaction, TranscriptBody,
+};
 use kuvert_wire::{
     AccountKey, Control, Decode, DecodeError, DeviceId, Encode, Frame, FrameType, MessageId,
     Reader, Receipt, SessionId, Timestamp,
@@ -202,6 +204,8 @@ pub struct Received {
     pub begins_session: bool,
     /// The session has ended with it.
     pub ended: Option<SessionEnd>,
+    /// The transcript in whose log of the peer's it stands, if one runs.
+    pub conversation: Option<ConversationId>,
     /// With which it can be reported.
     pub franking: Franking,
     /// What it says.
@@ -232,13 +236,17 @@ impl Encode for Received {
             Some(SessionEnd::ByPeer) => 1,
             Some(SessionEnd::PqFailed) => 2,
         });
+        out.push(u8::from(self.conversation.is_some()));
+        self.conversation.iter().for_each(|conversation| conversation.encode_into(out));
         out.extend_from_slice(&self.franking.key);
         out.extend_from_slice(&self.franking.commitment);
         self.frame.encode_into(out);
     }
 
     fn encoded_len(&self) -> usize {
-        DeviceId::LEN + AccountKey::LEN + SessionId::LEN + 2 + 64 + self.frame.encoded_len()
+        let conversation = self.conversation.map_or(0, |_| ConversationId::LEN);
+        let head = DeviceId::LEN + AccountKey::LEN + SessionId::LEN + 3 + 64;
+        head + conversation + self.frame.encoded_len()
     }
 }
 
@@ -256,6 +264,10 @@ impl Decode for Received {
                 _ => {
                     return Err(DecodeError::Unknown { what: "end of a session" });
                 }
+            },
+            conversation: {
+                let is_logged = reader.flag("conversation")?;
+                is_logged.then(|| ConversationId::decode_from(reader)).transpose()?
             },
             franking: Franking { key: reader.array()?, commitment: reader.array()? },
             frame: Frame::decode_from(reader)?,

@@ -121,12 +121,13 @@ impl Device {
         let incoming = incoming.map_err(|refused| Refusal::of(session.head.peer, refused))?;
         let is_followed = self.is_followed(peer, session, &incoming.frame);
         let is_forked = incoming.is_forked;
-        let received = Received {
+        let mut received = Received {
             peer: session.head.peer,
             account: peer.cert.account_key,
             session: id,
             begins_session: false,
             ended: end_of(&incoming),
+            conversation: None,
             franking: incoming.franking,
             frame: incoming.frame,
         };
@@ -142,6 +143,7 @@ impl Device {
         let heard = self.hear(&peer.cert, &received.frame, now);
         let heard = heard.map_err(|error| Refusal { peer: Some(received.peer), ..error.into() })?;
         effects.extend(heard.effects);
+        received.conversation = heard.conversation;
         Ok(Opening { effects, received, events: heard.events })
     }
 

@@ -46,12 +46,13 @@ impl Device {
                 newcomer: Some(Box::new(their.cert().clone())),
             }); // IDN-7
         }
-        let received = Received {
+        let mut received = Received {
             peer: *their.device_id(),
             account: *their.account_key(),
             session: session.head.id,
             begins_session: true,
             ended: end_of(&incoming),
+            conversation: None,
             franking: incoming.franking,
             frame: incoming.frame,
         };
@@ -60,6 +61,7 @@ impl Device {
         let heard = self.hear(their.cert(), &received.frame, now)?;
         let (mut effects, events) = (self.spend_prekey(prefix, now, rng), heard.events);
         effects.extend(heard.effects);
+        received.conversation = heard.conversation;
         if received.ended.is_some() {
             return Ok(Opening { effects, received, events });
         }

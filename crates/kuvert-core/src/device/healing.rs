@@ -22,7 +22,7 @@ use super::effect::Effect;
 use super::encrypt::{frame_of, outgoing};
 use super::outcome::Outcome;
 use super::placement::become_active;
-use super::recovery::Healing;
+use super::recovery::{Healing, Question};
 use crate::agreement;
 use crate::error::ProtocolError;
 use crate::limits::{MAX_HELD, MAX_SESSIONS};
@@ -134,6 +134,7 @@ impl Device {
                 peer.recovery.accepted = accepted;
                 if !accepted {
                     peer.recovery.healing = Healing::None;
+                    peer.recovery.question = Question::None;
                 }
             });
         }
@@ -141,7 +142,8 @@ impl Device {
     }
 
     /// What to do when the store was found to be older than it should be: ends all sessions, whose
-    /// keys others have seen used, and makes resets due with accepted peers. Gives all peers that had
+    /// keys others have seen used, and all transcripts, in which we would say something else in places
+    /// that are taken; makes resets due with accepted peers. Gives all peers that had
     /// a session.
     ///
     /// # Spec
@@ -154,6 +156,7 @@ impl Device {
     ) -> Step<'_, Vec<DeviceId>> {
         let mut effects: Vec<_> = self.sessions.keys().map(|id| Effect::EndSession(*id)).collect();
         effects.extend(self.waiting.keys().map(|name| Effect::EndWait(*name)));
+        effects.extend(self.end_transcripts());
         let mut ended = Vec::new();
         for stored in self.peers.values() {
             let mut peer = Box::new(stored.value.clone());

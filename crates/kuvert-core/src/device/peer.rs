@@ -234,7 +234,7 @@ impl PeerView<'_> {
     pub const fn identity_question(&self) -> Option<DeviceId> {
         match self.peer.recovery.question {
             Question::Asked(device) => Some(device),
-            Question::None | Question::Accepted(_) => None,
+            Question::None | Question::Accepted(_) | Question::Refused(_) => None,
         }
     }
 }

@@ -12,7 +12,7 @@ use rand_core::CryptoRng;
 
 use super::effect::Effect;
 use super::{DatedOneTime, Device};
-use crate::limits::{MAX_ONE_TIME, ONE_TIME_REFILL, ONE_TIME_STOCK};
+use crate::limits::{CLOCK_SKEW, MAX_ONE_TIME, ONE_TIME_REFILL, ONE_TIME_STOCK};
 use crate::prekey::{MediumPrekeyPair, OneTimePrekeyPair};
 use crate::step::Step;
 
@@ -32,7 +32,7 @@ impl Device {
     /// the medium-term prekey that it should have.
     #[must_use]
     pub fn is_publishing_due(&self, on_relay: usize, now: Timestamp) -> bool {
-        let current = self.current_medium();
+        let current = self.current_medium(now);
         let is_known = current.is_some_and(|medium| Some(medium.id()) == self.published.value);
         let is_old = current.is_none_or(|medium| medium.is_rotation_due(now));
         on_relay < ONE_TIME_REFILL || !is_known || is_old
@@ -81,9 +81,13 @@ impl Device {
         self.step(effects, ())
     }
 
-    fn current_medium(&self) -> Option<&MediumPrekeyPair> {
+    /// The newest one. What seems to come from a future in which nobody would take it was made by a
+    /// clock that has been put right since.
+    fn current_medium(&self, now: Timestamp) -> Option<&MediumPrekeyPair> {
         let mediums = self.mediums.values().map(|stored| &stored.value);
-        mediums.max_by_key(|medium| medium.public().created)
+        let is_credible =
+            |medium: &&MediumPrekeyPair| medium.public().created.since(now) <= CLOCK_SKEW / 2;
+        mediums.filter(is_credible).max_by_key(|medium| medium.public().created)
     }
 
     /// The medium-term prekey to publish, a new one if it is time, and what is to be done for it.
@@ -93,7 +97,7 @@ impl Device {
         rng: &mut R,
     ) -> (MediumPrekey, Vec<Effect>) {
         let mut effects: Vec<_> = self.expired_mediums(now).map(Effect::DropMedium).collect();
-        match self.current_medium() {
+        match self.current_medium(now) {
             Some(medium) if !medium.is_rotation_due(now) => (medium.public().clone(), effects),
             _ => {
                 let fresh = MediumPrekeyPair::generate(&self.identity, now, rng);

@@ -25,25 +25,28 @@ use crate::step::Step;
 impl Device {
     /// Answers [`Outcome::IdentityChanged`] as a person did: whether `newcomer` may take the place of
     /// the account's known device. With `accept`, the sessions of the known one end, and what the
-    /// newcomer sent opens by [`Device::retry`]; without, what it sent is dropped. After a yes to a
+    /// newcomer sent opens by [`Device::retry`]; without, what it sent is dropped, as is all that it
+    /// sends later: nobody is asked about it again. After a yes to a
     /// device that has sent nothing yet, [`Device::initiate`] takes its bundle.
     ///
     /// # Errors
     ///
-    /// [`ProtocolError::NoSession`] when no device of this account is known.
+    /// [`ProtocolError::NoSession`] when no other device of this account is known.
     pub fn answer_identity(
         &mut self,
         account: &AccountId,
         newcomer: &DeviceId,
         accept: bool,
     ) -> Result<Step<'_, ()>, ProtocolError> {
-        let question = if accept { Question::Accepted(*newcomer) } else { Question::None };
+        let answer = if accept { Question::Accepted } else { Question::Refused };
+        let question = answer(*newcomer);
         let known: Vec<_> = self
             .peers
             .values()
             .map(|stored| &stored.value)
             .filter(|peer| account_id(&peer.cert.account_key) == *account)
             .map(Peer::device_id)
+            .filter(|known| known != newcomer)
             .collect();
         if known.is_empty() {
             return Err(ProtocolError::NoSession);
@@ -99,9 +102,10 @@ impl Device {
     /// What a newcomer that a person has accepted does to the devices before it: they give it their place.
     pub(super) fn give_way(&self, newcomer: &mut Peer) -> Vec<Effect> {
         let accepted = Question::Accepted(newcomer.device_id());
+        let id = newcomer.device_id();
         let before = self
             .devices_of(&newcomer.cert.account_key)
-            .filter(|peer| peer.recovery.question == accepted);
+            .filter(|peer| peer.recovery.question == accepted && peer.device_id() != id);
         let mut effects = Vec::new();
         for peer in before {
             newcomer.recovery.accepted |= peer.recovery.accepted;
@@ -112,6 +116,12 @@ impl Device {
         effects
     }
 
+    /// Whether a person has said no to the holder of a certificate.
+    pub(super) fn is_refused(&self, newcomer: &DeviceCert) -> bool {
+        let refused = Question::Refused(device_id(newcomer));
+        self.devices_of(&newcomer.account_key).any(|peer| peer.recovery.question == refused)
+    }
+
     /// Asks a person about the holder of a certificate, if that was not done.
     pub(super) fn ask_about(
         &self,
@@ -120,6 +130,9 @@ impl Device {
     ) -> Option<Outcome> {
         let (account, peer) = (newcomer.account_key, device_id(newcomer));
         let asked = Question::Asked(peer);
+        if self.is_refused(newcomer) {
+            return None;
+        }
         let unasked: Vec<_> = self
             .devices_of(&account)
             .filter(|peer| peer.recovery.question != asked)

@@ -16,7 +16,7 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use kuvert_wire::{DeviceId, MailboxId, Timestamp};
+use kuvert_wire::{DeviceCert, DeviceId, MailboxId, Timestamp};
 use rand_core::CryptoRng;
 
 use super::Device;
@@ -167,8 +167,10 @@ impl Device {
     ) -> Option<Followed> {
         let (peer, cause, now) = (waiting.peer, waiting.cause, waiting.since);
         let is_question = cause == ProtocolError::IdentityChanged;
-        if is_question && refusal.newcomer.is_none() {
-            return None; // IDN-3: no answer makes this one acceptable
+        // IDN-3: no answer makes this one acceptable, or a person has given it.
+        let may_be_asked = |newcomer: &DeviceCert| !self.is_refused(newcomer);
+        if is_question && !refusal.newcomer.as_deref().is_some_and(may_be_asked) {
+            return None;
         }
         let is_accepted = |peer: &Peer| peer.recovery.accepted;
         if !is_question && !self.peers.get(&peer).is_some_and(|peer| is_accepted(&peer.value)) {

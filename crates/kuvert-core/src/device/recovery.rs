@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! accepted u8 | healing: 0 · 1 due u64 · 2 session 16 | resets u8 (≤ 4) × u64
-//! clone_suspected u64 (0 none) | question: 0 · 1 asked device 16 · 2 accepted device 16
+//! clone_suspected u64 (0 none) | question: 0 · 1 asked device 16 · 2 accepted · 3 refused, likewise
 //! ```
 //!
 //! # Spec
@@ -49,6 +49,8 @@ pub(super) enum Question {
     None,
     Asked(DeviceId),
     Accepted(DeviceId),
+    /// Nothing of this one is opened, and nobody is asked again.
+    Refused(DeviceId),
 }
 
 impl Recovery {
@@ -145,6 +147,10 @@ impl Encode for Recovery {
                 out.push(2);
                 device.encode_into(out);
             }
+            Question::Refused(device) => {
+                out.push(3);
+                device.encode_into(out);
+            }
         }
     }
 
@@ -176,6 +182,7 @@ impl Decode for Recovery {
                 0 => Question::None,
                 1 => Question::Asked(DeviceId::decode_from(reader)?),
                 2 => Question::Accepted(DeviceId::decode_from(reader)?),
+                3 => Question::Refused(DeviceId::decode_from(reader)?),
                 _ => return Err(DecodeError::Unknown { what: "question" }),
             },
         })
@@ -243,7 +250,8 @@ mod tests {
         let device = DeviceId::from_bytes([1; 16]);
         let healings =
             [Healing::None, Healing::Due(at(1)), Healing::Begun(SessionId::from_bytes([2; 16]))];
-        let questions = [Question::None, Question::Asked(device), Question::Accepted(device)];
+        let questions =
+            [Question::Refused(device), Question::Asked(device), Question::Accepted(device)];
         for (healing, question) in healings.into_iter().zip(questions) {
             let resets = alloc::vec![at(2), at(3)];
             let clone_suspected = Some(at(4));

@@ -53,6 +53,12 @@ impl Transcript {
         draft.finish()
     }
 
+    /// Whether entry `seq` of the peer's is here and waits for those before it.
+    #[must_use]
+    pub fn is_waiting(&self, seq: u64) -> bool {
+        self.waiting.contains_key(&seq)
+    }
+
     /// Level 1 for a message of the peer's that still waits for those before it; as
     /// [`Entry::erased`](super::Entry::erased). `None` if no such message waits.
     #[must_use]

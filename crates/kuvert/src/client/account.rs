@@ -85,6 +85,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
             unconfirmed: BTreeMap::new(),
             unconfirmed_count: 0,
             online: Default::default(),
+            erasure_policy: Default::default(),
             device: Arc::new(Mutex::new(device)),
             seen,
             store,

@@ -46,6 +46,7 @@ pub(crate) use intake::Carried;
 pub use report::AbuseReport;
 pub use send::MAX_TEXT_BYTES;
 pub use status::Status;
+pub use transcripts::ErasurePolicy;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -94,6 +95,8 @@ pub struct Client<S, T> {
     /// How many envelopes that are.
     unconfirmed_count: usize,
     online: online::Online,
+    /// Which redactions of peers are followed.
+    erasure_policy: ErasurePolicy,
 }
 
 impl<S, T> core::fmt::Debug for Client<S, T> {
@@ -151,6 +154,22 @@ impl<S: Store, T: Carrier> Client<S, T> {
             }
         }
         Err(Error::Contended)
+    }
+
+    /// Does the same for several peers. What the protocol refuses for one of them does not stop the
+    /// others: it is looked at again the next time.
+    fn for_each_peer(
+        &mut self,
+        peers: &[AccountId],
+        mut each: impl FnMut(&mut Self, &AccountId) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for peer in peers {
+            match self.contend(|client| each(client, peer)) {
+                Ok(()) | Err(Error::Protocol(_) | Error::IdentityQuestion { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Reads everything anew that others may have changed.

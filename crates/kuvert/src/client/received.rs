@@ -41,7 +41,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
                 self.file_control(&peer, received, is_accepted, &mut sent.value, filing)?
             }
             FrameType::Transcript => {
-                self.file_transcript(&peer, received, at, &mut sent.value, filing)?;
+                self.file_transcript(&peer, received, at, filing)?;
                 Acknowledged::default()
             }
             _ => Acknowledged::default(), // of later versions

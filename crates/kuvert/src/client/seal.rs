@@ -78,7 +78,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     }
 
     /// The same under a number that is reserved by one of `changes`.
-    fn seal_as(
+    pub(super) fn seal_as(
         &mut self,
         seq: u64,
         peer: &AccountId,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use kuvert_core::{Franking, Key};
+use kuvert_wire::transcript::ConversationId;
 use kuvert_wire::{AccountId, MailboxKey, MessageId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -95,8 +96,8 @@ pub(crate) struct SentRecord {
     pub(crate) forgot: Option<([u8; 16], u64)>,
     /// It has begun a session and said what it holds: it is to hear the same from here, on this session.
     pub(crate) owes_held: Option<[u8; 16]>,
-    /// The session whose `resend` was answered last.
-    pub(crate) answered: Option<[u8; 16]>,
+    /// The sessions whose `resend` was answered, the last four.
+    pub(crate) answered: [[u8; 16]; 4],
     /// When something authentic of the peer's arrived, to the hour, in Unix milliseconds.
     pub(crate) heard: u64,
     /// Resets since then, because nobody answered.
@@ -199,14 +200,14 @@ pub(crate) struct LeavesRecord {
     pub(crate) count: u16,
 }
 
-/// What is owed to a peer that has redacted something; without results once it is said.
+/// A redaction of a peer's that is to be followed and answered.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct OwedErasure {
-    /// The place of the redaction in the peer's log.
+    /// The transcript that it is about, and its place in the peer's log.
+    pub(crate) conversation: [u8; 32],
     pub(crate) seq: u64,
-    pub(crate) policy: String,
-    /// One byte for each target.
-    pub(crate) results: Vec<u8>,
+    /// What it says, in its encoding.
+    pub(crate) redaction: Vec<u8>,
 }
 
 /// Receipts owed to one peer.
@@ -326,8 +327,8 @@ pub(crate) fn leaves_key(peer: &AccountId) -> Key {
     path(&format!("{LEAVES}{peer}"))
 }
 
-pub(crate) fn owed_erasure_key(peer: &AccountId, seq: u64) -> Key {
-    path(&format!("{OWED_ERASURES}{peer}/{seq:016x}"))
+pub(crate) fn owed_erasure_key(peer: &AccountId, conversation: &ConversationId, seq: u64) -> Key {
+    path(&format!("{OWED_ERASURES}{peer}/{conversation}/{seq:016x}"))
 }
 
 pub(crate) fn report_key(peer: &AccountId, id: &MessageId) -> Key {

@@ -20,7 +20,7 @@
 //! | `question/<account>` | the device about which a person is asked, and what was answered | with the question, with the answer |
 //! | `unshown/<seq>` | events that the app has not acknowledged | with what they are about |
 //! | `leaves/<account>` | entries of a transcript that a peer lacks | when it asks, until it is answered |
-//! | `erasure/<account>/<seq>` | what came of a peer's redaction | with the erasure, emptied when it is said |
+//! | `erasure/<account>/<conversation>/<seq>` | a peer's redaction | when it comes, until it is followed and answered |
 //! | `report/<account>/<id>` | what a report of a received message needs | with its log entry, until it is redacted |
 //! | `receipt/<account>` | receipts owed | as messages arrive and receipts leave |
 //!

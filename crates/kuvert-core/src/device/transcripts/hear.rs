@@ -3,7 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use kuvert_wire::transcript::{Start, TranscriptBody, TranscriptNonce};
+use kuvert_wire::transcript::{ConversationId, Start, TranscriptBody, TranscriptNonce};
 use kuvert_wire::{Decode, DeviceCert, DeviceId, Frame, FrameType, Timestamp};
 
 use super::TranscriptEvent;
@@ -18,6 +18,8 @@ use crate::transcript::{Logged, SwitchState};
 pub(in crate::device) struct Heard {
     pub(in crate::device) effects: Vec<Effect>,
     pub(in crate::device) events: Vec<TranscriptEvent>,
+    /// The transcript that it was taken up in.
+    pub(in crate::device) conversation: Option<ConversationId>,
 }
 
 impl Device {
@@ -47,12 +49,12 @@ impl Device {
                 let logs = self.transcripts.of(&peer);
                 let log = logs.into_iter().find(|log| *log.id() == leaf.conversation);
                 let advance = log.map(|log| log.receive_leaf(&leaf, now));
-                Ok(advance.map(|advance| self.advance(advance)).unwrap_or_default())
+                Ok(advance.map(|advance| self.advance(&peer, advance)).unwrap_or_default())
             }
             TranscriptBody::Head(head) => {
                 let log = self.transcripts.at(&peer, frame.sent);
                 let advance = log.map(|log| log.receive_head(&head, now));
-                Ok(advance.map(|advance| self.advance(advance)).unwrap_or_default())
+                Ok(advance.map(|advance| self.advance(&peer, advance)).unwrap_or_default())
             }
             _ => Ok(Heard::default()),
         }
@@ -63,11 +65,12 @@ impl Device {
         let Frame { frame_type, message_id, ref body, sent, .. } = *frame;
         let logged = Logged { frame_type, message_id, body };
         if let Some(log) = self.transcripts.at(peer, sent) {
-            return self.advance(log.receive(&logged, sent, block, now));
+            let heard = self.advance(peer, log.receive(&logged, sent, block, now));
+            return Heard { conversation: Some(*log.id()), ..heard };
         }
         match self.transcripts.switch(peer).hold(&logged, sent, block, now) {
-            Some(turn) => Heard { effects: self.turn_effects(turn), events: Vec::new() },
-            None => Heard { effects: Vec::new(), events: vec![TranscriptEvent::NotRunning] },
+            Some(turn) => Heard { effects: self.turn_effects(turn), ..Heard::default() },
+            None => Heard { events: vec![TranscriptEvent::NotRunning], ..Heard::default() },
         }
     }
 
@@ -87,7 +90,8 @@ impl Device {
             Some(_) => TranscriptEvent::Started(start.mode),
             None => TranscriptEvent::Asked(start.mode),
         };
-        Ok(Heard { effects: self.turn_effects(turn), events: vec![event] })
+        let (effects, events) = (self.turn_effects(turn), vec![event]);
+        Ok(Heard { effects, events, conversation: None })
     }
 
     fn hear_stop(&self, peer: &DeviceId, nonce: &TranscriptNonce, sent: Timestamp) -> Heard {
@@ -96,6 +100,6 @@ impl Device {
         let Some(turn) = switch.hear_stop(nonce, sent) else { return Heard::default() };
         let is_stopped = !was_off && turn.next.state() == SwitchState::Off;
         let events = is_stopped.then_some(TranscriptEvent::Stopped).into_iter().collect();
-        Heard { effects: self.turn_effects(turn), events }
+        Heard { effects: self.turn_effects(turn), events, conversation: None }
     }
 }

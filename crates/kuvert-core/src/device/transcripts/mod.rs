@@ -12,7 +12,6 @@ mod say;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use kuvert_wire::transcript::ConversationId;
@@ -94,16 +93,35 @@ impl Device {
         effects
     }
 
+    /// Ends all transcripts that run, and takes back what is offered or asked.
+    pub(super) fn end_transcripts(&self) -> Vec<Effect> {
+        let stopped = self.transcripts.switches.values().filter_map(Switch::stop);
+        stopped.flat_map(|(_, turn)| self.turn_effects(turn)).collect()
+    }
+
     /// What waits for missing entries, and for too long.
     pub(super) fn tidy_transcripts(&self, now: Timestamp) -> Vec<Effect> {
         let tidied = self.transcripts.logs.values().filter_map(|log| log.tidy(now));
         tidied.map(|advance| Effect::Advance(Box::new(advance))).collect()
     }
 
-    pub(super) fn advance(&self, advance: Advance) -> Heard {
+    /// What a step of a transcript does and tells. When it shows that our own state is an old copy,
+    /// the transcript ends: what we said next would contradict what we have said.
+    pub(super) fn advance(&self, peer: &DeviceId, mut advance: Advance) -> Heard {
         let told = |finding: &Finding| TranscriptEvent::Finding(Box::new(*finding));
-        let findings = advance.findings.iter().map(told);
-        let events = findings.collect();
-        Heard { effects: vec![Effect::Advance(Box::new(advance))], events }
+        let mut events: Vec<_> = advance.findings.iter().map(told).collect();
+        let mut effects = Vec::new();
+        let is_ours = |finding: &Finding| matches!(finding, Finding::Rollback { ours: true });
+        if advance.findings.iter().any(is_ours) && !advance.next.is_ended() {
+            let end = advance.next.end();
+            advance.changes.extend(end.changes);
+            advance.next = end.next;
+            if let Some((_, turn)) = self.transcripts.switch(peer).stop() {
+                effects.push(Effect::Turn(Box::new(turn)));
+            }
+            events.push(TranscriptEvent::Stopped);
+        }
+        effects.push(Effect::Advance(Box::new(advance)));
+        Heard { effects, events, conversation: None }
     }
 }

@@ -9,7 +9,7 @@ use kuvert_wire::{AccountId, MessageId};
 
 use super::support::{Person, events, heard, hub, pair, pass};
 use crate::event::{DeliveryState, Event};
-use crate::{Error, TranscriptChange, TranscriptState};
+use crate::{ErasurePolicy, Error, TranscriptChange, TranscriptState};
 
 /// What is told of transcripts now.
 async fn news(person: &mut Person) -> Vec<TranscriptChange> {
@@ -90,14 +90,15 @@ async fn a_redaction_is_honoured_and_the_rest_still_proves() {
     verify(&before).expect("it proves before");
     let policy = PolicyId::new("erasure-7").expect("a name");
     alice.redact(bob.account(), &[gone], Reason::Wish, &policy).await.expect("redacted");
-    let told = news(&mut bob).await;
+    let mut told = news(&mut bob).await;
+    bob.flush().await.expect("follows and answers");
+    told.extend(news(&mut bob).await);
     let expected = TranscriptChange::Redacted {
         ids: vec![gone],
         reason: Reason::Wish,
         policy: "erasure-7".into(),
     };
     assert_eq!(told, [expected]);
-    bob.flush().await.expect("answers");
     let answered = TranscriptChange::ErasureAnswered { erased: 1, kept: 0 };
     assert_eq!(news(&mut alice).await, [answered]);
     for (person, peer) in [(&mut alice, bob.account())] {
@@ -128,19 +129,52 @@ fn is_anywhere(person: &Person, needle: &[u8]) -> bool {
 }
 
 #[tokio::test]
-async fn several_messages_of_both_go_at_once() {
+async fn what_the_other_has_said_is_the_others_to_give_up() {
+    for policy in [ErasurePolicy::Nothing, ErasurePolicy::Theirs, ErasurePolicy::Everything] {
+        let (mut alice, mut bob) = running(Mode::Signed).await;
+        bob.set_erasure_policy(policy);
+        let ids = [
+            say(&mut alice, &mut bob, "card 1111").await,
+            say(&mut alice, &mut bob, "card 2222").await,
+            say(&mut bob, &mut alice, "card 3333").await,
+        ];
+        let (to, none) = (bob.account(), PolicyId::default());
+        alice.redact(to, &ids, Reason::Rule, &none).await.expect("redacted");
+        events(&mut bob).await;
+        bob.flush().await.expect("answers");
+        assert!(!is_anywhere(&alice, b"card "));
+        let (erased, has_own) = match policy {
+            ErasurePolicy::Nothing => (0, true),
+            ErasurePolicy::Theirs => (2, true),
+            ErasurePolicy::Everything => (3, false),
+        };
+        assert_eq!(is_anywhere(&bob, b"card 3333"), has_own, "{policy:?}");
+        assert_eq!(is_anywhere(&bob, b"card 1111"), erased == 0, "{policy:?}");
+        let answered = TranscriptChange::ErasureAnswered { erased, kept: 3 - erased };
+        assert_eq!(news(&mut alice).await, [answered], "{policy:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_redaction_reaches_no_other_transcript() {
     let (mut alice, mut bob) = running(Mode::Signed).await;
-    let ids = [
-        say(&mut alice, &mut bob, "card 1111").await,
-        say(&mut alice, &mut bob, "card 2222").await,
-        say(&mut bob, &mut alice, "card 3333").await,
-    ];
-    alice.redact(bob.account(), &ids, Reason::Rule, &PolicyId::default()).await.expect("redacted");
-    events(&mut bob).await;
-    bob.flush().await.expect("answers");
-    assert!(!is_anywhere(&alice, b"card ") && !is_anywhere(&bob, b"card "));
-    let answered = TranscriptChange::ErasureAnswered { erased: 3, kept: 0 };
-    assert_eq!(news(&mut alice).await, [answered]);
+    let old = say(&mut alice, &mut bob, "old secret").await;
+    alice.stop_transcript(bob.account()).await.expect("stopped");
+    news(&mut bob).await;
+    for (from, to) in [(0, 1), (1, 0)] {
+        let accounts = [alice.account(), bob.account()];
+        let people = [&mut alice, &mut bob];
+        let [one, other] = people;
+        let person = if from == 0 { one } else { other };
+        pass(Duration::from_secs(1));
+        person.start_transcript(accounts[to], Mode::Signed).await.expect("said");
+        events(&mut alice).await;
+        events(&mut bob).await;
+    }
+    say(&mut alice, &mut bob, "new agreement").await;
+    let refused = alice.redact(bob.account(), &[old], Reason::Wish, &PolicyId::default()).await;
+    assert!(matches!(refused, Err(Error::NotInTranscript { id }) if id == old));
+    assert!(is_anywhere(&bob, b"new agreement") && is_anywhere(&alice, b"old secret"));
 }
 
 #[tokio::test]

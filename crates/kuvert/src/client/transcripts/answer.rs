@@ -1,9 +1,8 @@
 //! What peers are owed about transcripts: entries they lack, receipts for what was erased.
 
 use kuvert_core::transcript::Entry;
-use kuvert_core::{Content, Key};
 use kuvert_store::Store;
-use kuvert_wire::transcript::{Erasure, ErasureReceipt, Leaf, PolicyId};
+use kuvert_wire::transcript::Leaf;
 use kuvert_wire::{AccountId, Decode};
 
 use crate::client::{Client, lock};
@@ -24,10 +23,10 @@ impl<S: Store, T: Carrier> Client<S, T> {
         }
         for owed in record::read_all::<OwedErasure, _>(&self.store, record::OWED_ERASURES)? {
             if let Some(peer) = record::account_of(&owed.key)
-                && !owed.value.results.is_empty()
                 && self.sending_to(&peer).is_some()
+                && self.contact_record(&peer)?.value.accepted
             {
-                self.contend(|client| client.answer_erasure(&peer, &owed.key))?;
+                self.contend(|client| client.follow(&peer, &owed.key))?;
             }
         }
         Ok(())
@@ -63,22 +62,5 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let Some(record) = self.store.get(&key)? else { return Ok(None) };
         let entry = Entry::decode(&record.value).map_err(|_| record::damaged(&key))?;
         Ok(entry.leaf().copied())
-    }
-
-    fn answer_erasure(&mut self, peer: &AccountId, key: &Key) -> Result<(), Error> {
-        let Some(mut owed) = record::read::<OwedErasure, _>(&self.store, key)? else {
-            return Ok(());
-        };
-        let results = core::mem::take(&mut owed.value.results);
-        let results: Vec<_> =
-            results.iter().filter_map(|code| Erasure::decode(&[*code]).ok()).collect();
-        if results.is_empty() || self.require_settled(peer).is_err() {
-            return Ok(());
-        }
-        self.announce_if_due(peer)?;
-        let policy = PolicyId::new(&owed.value.policy).unwrap_or_default();
-        let receipt = ErasureReceipt { seq: owed.value.seq, policy, results };
-        // The record stays, without results: the same redaction again is known.
-        self.seal(peer, &Content::erasure_receipt(&receipt), vec![owed.put()?])
     }
 }

@@ -104,10 +104,16 @@ fn write_file(
             exported.hidden += 1;
             return Show::Nothing;
         };
+        let body = entry.notice().or_else(|| bodies.get(id.as_bytes()).map(Vec::as_slice));
+        let body = body.unwrap_or_default();
+        // Of a later version, or one name for two messages: what is not here cannot be shown.
+        if entry.needs_body() && entry.erased(body, u16::MAX).is_none() {
+            exported.hidden += 1;
+            return Show::Nothing;
+        }
         exported.entries += 1;
         exported.redacted += u64::from(!entry.is_open());
-        let body = entry.notice().or_else(|| bodies.get(id.as_bytes()).map(Vec::as_slice));
-        Show::everything(body.unwrap_or_default().to_vec())
+        Show::everything(body.to_vec())
     };
     let export = transcript.export::<std::io::Error>(entries).map_err(failed)?;
     export.write(choose, |line| out.write_all(line)).map_err(failed)?;

@@ -1,21 +1,16 @@
 //! What peers say about transcripts, filed.
 
-use kuvert_core::transcript::Entry;
 use kuvert_core::{Received, TranscriptEvent};
 use kuvert_store::Store;
 use kuvert_wire::transcript::{
-    Consent, Erasure, ErasureReceipt, LogSide, Redaction, Target, TranscriptBody,
+    Consent, Erasure, ErasureReceipt, LeafRequest, Redaction, TranscriptBody,
 };
-use kuvert_wire::{AccountId, Decode, DeviceId, Encode, MessageId, Timestamp};
+use kuvert_wire::{AccountId, Decode, DeviceId, Encode, Timestamp};
 
-use super::Erased;
+use crate::client::Client;
 use crate::client::filing::Filing;
-use crate::client::{Client, lock};
-use crate::record::{self, LeavesRecord, OwedErasure, SentRecord, Unshown, Versioned};
+use crate::record::{self, LeavesRecord, OwedErasure, Unshown};
 use crate::{Carrier, Error};
-
-/// Entries of one redaction that are looked at; it takes more only from who wants to be slow.
-const MAX_ENTRIES: u64 = 4096;
 
 impl<S: Store, T: Carrier> Client<S, T> {
     /// Files what the device has found out.
@@ -30,120 +25,63 @@ impl<S: Store, T: Carrier> Client<S, T> {
         self.tell(device, Unshown::Transcript { at: at.as_millis(), event }, filing)
     }
 
-    /// Files a frame of type 5.
+    /// Files a frame of type 5. What asks for something is noted, if it stands in the peer's log of a
+    /// transcript with somebody who is accepted here: strangers get nothing by themselves.
     pub(in crate::client) fn file_transcript(
-        &mut self,
+        &self,
         peer: &AccountId,
         received: &Received,
         at: Timestamp,
-        sent: &mut SentRecord,
         filing: &mut Filing,
     ) -> Result<(), Error> {
+        let is_logged = received.conversation.is_some();
         match TranscriptBody::decode(&received.frame.body) {
-            Ok(TranscriptBody::LeafRequest(request)) => {
-                let value = LeavesRecord { seq: request.seq, count: request.count };
-                let mut owed = record::read_or_new(&self.store, record::leaves_key(peer))?;
-                owed.value = value;
-                filing.changes.push(owed.put()?);
-                Ok(())
-            }
+            Ok(TranscriptBody::LeafRequest(request)) => self.owe_leaves(peer, request, filing),
             Ok(TranscriptBody::Redaction(redaction)) => {
-                self.honour(peer, received, (&redaction, at), sent, filing)
+                self.owe_erasure(peer, received, &redaction, filing)
             }
-            Ok(TranscriptBody::ErasureReceipt(receipt)) => {
+            Ok(TranscriptBody::ErasureReceipt(receipt)) if is_logged => {
                 self.file_event(peer, answered(&receipt, at), filing)
             }
-            Ok(TranscriptBody::Consent(consent)) => {
+            Ok(TranscriptBody::Consent(consent)) if is_logged => {
                 self.file_event(peer, consented(&consent, at), filing)
             }
             _ => Ok(()), // the device has done what there was to do
         }
     }
 
-    /// Erases what the peer has erased, and owes it an answer.
-    fn honour(
-        &mut self,
+    fn owe_leaves(
+        &self,
         peer: &AccountId,
-        received: &Received,
-        (redaction, at): (&Redaction, Timestamp),
-        sent: &mut SentRecord,
+        LeafRequest { seq, count }: LeafRequest,
         filing: &mut Filing,
     ) -> Result<(), Error> {
-        let Some(block) = received.frame.block.as_deref() else { return Ok(()) };
-        let owed_key = record::owed_erasure_key(peer, block.seq);
-        if self.store.get(&owed_key)?.is_some() {
-            return Ok(()); // it came again
+        if !self.peers_with_transcripts()?.contains(peer) {
+            return Ok(());
         }
-        self.number(filing)?;
-        let (mut ids, mut results) = (Vec::new(), Vec::new());
-        for target in &redaction.targets {
-            let erased = self.erase_target(peer, (&received.peer, target), sent, filing)?;
-            results.push(result_of(&erased).code());
-            ids.extend(erased.into_iter().flatten());
-        }
-        let policy = redaction.policy.as_str().to_owned();
-        let owed = OwedErasure { seq: block.seq, policy: policy.clone(), results };
-        filing.changes.push(Versioned::new(owed_key, owed).put()?);
-        filing.changes.extend(self.owe_scrub()?);
-        let ids = ids.iter().map(|id| *id.as_bytes()).collect();
-        let reason = redaction.reason.code();
-        self.file_event(peer, Unshown::Redacted { at: at.as_millis(), ids, reason, policy }, filing)
+        let mut owed =
+            record::read_or_new::<LeavesRecord, _>(&self.store, record::leaves_key(peer))?;
+        owed.value = LeavesRecord { seq, count };
+        filing.changes.push(owed.put()?);
+        Ok(())
     }
 
-    /// The messages of a target that were erased; `None` for an entry that is not held, or has nothing
-    /// left to erase.
-    fn erase_target(
+    fn owe_erasure(
         &self,
         peer: &AccountId,
-        (their, target): (&DeviceId, &Target),
-        sent: &mut SentRecord,
+        received: &Received,
+        redaction: &Redaction,
         filing: &mut Filing,
-    ) -> Result<Vec<Option<MessageId>>, Error> {
-        let mut erased = Vec::new();
-        let count = u64::from(target.count).min(MAX_ENTRIES);
-        for seq in target.first..target.first.saturating_add(count) {
-            let entry = self.entry_of(their, target.log, seq)?;
-            let done = match entry {
-                Some(entry) => self.erase_entry(peer, entry, target.parts, sent, filing)?,
-                None => None,
-            };
-            erased.push(done.map(|Erased { id }| id));
+    ) -> Result<(), Error> {
+        let place = received.conversation.zip(received.frame.block.as_deref());
+        let Some((conversation, block)) = place else { return Ok(()) };
+        let key = record::owed_erasure_key(peer, &conversation, block.seq);
+        if self.store.get(&key)?.is_none() {
+            let conversation = *conversation.as_bytes();
+            let owed = OwedErasure { conversation, seq: block.seq, redaction: redaction.encode() };
+            filing.changes.push(record::insert(key, &owed)?);
         }
-        Ok(erased)
-    }
-
-    /// Entry `seq` of the newest transcript with a device in which there is one.
-    fn entry_of(
-        &self,
-        their: &DeviceId,
-        log: LogSide,
-        seq: u64,
-    ) -> Result<Option<(kuvert_core::Record, Entry)>, Error> {
-        let keys: Vec<_> = {
-            let device = lock(&self.device);
-            let key = |log_of: &kuvert_core::transcript::Transcript| {
-                let ours = log_of.our_side();
-                let side = if log == LogSide::Sender { ours.other() } else { ours };
-                Entry::key(log_of.id(), log_of.conversation().device(side), seq)
-            };
-            device.transcripts(their).into_iter().rev().map(key).collect()
-        };
-        for key in keys {
-            if let Some(record) = self.store.get(&key)? {
-                let entry = Entry::decode(&record.value).map_err(|_| record::damaged(&key))?;
-                return Ok(Some((record, entry)));
-            }
-        }
-        Ok(None)
-    }
-}
-
-fn result_of(erased: &[Option<MessageId>]) -> Erasure {
-    let done = erased.iter().flatten().count();
-    match done {
-        0 => Erasure::NotHeld,
-        _ if done == erased.len() => Erasure::Erased,
-        _ => Erasure::Partly,
+        Ok(())
     }
 }
 

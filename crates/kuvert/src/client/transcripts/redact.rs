@@ -1,5 +1,7 @@
 //! Redaction: content and salt go, the place and its proofs stay.
 
+use std::collections::BTreeSet;
+
 use kuvert_core::transcript::Entry;
 use kuvert_core::{Change, Content, Record};
 use kuvert_store::{Store, StoreError};
@@ -13,9 +15,27 @@ use crate::event::DeliveryState;
 use crate::record::{self, LogRecord, MessageRecord, ScrubRecord, SentRecord, Versioned};
 use crate::{Carrier, Error};
 
-/// A message whose content is gone.
-pub(in crate::client) struct Erased {
-    pub(in crate::client) id: MessageId,
+/// An erasure in the making: one batch, in which each record is changed once.
+pub(super) struct Erasing {
+    filing: Filing,
+    sent: Versioned<SentRecord>,
+    before: SentRecord,
+    done: BTreeSet<[u8; 16]>,
+}
+
+impl Erasing {
+    pub(super) fn begin(sent: Versioned<SentRecord>) -> Self {
+        let (filing, before, done) = (Filing::default(), sent.value, BTreeSet::new());
+        Self { filing, sent, before, done }
+    }
+
+    /// The batch so far.
+    pub(super) fn finish(mut self) -> Result<Filing, Error> {
+        if self.sent.value != self.before {
+            self.filing.changes.push(self.sent.put()?);
+        }
+        Ok(self.filing)
+    }
 }
 
 /// A message where it stands in the conversation.
@@ -63,20 +83,15 @@ impl<S: Store, T: Carrier> Client<S, T> {
         }
         let number = self.next_redaction(peer)?;
         self.announce_if_due(peer)?;
-        let (mut filing, mut targets) = (Filing::default(), Vec::new());
-        let mut sent = self.sent_record(peer)?;
-        let before = sent.value;
+        let (mut erasing, mut targets) = (Erasing::begin(self.sent_record(peer)?), Vec::new());
         for id in ids {
             let place = self.place_in_transcript(peer, id)?;
             let parts = Target::ALL_PARTS;
             targets.push(Target { log: place.log, first: place.seq, count: 1, parts });
-            let erased =
-                self.erase_entry(peer, place.entry, parts, &mut sent.value, &mut filing)?;
+            let erased = self.erase_entry(peer, place.entry, parts, &mut erasing)?;
             erased.ok_or(Error::NotInTranscript { id: *id })?;
         }
-        if sent.value != before {
-            filing.changes.push(sent.put()?);
-        }
+        let mut filing = erasing.finish()?;
         let asked_by = AskedBy::Sender;
         let redaction = Redaction { number, asked_by, reason, policy: policy.clone(), targets };
         filing.changes.extend(self.owe_scrub()?);
@@ -120,78 +135,82 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let frame = Frame::decode(&log.value.frame).map_err(|_| record::damaged(&log_key))?;
         let seq = frame.block.ok_or_else(missing)?.seq;
         let log = if message.value.outgoing { LogSide::Sender } else { LogSide::Receiver };
-        for key in self.entry_keys(peer, log, seq) {
-            let Some(found) = self.store.get(&key)? else { continue };
-            let entry = Entry::decode(&found.value).map_err(|_| record::damaged(&key))?;
-            if entry.message().is_some_and(|(_, name)| name == *id) {
-                return Ok(Place { log, seq, entry: (found, entry) });
-            }
-        }
-        Err(missing())
+        let key = self.entry_key(peer, log, seq).ok_or_else(missing)?;
+        let found = self.store.get(&key)?.ok_or_else(missing)?;
+        let entry = Entry::decode(&found.value).map_err(|_| record::damaged(&key))?;
+        let is_it = entry.message().is_some_and(|(_, name)| name == *id);
+        if is_it { Ok(Place { log, seq, entry: (found, entry) }) } else { Err(missing()) }
     }
 
-    /// Where an entry may stand, by whose log it is in as we say it; the newest transcript first.
-    fn entry_keys(&self, peer: &AccountId, log: LogSide, seq: u64) -> Vec<kuvert_core::Key> {
+    /// Where an entry stands in the running transcript, by whose log it is in as we say it. Only of that
+    /// one can be said what was erased.
+    fn entry_key(&self, peer: &AccountId, log: LogSide, seq: u64) -> Option<kuvert_core::Key> {
         let device = lock(&self.device);
-        let their = device.peer_of_account(peer).map(|view| view.device_id());
-        let logs = their.map(|their| device.transcripts(&their)).unwrap_or_default();
-        let key = |transcript: &kuvert_core::transcript::Transcript| {
-            let ours = transcript.our_side();
-            let side = if log == LogSide::Sender { ours } else { ours.other() };
-            Entry::key(transcript.id(), transcript.conversation().device(side), seq)
-        };
-        logs.into_iter().rev().map(key).collect()
+        let their = device.peer_of_account(peer)?.device_id();
+        let running = device.transcripts(&their).pop().filter(|log| !log.is_ended())?;
+        let ours = running.our_side();
+        let side = if log == LogSide::Sender { ours } else { ours.other() };
+        Some(Entry::key(running.id(), running.conversation().device(side), seq))
     }
 
     /// Takes content and salt out of an entry, and its message out of the conversation and the sent
-    /// buffer. `None` if nothing of it was there.
-    pub(in crate::client) fn erase_entry(
+    /// buffer. Gives the message's name; `None` if nothing of it was there.
+    pub(super) fn erase_entry(
         &self,
         peer: &AccountId,
         (stored, entry): (Record, Entry),
         parts: u16,
-        sent: &mut SentRecord,
-        filing: &mut Filing,
-    ) -> Result<Option<Erased>, Error> {
+        erasing: &mut Erasing,
+    ) -> Result<Option<MessageId>, Error> {
         let Some((_, id)) = entry.message() else { return Ok(None) };
-        let key = record::message_key(peer, &id);
-        let message = record::read::<MessageRecord, _>(&self.store, &key)?;
-        let log_key = message.as_ref().map(|message| record::log_key(peer, message.value.seq));
-        let log = match &log_key {
-            Some(key) => record::read::<LogRecord, _>(&self.store, key)?,
-            None => None,
+        let placed = self.placed(peer, &id)?;
+        let body = match (&placed, entry.notice()) {
+            (_, Some(notice)) => notice.to_vec(),
+            (Some((_, _, frame)), None) => frame.body.clone(),
+            (None, None) => Vec::new(),
         };
-        let frame = log.as_ref().map(|log| Frame::decode(&log.value.frame)).transpose();
-        let frame = frame.map_err(|_| record::damaged(&stored.key))?;
-        let body =
-            entry.notice().map(<[u8]>::to_vec).or_else(|| Some(frame.as_ref()?.body.clone()));
-        let body = Zeroizing::new(body.unwrap_or_default());
-        let Some(erased) = entry.erased(&body, parts) else { return Ok(None) };
-        let value = Zeroizing::new(erased.encode());
-        filing.changes.push(Change::Put { key: stored.key, expected: stored.version, value });
-        if let (Some(message), Some(log), Some(frame)) = (message, log, frame) {
-            self.erase_message(peer, (message, log, frame), sent, filing)?;
+        let Some(erased) = entry.erased(&Zeroizing::new(body), parts) else { return Ok(None) };
+        if !erasing.done.insert(*id.as_bytes()) {
+            return Ok(None);
         }
-        Ok(Some(Erased { id }))
+        let value = Zeroizing::new(erased.encode());
+        let changes = &mut erasing.filing.changes;
+        changes.push(Change::Put { key: stored.key, expected: stored.version, value });
+        if let Some(placed) = placed {
+            self.erase_message(peer, placed, erasing)?;
+        }
+        Ok(Some(id))
+    }
+
+    /// A message where it stands in the conversation, if it does.
+    fn placed(&self, peer: &AccountId, id: &MessageId) -> Result<Option<Placed>, Error> {
+        let key = record::message_key(peer, id);
+        let Some(message) = record::read::<MessageRecord, _>(&self.store, &key)? else {
+            return Ok(None);
+        };
+        let key = record::log_key(peer, message.value.seq);
+        let Some(log) = record::read::<LogRecord, _>(&self.store, &key)? else { return Ok(None) };
+        let frame = Frame::decode(&log.value.frame).map_err(|_| record::damaged(&key))?;
+        Ok(Some((message, log, frame)))
     }
 
     fn erase_message(
         &self,
         peer: &AccountId,
         (mut message, mut log, frame): Placed,
-        sent: &mut SentRecord,
-        filing: &mut Filing,
+        erasing: &mut Erasing,
     ) -> Result<(), Error> {
-        log.value.frame = Frame { body: Vec::new(), block: None, ..frame.clone() }.encode();
-        filing.changes.push(log.put()?);
+        let id = frame.message_id;
+        log.value.frame = Frame { body: Vec::new(), block: None, ..frame }.encode();
+        let (sent, changes) = (&mut erasing.sent.value, &mut erasing.filing.changes);
+        changes.push(log.put()?);
         if message.value.outgoing {
-            self.release(peer, message.value.seq, sent, &mut filing.changes)?;
+            self.release(peer, message.value.seq, sent, changes)?;
         }
         message.value.state = DeliveryState::Redacted;
-        filing.changes.push(message.put()?);
-        let report = record::report_key(peer, &frame.message_id);
-        if let Some(report) = self.store.get(&report)? {
-            filing.changes.push(Change::Delete { key: report.key, expected: report.version });
+        changes.push(message.put()?);
+        if let Some(report) = self.store.get(&record::report_key(peer, &id))? {
+            changes.push(Change::Delete { key: report.key, expected: report.version });
         }
         Ok(())
     }
