@@ -28,7 +28,7 @@ pub(crate) async fn run(global: &Global, args: &Report) -> Outcome {
     session.output.show(&line, |line| {
         let context = match line.context {
             0 => String::new(),
-            n => format!(" and {n} before it"),
+            n => format!(", {n} before it, and what you answered in between"),
         };
         format!(
             "Written. Whoever gets the file reads this message{context}, and nothing else. The relay \

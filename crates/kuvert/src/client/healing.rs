@@ -94,7 +94,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         self.require_settled(&peer)?;
         let bundle = self.fetch_bundle(&peer).await?;
         self.remember_key(&peer, &bundle)?;
-        self.begin_anew(&peer, &bundle, |_| true)
+        self.begin_anew(&peer, &bundle, Reset::ByHand, |_| true)
     }
 
     fn reset(&mut self, peer: &AccountId, bundle: &VerifiedBundle, why: Why) -> Result<(), Error> {

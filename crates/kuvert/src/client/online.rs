@@ -88,7 +88,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     /// Looks after the prekeys, now and then, and opens what peers were promised.
     pub(super) async fn go_online(&mut self) -> Result<(), Error> {
         let now = self.now();
-        if self.online.cared.is_none_or(|cared| now.since(cared) > CARE_EVERY) {
+        if self.online.cared.is_none_or(|cared| now.since(cared) > CARE_EVERY || now < cared) {
             self.publish_prekeys().await?;
             self.tidy()?;
             self.sync_all_acceptance()?;

@@ -40,7 +40,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let mut blocked = Blocked::default();
         for record in self.store.scan(record::OUTBOX)? {
             let parcel = Parcel::open(record)?;
-            let is_held_back = self.identity_question(parcel.peer).is_some();
+            let is_held_back = self.is_asked_about(&parcel.peer);
             if !is_held_back && !blocked.peers.contains(&parcel.peer) {
                 self.post_one(parcel, &mut blocked).await?;
             }

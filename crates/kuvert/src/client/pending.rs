@@ -1,11 +1,13 @@
 //! Messages that wait for a session: the peer's keys could not be fetched when they were written.
 
+use kuvert_core::ProtocolError;
 use kuvert_store::Store;
 use kuvert_wire::{AccountId, Decode, Frame};
 
 use super::Client;
+use super::filing::Filing;
 use super::seal::Logged;
-use crate::record::{self, LogRecord, PendingRecord, Versioned};
+use crate::record::{self, LogRecord, PendingRecord, Unshown, Versioned};
 use crate::{Carrier, Error};
 
 impl<S: Store, T: Carrier> Client<S, T> {
@@ -28,8 +30,10 @@ impl<S: Store, T: Carrier> Client<S, T> {
     async fn seal_pending_of(&mut self, peer: &AccountId) -> Result<(), Error> {
         self.require_settled(peer)?;
         if self.sending_to(peer).is_none() {
-            let bundle = self.fetch_bundle(peer).await?;
-            self.begin(peer, &bundle)?;
+            self.begin_by_itself(peer).await?;
+        }
+        if self.sending_to(peer).is_none() {
+            return Ok(()); // it is due later
         }
         let prefix = record::pending_prefix(peer);
         // Once more from the beginning: while these were sealed, others may have come to wait.
@@ -54,7 +58,32 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let logged = self.logged(peer, seq)?;
         self.announce_if_due(peer)?;
         let (place, counter) = self.reserve(1)?;
-        self.seal_logged(place, peer, logged, vec![waiting.delete(), counter])
+        match self.seal_logged(place, peer, logged, vec![waiting.delete(), counter]) {
+            // It was written before a transcript began, in which it has no room.
+            Err(Error::Protocol(ProtocolError::TooLarge)) => self.give_up(peer, seq, waiting),
+            result => result,
+        }
+    }
+
+    fn give_up(
+        &mut self,
+        peer: &AccountId,
+        seq: u64,
+        waiting: &Versioned<PendingRecord>,
+    ) -> Result<(), Error> {
+        let mut filing = Filing::default();
+        filing.changes.push(waiting.delete());
+        if let Some(unacked) = self.unacked(peer, seq)? {
+            let mut sent = self.sent_record(peer)?;
+            if unacked.value.is_held {
+                sent.value.leave(&unacked.value);
+                filing.changes.push(sent.put()?);
+            }
+            filing.changes.extend(self.undelivered(peer, &unacked)?);
+            let (ids, at) = (vec![unacked.value.id], self.now().as_millis());
+            self.file_event(peer, Unshown::Undelivered { ids, at }, &mut filing)?;
+        }
+        self.file_away(filing)
     }
 
     /// An own message in the log.

@@ -15,11 +15,35 @@ use crate::record::{self, QuestionRecord, Unshown, Versioned};
 use crate::{Carrier, Error};
 
 impl<S: Store, T: Carrier> Client<S, T> {
-    /// The device about which a person has to answer before anything is sent to `peer`.
+    /// The device about which a person has to answer before anything is sent to `peer`. It stays the
+    /// same until that is done, whichever others come meanwhile.
     #[must_use]
     pub fn identity_question(&self, peer: AccountId) -> Option<DeviceId> {
-        let asked = self.questions.get(&peer).filter(|asked| asked.value.answer.is_none())?;
-        Some(DeviceId::from_bytes(asked.value.device))
+        let open = self.open_question(&peer)?;
+        Some(DeviceId::from_bytes(open.value.device))
+    }
+
+    /// The open question about `peer`: ours, else one that the device has.
+    fn open_question(&self, peer: &AccountId) -> Option<Versioned<QuestionRecord>> {
+        let known = self.questions.get(peer);
+        if let Some(asked) = known.filter(|asked| asked.value.answer.is_none()) {
+            return Some(asked.clone());
+        }
+        let asked = {
+            let device = lock(&self.device);
+            let mut theirs = device.peers().filter(|view| view.account_id() == *peer);
+            theirs.find_map(|view| view.identity_question())?
+        };
+        let value = QuestionRecord { device: *asked.as_bytes(), answer: None };
+        let new = || Versioned::new(record::question_key(peer), value);
+        let mut open = known.cloned().unwrap_or_else(new);
+        open.value = value;
+        Some(open)
+    }
+
+    /// Whether a question about `peer` is open, as far as it was told.
+    pub(super) fn is_asked_about(&self, peer: &AccountId) -> bool {
+        self.questions.get(peer).is_some_and(|asked| asked.value.answer.is_none())
     }
 
     /// Says yes: the other device may take the place of the one that was known, because its owner has
@@ -50,10 +74,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     }
 
     fn answer(&mut self, peer: &AccountId, accept: bool) -> Result<(), Error> {
-        let mut asked = self.questions.get(peer).cloned().ok_or(Error::NoQuestion)?;
-        if asked.value.answer.is_some() {
-            return Err(Error::NoQuestion);
-        }
+        let mut asked = self.open_question(peer).ok_or(Error::NoQuestion)?;
         let device_id = DeviceId::from_bytes(asked.value.device);
         asked.value.answer = Some(accept);
         let mut filing = Filing::default();
@@ -82,7 +103,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
 
     /// Asks whether `device` may speak for `account`, unless that was done.
     pub(super) fn file_question(
-        &mut self,
+        &self,
         account: &AccountId,
         device: &DeviceId,
         filing: &mut Filing,
@@ -113,15 +134,13 @@ impl<S: Store, T: Carrier> Client<S, T> {
         account: &AccountId,
         device: &DeviceId,
     ) -> Result<Option<Change>, Error> {
-        let asked = QuestionRecord { device: *device.as_bytes(), answer: None };
         let key = record::question_key(account);
-        let mut question =
-            record::read::<QuestionRecord, _>(&self.store, &key)?.unwrap_or_else(|| {
-                Versioned::new(key, QuestionRecord { device: [0; 16], answer: None })
-            });
-        if question.value.device == asked.device {
-            return Ok(None);
+        let asked = QuestionRecord { device: *device.as_bytes(), answer: None };
+        let known = record::read::<QuestionRecord, _>(&self.store, &key)?;
+        if known.as_ref().is_some_and(|known| known.value.answer.is_none()) {
+            return Ok(None); // one question at a time
         }
+        let mut question = known.unwrap_or_else(|| Versioned::new(key, asked));
         question.value = asked;
         question.put().map(Some)
     }
@@ -136,29 +155,36 @@ impl<S: Store, T: Carrier> Client<S, T> {
         peer: &AccountId,
         bundle: &VerifiedBundle,
     ) -> Result<(), Error> {
-        let device = *bundle.cert().device_id();
-        self.contend(|client| {
-            let mut filing = Filing::default();
-            client.file_question(peer, &device, &mut filing)?;
-            if filing.changes.is_empty() {
-                return Ok(());
-            }
-            filing.changes.extend(client.counted([ProtocolError::IdentityChanged])?);
-            client.file_away(filing)
-        })?;
+        self.contend(|client| client.ask_device_about(peer, bundle))?;
         self.require_answer(peer)
     }
 
-    /// Nothing may be sent to `peer` while a question about it is open.
+    fn ask_device_about(&mut self, peer: &AccountId, bundle: &VerifiedBundle) -> Result<(), Error> {
+        let mut filing = Filing::default();
+        self.number(&mut filing)?;
+        self.file_question(peer, bundle.cert().device_id(), &mut filing)?;
+        filing.changes.extend(self.counted([ProtocolError::IdentityChanged])?);
+        let changes = core::mem::take(&mut filing.changes);
+        let mut device = lock(&self.device);
+        let step = device.question_identity(bundle);
+        if step.changes().is_empty() {
+            return Ok(()); // it is asked already, or it was answered with no
+        }
+        let step = changes.into_iter().fold(step, |step, change| step.also(change));
+        step.commit(|changes| self.store.apply(changes))?;
+        drop(device);
+        self.file_away(filing)
+    }
+
+    /// Why nothing can be sent to the device that the relay hands out.
     ///
     /// # Errors
     ///
     /// [`Error::IdentityQuestion`], [`Error::DeviceRefused`].
     fn require_answer(&self, peer: &AccountId) -> Result<(), Error> {
-        match self.questions.get(peer).map(|asked| asked.value.answer) {
-            None | Some(Some(true)) => Ok(()),
-            Some(None) => Err(Error::IdentityQuestion { peer: *peer }),
-            Some(Some(false)) => Err(Error::DeviceRefused { peer: *peer }),
+        match self.identity_question(*peer) {
+            Some(_) => Err(Error::IdentityQuestion { peer: *peer }),
+            None => Err(Error::DeviceRefused { peer: *peer }),
         }
     }
 

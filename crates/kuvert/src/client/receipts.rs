@@ -16,6 +16,8 @@ use crate::{Carrier, Error};
 
 /// The shortest time from the first message to the receipt: 10 s less half.
 const MIN_DELAY: Duration = Duration::from_secs(5);
+/// The longest.
+const MAX_DELAY_MILLIS: u64 = 15_000;
 /// How much longer it may take, by chance.
 const JITTER_MILLIS: u64 = 10_000;
 
@@ -59,7 +61,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     fn seal_receipt(&mut self, peer: &AccountId) -> Result<bool, Error> {
         let mut owed =
             record::read_or_new::<ReceiptRecord, _>(&self.store, record::receipt_key(peer))?;
-        let is_held_back = self.identity_question(*peer).is_some();
+        let is_held_back = self.is_asked_about(peer);
         if owed.value.ids.is_empty() || is_held_back || self.sending_to(peer).is_none() {
             return Ok(false);
         }
@@ -79,10 +81,17 @@ impl<S: Store, T: Carrier> Client<S, T> {
     pub(super) fn next_receipt(&self) -> Result<Option<Timestamp>, Error> {
         let owed = record::read_all::<ReceiptRecord, _>(&self.store, record::RECEIPTS)?;
         let waiting = owed.iter().filter(|owed| !owed.value.ids.is_empty());
-        Ok(waiting.map(|owed| Timestamp::from_millis(owed.value.due)).min())
+        let now = self.now().as_millis();
+        let due = |due: u64| if is_due(due, now) { now } else { due };
+        Ok(waiting.map(|owed| Timestamp::from_millis(due(owed.value.due))).min())
     }
 
     fn is_due(&self, owed: &ReceiptRecord) -> bool {
-        !owed.ids.is_empty() && owed.due <= self.now().as_millis()
+        !owed.ids.is_empty() && is_due(owed.due, self.now().as_millis())
     }
+}
+
+/// A receipt that seems to be due in more than 15 seconds was noted by a clock that has been put right.
+const fn is_due(due: u64, now: u64) -> bool {
+    due <= now || due - now > MAX_DELAY_MILLIS
 }

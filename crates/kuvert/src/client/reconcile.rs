@@ -24,6 +24,8 @@ use crate::{Carrier, Error};
 
 /// How long a peer that has begun a session has to say what it holds; that is the first thing it sends.
 const TIME_TO_SAY: Duration = Duration::from_secs(60);
+/// More than this is left only after a clock was put right, in milliseconds.
+const MAX_TIME_TO_SAY: u64 = 120_000;
 
 impl<S: Store, T: Carrier> Client<S, T> {
     /// The peer has begun `session` and said what it holds: all else is sent again on it, also what
@@ -37,10 +39,11 @@ impl<S: Store, T: Carrier> Client<S, T> {
         sent: &mut SentRecord,
         filing: &mut Filing,
     ) -> Result<(), Error> {
-        if sent.answered == Some(*session.as_bytes()) {
-            return Ok(()); // once for each session, of which there are few
+        if sent.is_answered(&session) || !self.is_active(peer, session) {
+            return Ok(()); // once for each session that takes the place of another, of which there are few
         }
-        (sent.answered, sent.forgot) = (Some(*session.as_bytes()), None);
+        sent.answered.rotate_right(1);
+        (sent.answered[0], sent.forgot) = (*session.as_bytes(), None);
         if self.is_begun_by_peer(session) {
             self.online.forgetful = None;
             sent.owes_held = Some(*session.as_bytes());
@@ -49,6 +52,12 @@ impl<S: Store, T: Carrier> Client<S, T> {
         self.take_back(peer, &held.seqs, filing)?;
         self.repeat_where(peer, &held.seqs, sent, filing, |_| true)?;
         self.repeat_forgotten(peer, names, filing)
+    }
+
+    fn is_active(&self, peer: &AccountId, session: SessionId) -> bool {
+        let device = lock(&self.device);
+        let active = device.peer_of_account(peer).and_then(|view| view.active());
+        active.is_some_and(|active| active.session == session)
     }
 
     fn is_begun_by_peer(&self, session: SessionId) -> bool {
@@ -143,11 +152,11 @@ impl<S: Store, T: Carrier> Client<S, T> {
     /// The peer has begun a session. If it had one before, and does not say soon what it holds, then its
     /// state is gone, and what it had with it.
     pub(super) fn note_begun(&mut self, received: &Received, at: Timestamp, sent: &mut SentRecord) {
-        let session = *received.session.as_bytes();
-        let is_answered = sent.answered == Some(session);
+        let is_answered = sent.is_answered(&received.session);
         if received.begins_session && sent.heard > 0 && !is_answered {
             self.online.forgetful = None;
-            sent.forgot = Some((session, at.saturating_add(TIME_TO_SAY).as_millis()));
+            sent.forgot =
+                Some((*received.session.as_bytes(), at.saturating_add(TIME_TO_SAY).as_millis()));
         }
     }
 
@@ -155,22 +164,22 @@ impl<S: Store, T: Carrier> Client<S, T> {
     /// forgotten all about us.
     pub(super) fn reconcile_all(&mut self) -> Result<(), Error> {
         let now = self.now().as_millis();
-        if self.online.forgetful.is_some_and(|next| now < next) {
+        let is_far = |next: u64| next != u64::MAX && next.saturating_sub(now) > MAX_TIME_TO_SAY;
+        if self.online.forgetful.is_some_and(|next| now < next && !is_far(next)) {
             return Ok(());
         }
         let mut next = u64::MAX;
+        let (mut to_say, mut silent) = (Vec::new(), Vec::new());
         for sent in record::read_all::<SentRecord, _>(&self.store, record::SENT)? {
             let Some(peer) = record::account_of(&sent.key) else { continue };
-            if sent.value.owes_held.is_some() {
-                self.contend(|client| client.say_held(&peer))?;
-            }
+            to_say.extend(sent.value.owes_held.map(|_| peer));
             match sent.value.forgot {
-                Some((session, due)) if due <= now => {
-                    self.contend(|client| client.answer_silence(&peer, session))?;
-                }
+                Some((_, due)) if due <= now || due - now > MAX_TIME_TO_SAY => silent.push(peer),
                 forgot => next = next.min(forgot.map_or(u64::MAX, |(_, due)| due)),
             }
         }
+        self.for_each_peer(&to_say, Self::say_held)?;
+        self.for_each_peer(&silent, Self::answer_silence)?;
         self.online.forgetful = Some(next);
         Ok(())
     }
@@ -190,12 +199,11 @@ impl<S: Store, T: Carrier> Client<S, T> {
         self.seal(peer, &held, vec![sent.put()?])
     }
 
-    fn answer_silence(&mut self, peer: &AccountId, session: [u8; 16]) -> Result<(), Error> {
+    fn answer_silence(&mut self, peer: &AccountId) -> Result<(), Error> {
         let (mut sent, mut filing) = (self.sent_record(peer)?, Filing::default());
-        if sent.value.forgot.is_none_or(|(forgot, _)| forgot != session) {
+        let Some((session, _)) = sent.value.forgot.take() else {
             return Ok(()); // another process was faster
-        }
-        sent.value.forgot = None;
+        };
         if self.may_repeat(peer)? {
             let (session, held) = (SessionId::from_bytes(session), Acknowledged::default());
             self.answer_resend(peer, session, &[], &held, &mut sent.value, &mut filing)?;

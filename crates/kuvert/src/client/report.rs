@@ -1,10 +1,10 @@
 //! Reports: one received message, shown to the relay that carried it, and to nobody else.
 
-use kuvert_core::transcript::Entry;
+use kuvert_core::transcript::{Entry, Transcript};
 use kuvert_store::Store;
 use kuvert_wire::relay::Answer;
 use kuvert_wire::transcript::{Block, FrankingReport, FrankingTag};
-use kuvert_wire::{AccountId, Decode, DeviceId, Encode, Frame, MailboxId, MessageId, Timestamp};
+use kuvert_wire::{AccountId, Decode, Encode, Frame, MailboxId, MessageId, Timestamp};
 
 use super::{Client, lock};
 use crate::record::{self, LogRecord, MessageRecord, ReportRecord};
@@ -74,9 +74,14 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let Reported { report, block } = self.reported(&peer, &id)?;
         let mut made = AbuseReport { report, context: Vec::new(), answers: Vec::new() };
         let Some(block) = block.filter(|_| context > 0) else { return Ok(made) };
+        let Some(log) = self.transcript_with(&peer, &id, block.seq)? else { return Ok(made) };
         let mut first = *block;
         for seq in block.seq.saturating_sub(context)..block.seq {
-            let Some(before) = self.message_at(&peer, false, seq)? else { continue };
+            let Some(before) = self.entry_at(&log, false, seq)?.and_then(|entry| entry.message())
+            else {
+                continue;
+            };
+            let (_, before) = before;
             let Ok(Reported { report, block: Some(place) }) = self.reported(&peer, &before) else {
                 continue;
             };
@@ -85,8 +90,9 @@ impl<S: Store, T: Carrier> Client<S, T> {
             }
             made.context.push(report);
         }
-        for seq in first.seen..block.seen {
-            made.answers.extend(self.answer_at(&peer, seq)?);
+        // What the peer claims to have seen may be more than there is.
+        for seq in first.seen..block.seen.min(log.sizes().0) {
+            made.answers.extend(self.answer_at(&peer, &log, seq)?);
         }
         Ok(made)
     }
@@ -123,35 +129,44 @@ impl<S: Store, T: Carrier> Client<S, T> {
         frame.map_err(|_| record::damaged(&key))
     }
 
-    /// Entry `seq` of our log, or the peer's, in the newest transcript.
-    fn entry_at(&self, peer: &AccountId, ours: bool, seq: u64) -> Result<Option<Entry>, Error> {
-        let key = {
+    /// The transcript in which the peer's message `id` is entry `seq`.
+    fn transcript_with(
+        &self,
+        peer: &AccountId,
+        id: &MessageId,
+        seq: u64,
+    ) -> Result<Option<Transcript>, Error> {
+        let logs: Vec<Transcript> = {
             let device = lock(&self.device);
-            let their: Option<DeviceId> = device.peer_of_account(peer).map(|view| view.device_id());
-            let log = their.and_then(|their| device.transcripts(&their).pop());
-            log.map(|log| {
-                let side = if ours { log.our_side() } else { log.our_side().other() };
-                Entry::key(log.id(), log.conversation().device(side), seq)
-            })
+            let their = device.peer_of_account(peer).map(|view| view.device_id());
+            let logs = their.map(|their| device.transcripts(&their)).unwrap_or_default();
+            logs.into_iter().rev().cloned().collect()
         };
-        let Some(key) = key else { return Ok(None) };
+        for log in logs {
+            let entry = self.entry_at(&log, false, seq)?;
+            if entry.and_then(|entry| entry.message()).is_some_and(|(_, name)| name == *id) {
+                return Ok(Some(log));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Entry `seq` of our log, or the peer's.
+    fn entry_at(&self, log: &Transcript, ours: bool, seq: u64) -> Result<Option<Entry>, Error> {
+        let side = if ours { log.our_side() } else { log.our_side().other() };
+        let key = Entry::key(log.id(), log.conversation().device(side), seq);
         let Some(record) = self.store.get(&key)? else { return Ok(None) };
         Entry::decode(&record.value).map(Some).map_err(|_| record::damaged(&key))
     }
 
-    fn message_at(
+    /// Our own entry `seq`, with its message unless that is gone.
+    fn answer_at(
         &self,
         peer: &AccountId,
-        ours: bool,
+        log: &Transcript,
         seq: u64,
-    ) -> Result<Option<MessageId>, Error> {
-        let entry = self.entry_at(peer, ours, seq)?;
-        Ok(entry.and_then(|entry| entry.message()).map(|(_, id)| id))
-    }
-
-    /// Our own entry `seq`, with its message unless that is gone.
-    fn answer_at(&self, peer: &AccountId, seq: u64) -> Result<Option<Answer>, Error> {
-        let Some(entry) = self.entry_at(peer, true, seq)? else { return Ok(None) };
+    ) -> Result<Option<Answer>, Error> {
+        let Some(entry) = self.entry_at(log, true, seq)? else { return Ok(None) };
         let Some(leaf) = entry.leaf().copied() else { return Ok(None) };
         let Some((_, id)) = entry.message().filter(|_| entry.is_open()) else {
             return Ok(Some(Answer { leaf, frame: None }));

@@ -20,6 +20,9 @@ use crate::{Carrier, Error};
 /// So exactly is it noted when a peer was heard of last, in milliseconds: an hour. Each note is a write.
 const HEARD_TO: u64 = 3_600_000;
 
+/// Nothing is due in more than a day and an hour, in milliseconds.
+const MAX_DUE_IN: u64 = 25 * 3_600_000;
+
 /// Own messages that have just been acknowledged.
 #[derive(Debug, Default)]
 pub(super) struct Acknowledged {
@@ -160,19 +163,19 @@ impl<S: Store, T: Carrier> Client<S, T> {
         sent: &mut SentRecord,
         filing: &mut Filing,
     ) -> Result<(), Error> {
-        if at.as_millis().saturating_sub(sent.heard) >= HEARD_TO || sent.unanswered > 0 {
+        if at.as_millis().abs_diff(sent.heard) >= HEARD_TO || sent.unanswered > 0 {
             sent.heard = at.as_millis();
         }
         (sent.unanswered, sent.is_mending) = (0, false);
         let newest = acknowledged.seqs.last().copied();
         // A clock of the peer's that is ahead must not make all of it look lost.
         let heard = said.min(at).as_millis();
-        if sent.count == 0 || (sent.due > heard && newest.is_none()) {
+        if sent.count == 0 || (!is_due(sent.due, heard) && newest.is_none()) {
             return Ok(());
         }
         let is_lost = |unacked: &Unacked| {
             let is_overtaken = unacked.value.repeats == 0 && record::seq_of(&unacked.key) < newest;
-            can_be_lost(&unacked.value) && (unacked.value.due <= heard || is_overtaken)
+            can_be_lost(&unacked.value) && (is_due(unacked.value.due, heard) || is_overtaken)
         };
         self.repeat_where(peer, &acknowledged.seqs, sent, filing, is_lost)
     }
@@ -183,21 +186,19 @@ impl<S: Store, T: Carrier> Client<S, T> {
             return Ok(());
         }
         let now = self.now().as_millis();
-        for sent in record::read_all::<SentRecord, _>(&self.store, record::SENT)? {
-            if let Some(peer) = record::account_of(&sent.key)
-                && sent.value.count > 0
-                && sent.value.due <= now
-                && self.may_repeat(&peer)?
-            {
-                self.contend(|client| client.repeat_overdue_to(&peer, now))?;
-            }
-        }
-        Ok(())
+        let all = record::read_all::<SentRecord, _>(&self.store, record::SENT)?.into_iter();
+        let overdue = all.filter(|sent| sent.value.count > 0 && is_due(sent.value.due, now));
+        let peers: Vec<_> = overdue.filter_map(|sent| record::account_of(&sent.key)).collect();
+        self.for_each_peer(&peers, |client, peer| match client.may_repeat(peer)? {
+            true => client.repeat_overdue_to(peer, now),
+            false => Ok(()),
+        })
     }
 
     fn repeat_overdue_to(&mut self, peer: &AccountId, now: u64) -> Result<(), Error> {
         let (mut sent, mut filing) = (self.sent_record(peer)?, Filing::default());
-        let is_lost = |unacked: &Unacked| can_be_lost(&unacked.value) && unacked.value.due <= now;
+        let is_lost =
+            |unacked: &Unacked| can_be_lost(&unacked.value) && is_due(unacked.value.due, now);
         self.repeat_where(peer, &BTreeSet::new(), &mut sent.value, &mut filing, is_lost)?;
         filing.changes.push(sent.put()?);
         self.file_away(filing)
@@ -208,6 +209,12 @@ impl<S: Store, T: Carrier> Client<S, T> {
     pub(super) fn may_repeat(&self, peer: &AccountId) -> Result<bool, Error> {
         Ok(self.contact_record(peer)?.value.accepted)
     }
+}
+
+/// Whether something is due. What seems to be due in more than a day was noted by a clock that has been
+/// put right since; `u64::MAX` stands for never.
+const fn is_due(due: u64, now: u64) -> bool {
+    due <= now || (due != u64::MAX && due - now > MAX_DUE_IN)
 }
 
 const fn can_be_lost(unacked: &UnackedRecord) -> bool {

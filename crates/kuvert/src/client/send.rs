@@ -1,8 +1,10 @@
 //! Sending: a text becomes a frame, is safe on disk, then leaves.
 
 use kuvert_core::Change;
+use kuvert_core::transcript::SwitchState;
 use kuvert_store::Store;
 use kuvert_wire::frame::MAX_BODY;
+use kuvert_wire::transcript::Block;
 use kuvert_wire::{AccountId, Encode, Frame, FrameType, MessageId};
 
 use super::Client;
@@ -11,7 +13,7 @@ use crate::event::{DeliveryState, Sent};
 use crate::record::{self, LogRecord, MessageRecord, PendingRecord, UnackedRecord, Versioned};
 use crate::{Carrier, Error};
 
-/// The longest text that fits one message, in bytes of UTF-8.
+/// The longest text that fits one message, in bytes of UTF-8; 233 less while a transcript runs.
 pub const MAX_TEXT_BYTES: usize = MAX_BODY;
 
 impl<S: Store, T: Carrier> Client<S, T> {
@@ -31,7 +33,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
     /// - [`Error::Transport`]: a relay answers and will not, or cannot, do its part.
     /// - [`Error::Store`].
     pub async fn send(&mut self, peer: AccountId, text: &str) -> Result<Sent, Error> {
-        check_text(text)?;
+        self.check_text(&peer, text)?;
         self.require_known(&peer)?;
         self.refresh()?;
         self.require_settled(&peer)?;
@@ -108,6 +110,21 @@ impl<S: Store, T: Carrier> Client<S, T> {
         Logged { log: Versioned::new(record::log_key(peer, seq), log), frame }
     }
 
+    /// A message that stands in a transcript takes its place there along.
+    fn check_text(&self, peer: &AccountId, text: &str) -> Result<(), Error> {
+        let max_len_bytes = match self.transcript_state(*peer) {
+            SwitchState::On(_) => MAX_TEXT_BYTES - Block::MAX_LEN,
+            _ => MAX_TEXT_BYTES,
+        };
+        match text.len() {
+            0 => Err(Error::EmptyText),
+            len_bytes if len_bytes > max_len_bytes => {
+                Err(Error::TextTooLong { len_bytes, max_len_bytes })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A peer is known if it is a contact or has written.
     pub(super) fn require_known(&self, peer: &AccountId) -> Result<(), Error> {
         match self.store.get(&record::contact_key(peer))? {
@@ -136,14 +153,4 @@ fn message_changes(peer: &AccountId, logged: &Logged, seq: u64) -> Result<Vec<Ch
         record::insert(record::message_key(peer, &id), &message)?,
         record::insert(record::unacked_key(peer, seq), &unacked)?,
     ])
-}
-
-fn check_text(text: &str) -> Result<(), Error> {
-    match text.len() {
-        0 => Err(Error::EmptyText),
-        len_bytes if len_bytes > MAX_TEXT_BYTES => {
-            Err(Error::TextTooLong { len_bytes, max_len_bytes: MAX_TEXT_BYTES })
-        }
-        _ => Ok(()),
-    }
 }

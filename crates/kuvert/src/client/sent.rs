@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use kuvert_core::Change;
 use kuvert_store::Store;
-use kuvert_wire::{AccountId, MessageId, Timestamp};
+use kuvert_wire::{AccountId, MessageId, SessionId, Timestamp};
 
 use super::Client;
 use super::filing::Filing;
@@ -58,6 +58,11 @@ impl UnackedRecord {
 }
 
 impl SentRecord {
+    /// Whether what the peer said in this session about what it holds has been answered.
+    pub(super) fn is_answered(&self, session: &SessionId) -> bool {
+        self.answered.contains(session.as_bytes())
+    }
+
     fn enter(&mut self, unacked: &UnackedRecord) {
         let is_first = self.count == 0;
         self.count = self.count.saturating_add(1);
@@ -66,7 +71,7 @@ impl SentRecord {
         self.due = if is_first { unacked.due } else { self.due.min(unacked.due) };
     }
 
-    fn leave(&mut self, unacked: &UnackedRecord) {
+    pub(super) fn leave(&mut self, unacked: &UnackedRecord) {
         self.count = self.count.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(unacked.len_bytes.into());
     }
@@ -178,11 +183,15 @@ impl<S: Store, T: Carrier> Client<S, T> {
     }
 
     /// The changes that give up a message.
-    fn undelivered(&self, peer: &AccountId, unacked: &Unacked) -> Result<Vec<Change>, Error> {
+    pub(super) fn undelivered(
+        &self,
+        peer: &AccountId,
+        unacked: &Unacked,
+    ) -> Result<Vec<Change>, Error> {
         let mut changes = vec![unacked.delete()];
         let key = record::message_key(peer, &MessageId::from_bytes(unacked.value.id));
         if let Some(mut message) = record::read::<MessageRecord, _>(&self.store, &key)?
-            && message.value.state == DeliveryState::Sent
+            && matches!(message.value.state, DeliveryState::Sent | DeliveryState::Queued)
         {
             message.value.state = DeliveryState::Undelivered;
             changes.push(message.put()?);

@@ -69,7 +69,23 @@ impl<S: Store, T: Carrier> Client<S, T> {
     pub(super) fn begin(&mut self, peer: &AccountId, bundle: &VerifiedBundle) -> Result<(), Error> {
         self.remember_key(peer, bundle)?;
         // Another process may be faster, or the peer.
-        self.begin_anew(peer, bundle, |client| client.sending_to(peer).is_none())
+        self.begin_anew(peer, bundle, Reset::ByHand, |client| client.sending_to(peer).is_none())
+    }
+
+    /// The same without a person who waits for it: within the budget, and not before the time that is
+    /// set for a new session already.
+    pub(super) async fn begin_by_itself(&mut self, peer: &AccountId) -> Result<(), Error> {
+        let due = {
+            let device = lock(&self.device);
+            device.peer_of_account(peer).and_then(|view| view.heals_at())
+        };
+        if due.is_some() && !self.awaits_newcomer(peer) {
+            return Ok(());
+        }
+        let bundle = self.fetch_bundle(peer).await?;
+        self.remember_key(peer, &bundle)?;
+        let is_wanted = |client: &Self| client.sending_to(peer).is_none();
+        self.begin_anew(peer, &bundle, Reset::Automatic, is_wanted)
     }
 
     /// Begins a session if that `is_wanted`, or asks about the device of the bundle.
@@ -77,6 +93,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         &mut self,
         peer: &AccountId,
         bundle: &VerifiedBundle,
+        how: Reset,
         is_wanted: impl Fn(&Self) -> bool,
     ) -> Result<(), Error> {
         let begun = self.contend(|client| {
@@ -85,7 +102,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
             }
             let is_known = lock(&client.device).peer(bundle.cert().device_id()).is_some();
             if is_known {
-                client.renew(peer, bundle, Reset::ByHand, Filing::default())
+                client.renew(peer, bundle, how, Filing::default())
             } else {
                 client.initiate(bundle)
             }
@@ -140,10 +157,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
 
     /// Says where they may write to all accepted peers that were not told in their session.
     pub(super) fn announce_all(&mut self) -> Result<(), Error> {
-        for peer in self.peers_to_tell()? {
-            self.contend(|client| client.announce_if_due(&peer))?;
-        }
-        Ok(())
+        let peers = self.peers_to_tell()?;
+        self.for_each_peer(&peers, Self::announce_if_due)
     }
 
     pub(super) fn peers_to_tell(&self) -> Result<Vec<AccountId>, Error> {
@@ -154,7 +169,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         for view in device.peers().filter(is_alive) {
             let peer = view.account_id();
             if device.is_announcement_due(&view.device_id(), now)
-                && !self.questions.contains_key(&peer)
+                && !self.is_asked_about(&peer)
                 && self.contact_record(&peer)?.value.accepted
             {
                 peers.push(peer);
