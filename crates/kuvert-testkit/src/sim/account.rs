@@ -3,9 +3,6 @@
 use std::collections::BTreeMap;
 
 use kuvert::DeliveryState;
-use kuvert_core::Device;
-use kuvert_store::Store;
-use kuvert_wire::SessionId;
 
 use super::Adapter;
 use super::event::Seat;
@@ -94,21 +91,5 @@ impl<A: Adapter> World<A> {
         drop(weather);
         let findings = self.findings;
         Report { seed, events, written, delivered, reported, told, findings, digest, trace, wire }
-    }
-
-    /// Both must send on one session.
-    fn agree(&mut self) {
-        let sessions = Side::BOTH.map(|side| self.session(side));
-        if sessions[0].is_none() || sessions[0] != sessions[1] {
-            self.find(format!("they end on two sessions: {sessions:?}"));
-        }
-    }
-
-    /// The session that `side` sends on, as its store has it.
-    fn session(&mut self, side: Side) -> Option<SessionId> {
-        let peer = self.account(side.other());
-        let records = self.adapter.store(side).snapshot(Device::COLLECTIONS).ok()?;
-        let device = Device::load(records).ok()?;
-        Some(device.peer_of_account(&peer)?.active()?.session)
     }
 }

@@ -96,11 +96,13 @@ impl Book {
         counts
     }
 
-    /// Alarms without a reason: a clone of someone whose home was never put back, or a rollback.
+    /// Alarms without a reason: a clone of someone whose home was never put back, a rollback or a
+    /// contradiction where nobody's was.
     pub(super) fn false_alarms(&self) -> usize {
         let is_false = |tale: &&Tale| match tale.name.as_str() {
             "CloneSuspected" => !self.was_ever_restored(tale.to.other()),
             "StateRollback" => !self.was_ever_restored(tale.to),
+            "Finding: Fork" | "Finding: BadHead" | "Finding: Rollback" => self.restored.is_empty(),
             _ => false,
         };
         self.tales.iter().filter(is_false).count()

@@ -73,6 +73,8 @@ pub enum Event {
     Drain(Seat),
     /// What waits is sent.
     Flush(Seat),
+    /// A person asks for a transcript, or ends it; the amount says which.
+    Record(Seat, u8),
     /// Time passes, for [`span`] of the amount.
     Pass(u8),
     /// Days pass, 44 at most.
@@ -158,6 +160,7 @@ const ALPHABET: &[Make] = &[
     Event::Refuse,
     |seat, _| Event::Deny(seat.side),
     |_, amount| Event::Sleep(amount),
+    Event::Record,
 ];
 
 impl Event {
@@ -191,6 +194,7 @@ impl Event {
             Self::Flush(seat) => Self::Flush(app(seat)),
             Self::Kill(seat) => Self::Kill(app(seat)),
             Self::Crash(seat, amount) => Self::Crash(app(seat), amount),
+            Self::Record(seat, amount) => Self::Record(app(seat), amount),
             Self::Refuse(seat, amount) => Self::Refuse(app(seat), amount),
             Self::Answer(seat) => Self::Answer(app(seat)),
             other => other,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use kuvert::{Client, Error};
 use kuvert_transport::Transport;
 use kuvert_wire::PostId;
+use kuvert_wire::transcript::Mode;
 
 use super::Adapter;
 use super::event::{Event, Seat, span};
@@ -33,6 +34,7 @@ impl<A: Adapter> World<A> {
             Event::Receive(seat) => drop(self.receive(seat)),
             Event::Drain(seat) => self.drain(seat),
             Event::Flush(seat) => drop(self.work(seat, async |client| client.flush().await)),
+            Event::Record(seat, amount) => self.record(seat, amount),
             Event::Pass(amount) => self.clock.pass(span(amount)),
             Event::Sleep(amount) => self.clock.pass(DAY * u32::from(amount % 45)),
             Event::Kill(seat) => self.room(seat).end(),
@@ -93,6 +95,16 @@ impl<A: Adapter> World<A> {
         if is_endless {
             self.find(format!("{seat:?} is told things without end"));
         }
+    }
+
+    /// Most ask for a signed transcript, so that it often runs.
+    fn record(&mut self, seat: Seat, amount: u8) {
+        let peer = self.account(seat.side.other());
+        self.work(seat, async |client| match amount % 8 {
+            0 => client.stop_transcript(peer).await,
+            1 => client.start_transcript(peer, Mode::Deniable).await,
+            _ => client.start_transcript(peer, Mode::Signed).await,
+        });
     }
 
     /// The other process of a home does something in the middle of what this one does next.

@@ -27,6 +27,7 @@ const TALK: &[(u32, Make)] = &[
     (20, |seat, _| Event::Flush(seat)),
     (100, |_, amount| Event::Pass(amount)),
 ];
+const RECORD: &[(u32, Make)] = &[(20, Event::Record)];
 const LOSS: &[(u32, Make)] = &[(60, |seat, _| Event::Lose(seat.side))];
 const LATE: &[(u32, Make)] = &[(100, |seat, amount| Event::Hold(seat.side, amount))];
 const TWICE: &[(u32, Make)] = &[(60, |seat, amount| Event::Duplicate(seat.side, amount))];
@@ -62,13 +63,14 @@ impl Mix {
         Self::of("reorder", "envelopes are late and overtake each other", &[TALK, LATE]),
         Self::of("duplication", "envelopes come twice", &[TALK, TWICE]),
         Self::of("crashes", "processes end at any boundary", &[TALK, CRASHES]),
+        Self::of("transcripts", "the same, with transcripts", &[TALK, RECORD, LOSS, LATE, CRASHES]),
         Self::of("disks", "the disk takes nothing for a moment", &[TALK, FULL]),
         Self::of("processes", "two processes share each home", &[TALK, RACES]).with_helpers(),
         Self::of("partition", "people have no network for a while", &[TALK, PARTITION]),
         Self::of(
             "honest",
             "all of the above",
-            &[TALK, LOSS, LATE, TWICE, CRASHES, FULL, RACES, PARTITION],
+            &[TALK, RECORD, LOSS, LATE, TWICE, CRASHES, FULL, RACES, PARTITION],
         )
         .with_helpers(),
         Self::of("seasons", "nobody looks for days and months", &[TALK, LOSS, LATE, SEASONS])

@@ -24,6 +24,7 @@
 
 mod account;
 mod adapter;
+mod agree;
 mod book;
 mod chance;
 mod clock;
@@ -43,6 +44,7 @@ mod quiesce;
 mod reload;
 mod report;
 mod screen;
+mod shrink;
 mod trace;
 mod weather;
 mod world;
@@ -88,14 +90,25 @@ impl Simulation {
 
     /// Runs with events drawn from `mix`.
     pub fn run<A: Adapter>(self, mix: &Mix, adapter: A) -> Report {
-        let mut chance = Chance::new(self.seed);
-        let events: Vec<_> = (0..self.steps).map(|_| mix.draw(&mut chance)).collect();
-        let mut report = self.play(&events, adapter);
+        let mut report = self.play(&self.events(mix), adapter);
         let lost = report.written - report.delivered;
         if mix.is_lossless && lost > 0 {
             report.findings.push(format!("{lost} messages are not delivered"));
         }
         report
+    }
+
+    /// The events that this run draws from `mix`.
+    #[must_use]
+    pub fn events(self, mix: &Mix) -> Vec<Event> {
+        let mut chance = Chance::new(self.seed);
+        (0..self.steps).map(|_| mix.draw(&mut chance)).collect()
+    }
+
+    /// The events of this run that are needed to make it fail in the same way; all of them if it does not
+    /// fail. Runs it again and again, each time with a new adapter.
+    pub fn shrink<A: Adapter>(self, mix: &Mix, adapter: impl Fn() -> A) -> Vec<Event> {
+        shrink::shrunk(self.events(mix), |events| self.play(events, adapter()))
     }
 
     /// Runs with the given events: those of a fuzzer, of a property test, or of a run that is cut down.

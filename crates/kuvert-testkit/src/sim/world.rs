@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kuvert::{AccountId, Client, Error, Event as Told, Petname, Surroundings};
+use kuvert::{AccountId, Client, Error, Event as Told, Petname, Surroundings, TranscriptChange};
+use kuvert_core::ProtocolError;
 use kuvert_store::StoreError;
 
 use super::Adapter;
@@ -228,12 +229,26 @@ const fn is_usual(error: &Error) -> bool {
             | Error::IdentityQuestion { .. }
             | Error::DeviceRefused { .. }
             | Error::UnknownPeer
+            | Error::TranscriptRuns
+            | Error::NoTranscript
+            | Error::Protocol(ProtocolError::NoSession)
             | Error::Store(StoreError::Full)
     )
 }
 
 /// What kind of event it is.
 fn name_of(told: &Told) -> String {
-    let text = format!("{told:?}");
-    text.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default().to_owned()
+    let word = |text: String| {
+        let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+        words.next().unwrap_or_default().to_owned()
+    };
+    match told {
+        Told::Transcript(news) => match &news.what {
+            TranscriptChange::Finding(finding) => {
+                format!("Finding: {}", word(format!("{finding:?}")))
+            }
+            what => format!("Transcript: {}", word(format!("{what:?}"))),
+        },
+        other => word(format!("{other:?}")),
+    }
 }

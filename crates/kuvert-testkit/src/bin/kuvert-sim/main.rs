@@ -32,6 +32,9 @@ struct Arguments {
     /// Print what happens, line by line
     #[arg(long, requires = "seed")]
     trace: bool,
+    /// Leave out all events that are not needed to make the seed fail; takes a while
+    #[arg(long, requires = "seed")]
+    shrink: bool,
 }
 
 fn mix(name: &str) -> Result<&'static Mix, String> {

@@ -15,7 +15,10 @@ const SHOWN: usize = 10;
 
 /// Runs one seed and prints what came of it. Whether that was good.
 pub(super) fn one(seed: u64, arguments: &Arguments) -> bool {
-    let (mix, report) = simulated(seed, arguments);
+    let (mix, report) = match arguments.shrink {
+        true => shrunk(seed, arguments),
+        false => simulated(seed, arguments),
+    };
     println!("{report}\n  mix {}: {}", mix.name, mix.about);
     report.is_good()
 }
@@ -68,11 +71,22 @@ fn reports(arguments: &Arguments) -> Vec<(&'static Mix, Report)> {
 }
 
 fn simulated(seed: u64, arguments: &Arguments) -> (&'static Mix, Report) {
+    let (mix, simulation) = planned(seed, arguments);
+    (mix, simulation.run(mix, memory(mix)))
+}
+
+fn shrunk(seed: u64, arguments: &Arguments) -> (&'static Mix, Report) {
+    let (mix, simulation) = planned(seed, arguments);
+    let events = simulation.shrink(mix, || memory(mix));
+    (mix, simulation.play(&events, memory(mix)))
+}
+
+fn planned(seed: u64, arguments: &Arguments) -> (&'static Mix, Simulation) {
     let mix = arguments.mix.unwrap_or_else(|| Mix::of_seed(seed));
-    let mut simulation = Simulation::new(seed).steps(arguments.steps);
-    if arguments.trace {
-        simulation = simulation.traced();
-    }
-    let memory = if mix.has_anchors { Memory::new() } else { Memory::without_anchors() };
-    (mix, simulation.run(mix, memory))
+    let simulation = Simulation::new(seed).steps(arguments.steps);
+    (mix, if arguments.trace { simulation.traced() } else { simulation })
+}
+
+fn memory(mix: &Mix) -> Memory {
+    if mix.has_anchors { Memory::new() } else { Memory::without_anchors() }
 }
