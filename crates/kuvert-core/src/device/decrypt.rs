@@ -136,7 +136,7 @@ impl Device {
             None if is_followed => self.follow(peer, incoming.step, now),
             None => vec![Effect::StepSession(Box::new(incoming.step))],
         };
-        if is_forked && received.ended.is_none() && peer.recovery.clone_suspected.is_none() {
+        if is_forked && received.ended.is_none() && !self.is_clone_told(peer) {
             let suspect = |peer: &mut Peer| peer.recovery.clone_suspected = Some(now);
             self.amend(&mut effects, &received.peer, suspect); // MSG-20
         }

@@ -15,7 +15,7 @@ use crate::prekey::MediumPrekeyPair;
 use crate::ratchet::skipped::{Page, PageId};
 use crate::record::{Change, Key, Version};
 use crate::session::{Begun, Head, Session, SessionStep, Status, stored};
-use crate::transcript::{Advance, Turn};
+use crate::transcript::{Advance, Switch, Turn};
 
 /// Room for a session's record, so that it is not moved about while it is written.
 const SESSION_RECORD_HINT: usize = 4096;
@@ -74,7 +74,9 @@ impl Device {
             }
             Effect::DropPeer(id) => {
                 let stored = self.peers.get(id);
-                stored.map(|peer| delete(peer_key(id), peer.version)).into_iter().collect()
+                let peer = stored.map(|peer| delete(peer_key(id), peer.version));
+                let switch = self.transcripts.switches.get(id).and_then(Switch::delete);
+                peer.into_iter().chain(switch).collect()
             }
             Effect::AddMedium(pair) => {
                 vec![put(medium_key(pair.id()), Version::ABSENT, medium_value(pair))]
@@ -132,7 +134,10 @@ impl Device {
                 let version = self.peers.get(&id).map_or(Version::ABSENT, |p| p.version).next();
                 self.peers.insert(id, Stored { version, value: *peer });
             }
-            Effect::DropPeer(id) => drop(self.peers.remove(&id)),
+            Effect::DropPeer(id) => {
+                self.peers.remove(&id);
+                self.transcripts.switches.remove(&id);
+            }
             Effect::AddMedium(pair) => {
                 self.mediums.insert(pair.id(), first_version(*pair));
             }

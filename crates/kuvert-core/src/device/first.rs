@@ -65,9 +65,8 @@ impl Device {
         if received.ended.is_some() {
             return Ok(Opening { effects, received, events });
         }
-        if self.is_set_back(&peer, &session, &received.frame) {
-            peer.recovery.clone_suspected.get_or_insert(now); // MSG-20
-        }
+        let is_set_back = self.is_set_back(&peer, &session, &received.frame);
+        peer.recovery.clone_suspected = is_set_back.then_some(now); // MSG-20
         effects.extend(self.make_room(&received.peer));
         effects.extend(self.give_way(&mut peer));
         let placed = self.place(&mut peer, &mut session, now);
@@ -102,8 +101,12 @@ impl Device {
 
     /// Ends the oldest session that another peer began and we never wrote on, when there are too many.
     fn make_room(&self, newcomer: &DeviceId) -> Vec<Effect> {
+        let is_stranger = |peer: &DeviceId| {
+            let known = self.peers.get(peer);
+            known.is_none_or(|known| !known.value.recovery.accepted) && peer != newcomer
+        };
         let is_unanswered =
-            |session: &&Session| !session.ratchet.has_sent() && session.head.peer != *newcomer;
+            |session: &&Session| !session.ratchet.has_sent() && is_stranger(&session.head.peer);
         let sessions = self.sessions.values().map(|stored| &stored.value);
         let unanswered: Vec<_> = sessions.filter(is_unanswered).collect();
         if unanswered.len() < MAX_UNANSWERED_SESSIONS {

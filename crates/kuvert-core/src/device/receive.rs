@@ -131,13 +131,22 @@ impl Device {
 
     /// Whether these effects are the first to say that the peer's state is in use twice.
     fn is_suspected_by(&self, effects: &[Effect], id: &DeviceId) -> bool {
-        let suspected = |peer: &Peer| peer.recovery.clone_suspected.is_some();
-        let is_known = self.peers.get(id).is_some_and(|stored| suspected(&stored.value));
+        let before = self.peers.get(id).and_then(|stored| stored.value.recovery.clone_suspected);
+        let is_news = |peer: &Peer| {
+            let suspected = peer.recovery.clone_suspected;
+            suspected.is_some() && suspected != before
+        };
         let mut peers = effects.iter().filter_map(|effect| match effect {
             Effect::PutPeer(peer) if peer.device_id() == *id => Some(peer),
             _ => None,
         });
-        !is_known && peers.any(|peer| suspected(peer))
+        peers.any(|peer| is_news(peer))
+    }
+
+    /// Whether it was told of the session that is active now: of each once.
+    pub(super) fn is_clone_told(&self, peer: &Peer) -> bool {
+        let begun = self.active_session(peer).map(|session| session.head.created);
+        peer.recovery.clone_suspected.is_some_and(|at| begun.is_none_or(|begun| at > begun))
     }
 
     /// Two messages stand in one place: told once for each session.
@@ -147,8 +156,7 @@ impl Device {
         now: Timestamp,
         rng: &mut R,
     ) -> Option<Followed> {
-        let known = &self.peers.get(peer)?.value;
-        if known.recovery.clone_suspected.is_some() {
+        if self.is_clone_told(&self.peers.get(peer)?.value) {
             return None;
         }
         let mut effects = Vec::new();

@@ -16,7 +16,7 @@
 
 use alloc::vec::Vec;
 
-use kuvert_wire::transcript::{PartCommitment, Salt};
+use kuvert_wire::transcript::{PartCommitment, Salt, TranscriptBody};
 use kuvert_wire::{Decode, DecodeError, Encode, FrameType, MessageId, Reader};
 
 use crate::crypto::kdf::{Expander, Label, hash};
@@ -37,6 +37,23 @@ pub struct Logged<'a> {
 }
 
 impl<'a> Logged<'a> {
+    /// Whether it is something that is logged: a message, an attachment, an amendment, or a notice.
+    #[must_use]
+    pub fn is_loggable(&self) -> bool {
+        match self.frame_type {
+            FrameType::Message | FrameType::Attachment | FrameType::Amendment => true,
+            FrameType::Transcript => self.notice().is_some(),
+            _ => false,
+        }
+    }
+
+    /// The notice, if it is one.
+    pub(crate) fn notice(&self) -> Option<TranscriptBody> {
+        let is_notice = self.frame_type == FrameType::Transcript;
+        let body = is_notice.then(|| TranscriptBody::decode(self.body).ok()).flatten();
+        body.filter(TranscriptBody::is_logged)
+    }
+
     /// How many parts it has: two for an attachment, else one.
     #[must_use]
     pub const fn part_count(&self) -> u16 {

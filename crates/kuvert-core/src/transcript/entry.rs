@@ -36,13 +36,19 @@ pub(crate) enum State {
 }
 
 /// What is kept of a logged message beside its leaf.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Kept {
     pub(crate) frame_type: FrameType,
     pub(crate) message_id: MessageId,
     pub(crate) openings: Openings,
     /// The body, of a notice.
     pub(crate) notice: Vec<u8>,
+}
+
+impl core::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Kept({:?}, {} bytes)", self.frame_type, self.notice.len())
+    }
 }
 
 impl Kept {

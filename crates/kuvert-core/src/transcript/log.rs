@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 use kuvert_wire::transcript::{TreeHash, TreeHead};
 use kuvert_wire::{Decode, DecodeError, Encode, Reader};
 
-use super::tree::Frontier;
+use super::tree::{Frontier, empty_root};
 
 /// Leaf hashes kept behind the base: 4 KiB, and four times the distance of heads.
 pub(crate) const MAX_TRAIL: usize = 128;
@@ -69,6 +69,9 @@ impl Log {
 
     /// The root over the first `size` leaves; `None` likewise.
     pub(crate) fn root_at(&self, size: u64) -> Option<TreeHash> {
+        if size == 0 {
+            return Some(empty_root());
+        }
         let more = usize::try_from(size.checked_sub(self.base.size())?).ok()?;
         if more > self.trail.len() {
             return None;
@@ -143,7 +146,8 @@ mod tests {
         log.forget_before(60);
         for size in 0..=101 {
             let is_kept = (60..=100).contains(&size);
-            assert_eq!(log.root_at(size), tree.root(size).filter(|_| is_kept), "{size}");
+            let root = tree.root(size).filter(|_| is_kept || size == 0);
+            assert_eq!(log.root_at(size), root, "{size}");
             let leaf = size.checked_sub(1).map(|i| hash_of_leaf(&i.to_be_bytes()));
             assert_eq!(log.last_of(size), leaf.filter(|_| is_kept), "{size}");
         }

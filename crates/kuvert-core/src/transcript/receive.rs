@@ -16,13 +16,16 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use kuvert_wire::transcript::{Block, HeadClaim, Leaf, SealedHead, TreeHash};
+use kuvert_wire::transcript::{
+    Block, HeadClaim, Leaf, Redaction, SealedHead, TranscriptBody, TreeHash,
+};
 use kuvert_wire::{MessageId, Timestamp};
 
 use super::commitment::Logged;
 use super::finding::{Evidence, Finding};
 use super::fork::contradict;
-use super::running::{Advance, Draft, Name, Transcript};
+use super::entry::Kept;
+use super::running::{Advance, Draft, Name, Transcript, earlier};
 use super::tree::leaf_hash;
 use super::waiting::Arrived;
 use crate::record::Version;
@@ -33,7 +36,8 @@ const TELLABLE: u64 = 32;
 pub const MAX_WAITING: usize = 1000;
 /// How long an entry is held back.
 pub const WAITING_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
-/// Findings that are recorded at most; later ones are still reported.
+/// Findings that are recorded at most: 40 that are no forks, 50 forks, and 10 that are proof to others.
+/// Each kind has places of its own, so that none crowds out another. Later ones are still reported.
 pub const MAX_FINDINGS: usize = 100;
 
 impl Transcript {
@@ -196,8 +200,9 @@ impl Draft {
             return false;
         }
         self.check_seen(&leaf, now);
+        self.check_number(&leaf, arrived.kept.as_ref(), now);
         self.next.peer.log.push(leaf_hash(&leaf));
-        self.next.peer.uncovered.get_or_insert(now);
+        self.next.peer.uncovered = Some(earlier(self.next.peer.uncovered, now));
         self.touch(Name::Peer);
         if arrived.kept.is_none() {
             self.note_bare(leaf);
@@ -220,6 +225,16 @@ impl Draft {
         {
             self.touch(Name::Bare(oldest));
         }
+    }
+
+    /// Redactions are counted, so that none can be left out.
+    fn check_number(&mut self, leaf: &Leaf, kept: Option<&Kept>, now: Timestamp) {
+        let notice = kept.and_then(|kept| kept.logged(&kept.notice).notice());
+        let Some(TranscriptBody::Redaction(Redaction { number, .. })) = notice else { return };
+        if number <= self.next.peer.redactions {
+            self.fork(leaf.seq, Evidence::Leaf(*leaf), now); // TRA-46
+        }
+        self.next.peer.redactions = self.next.peer.redactions.max(number);
     }
 
     /// What the peer says to have seen is what we said.
@@ -263,19 +278,16 @@ impl Draft {
     fn fits_both_logs(&mut self, head: &SealedHead, now: Timestamp) -> bool {
         let HeadClaim { own, peer, .. } = head.claim;
         let (theirs, ours) = (&self.next.peer.log, &self.next.own.log);
-        if theirs.root_at(own.size).is_some_and(|root| root != own.root) {
+        let roots = (theirs.root_at(own.size), ours.root_at(peer.size));
+        if roots.0.is_some_and(|root| root != own.root) {
             self.report(Finding::BadHead { head: *head }, now); // TRA-16
-            return false;
-        }
-        if peer.size > ours.size() {
+        } else if peer.size > ours.size() {
             self.report(Finding::Rollback { ours: true }, now); // TRA-14
-            return false;
-        }
-        if ours.root_at(peer.size).is_some_and(|root| root != peer.root) {
+        } else if roots.1.is_some_and(|root| root != peer.root) {
             self.fork(own.size, Evidence::Head(*head), now); // TRA-17
-            return false;
         }
-        true
+        // What is too old to be compared is not kept either: an export must not rest on it.
+        roots == (Some(own.root), Some(peer.root))
     }
 
     /// A head over less than the latest is a late one, unless it claims to be newer.
@@ -314,9 +326,20 @@ impl Draft {
     fn report(&mut self, finding: Finding, now: Timestamp) {
         self.found.push(finding);
         let number = self.next.findings.last_key_value().map_or(0, |(last, _)| last + 1);
-        if self.next.findings.len() < MAX_FINDINGS {
+        let places = places_of(&finding);
+        let alike = self.next.findings.values().filter(|(_, other)| places_of(other) == places);
+        if alike.count() < places {
             self.next.findings.insert(number, (now, finding));
             self.touch(Name::Finding(number));
         }
+    }
+}
+
+/// How many of its kind are recorded.
+const fn places_of(finding: &Finding) -> usize {
+    match finding {
+        Finding::Fork { evidence: Evidence::Heads(..), .. } => 10,
+        Finding::Fork { .. } => 50,
+        _ => 40,
     }
 }

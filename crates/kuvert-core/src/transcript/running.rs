@@ -22,6 +22,7 @@ use core::time::Duration;
 
 use kuvert_wire::transcript::{
     Block, ConversationId, HeadClaim, Leaf, LeafRequest, MAX_LEAF_REQUEST, Mode, Salt, SealedHead,
+    TranscriptBody,
 };
 use kuvert_wire::{Encode, FrameType, Timestamp};
 use rand_core::CryptoRng;
@@ -94,6 +95,8 @@ pub(super) struct Peer {
     pub(super) uncovered: Option<Timestamp>,
     /// When missing entries were last asked for.
     pub(super) asked: Timestamp,
+    /// The highest number of a redaction of the peer's.
+    pub(super) redactions: u32,
 }
 
 /// A record of a transcript.
@@ -204,7 +207,8 @@ impl Transcript {
     ///
     /// # Errors
     ///
-    /// [`ProtocolError::Closed`] after the end.
+    /// - [`ProtocolError::Closed`]: it has ended.
+    /// - [`ProtocolError::Malformed`]: frames like this are not logged.
     pub fn append<R: CryptoRng + ?Sized>(
         &self,
         logged: &Logged<'_>,
@@ -213,6 +217,9 @@ impl Transcript {
     ) -> Result<(Block, Advance), ProtocolError> {
         if self.own.ended {
             return Err(ProtocolError::Closed);
+        }
+        if !logged.is_loggable() {
+            return Err(ProtocolError::Malformed);
         }
         let mut salt = [0; Salt::LEN];
         rng.fill_bytes(&mut salt);
@@ -264,7 +271,8 @@ impl Transcript {
     pub fn ask(&self, now: Timestamp) -> Option<(LeafRequest, Advance)> {
         let first = self.waiting.first_key_value()?.0;
         let seq = self.peer.log.size();
-        if now.since(self.peer.asked) < ASK_AFTER {
+        let is_recent = self.peer.asked <= now && now.since(self.peer.asked) < ASK_AFTER;
+        if is_recent {
             return None;
         }
         let missing = first.saturating_sub(seq).clamp(1, MAX_LEAF_REQUEST.into());
@@ -314,8 +322,8 @@ impl Draft {
         };
         own.log.forget_before(self.next.peer.seen);
         own.log.push(leaf_hash(&leaf));
-        own.uncovered.get_or_insert(now);
-        own.redactions += u32::from(is_redaction(logged));
+        own.uncovered = Some(earlier(own.uncovered, now));
+        own.redactions += u32::from(matches!(logged.notice(), Some(TranscriptBody::Redaction(_))));
         let kept = Some(Kept::new(logged, Openings::Whole(salt)));
         self.put_entry(&leaf, kept, Version::ABSENT);
         self.touch(Name::Own);
@@ -372,7 +380,7 @@ impl Draft {
     }
 }
 
-/// Code 6 of a transcript body.
-fn is_redaction(logged: &Logged<'_>) -> bool {
-    logged.frame_type == FrameType::Transcript && logged.body.first() == Some(&6)
+/// Since when: a clock that was ahead and has been put right does not put it off.
+pub(super) fn earlier(since: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    since.map_or(now, |since| since.min(now))
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! transcript/<conv>/fixed      = format u8=1 | our side u8 | their_start u64 | 2 × (cert 177 | start 129) | option seed 32
 //! transcript/<conv>/own        = format | log | option head 152 | option uncovered u64 | redactions u32 | ended u8
-//! transcript/<conv>/peer       = format | log | seen u64 | option head | option held head | option uncovered u64 | asked u64
+//! transcript/<conv>/peer       = format | log | seen u64 | option head | option held head | option uncovered u64 | asked u64 | redactions u32
 //! transcript/<conv>/waiting-…  = format | an entry that waits for those before it
 //! transcript/<conv>/bare-…     = format | leaf 169, that came without its message
 //! transcript/<conv>/finding-…  = format | at u64 | finding
@@ -244,6 +244,7 @@ fn encode_peer(peer: &Peer, out: &mut Vec<u8>) {
     encode_option::<SealedHead>(peer.held.as_ref(), out);
     encode_option(peer.uncovered.as_ref(), out);
     peer.asked.encode_into(out);
+    out.extend_from_slice(&peer.redactions.to_be_bytes());
 }
 
 fn decode_peer(reader: &mut Reader<'_>) -> Result<Peer, DecodeError> {
@@ -254,5 +255,6 @@ fn decode_peer(reader: &mut Reader<'_>) -> Result<Peer, DecodeError> {
         held: decode_option(reader)?,
         uncovered: decode_option(reader)?,
         asked: Timestamp::decode_from(reader)?,
+        redactions: reader.u32()?,
     })
 }

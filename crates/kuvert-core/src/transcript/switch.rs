@@ -16,6 +16,7 @@
 //! `spec/06-transcript.md`, "Start and stop".
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use kuvert_wire::transcript::{Block, Mode, Start, TranscriptBody, TranscriptNonce};
 use kuvert_wire::{Decode, DecodeError, DeviceId, Encode, MessageId, Reader, Timestamp};
@@ -33,6 +34,8 @@ use crate::record::{Change, Key, Record, Version};
 use crate::secret::Secret;
 
 const FORMAT: u8 = 1;
+/// How far two good clocks may be apart: what the peer dates later than that was dated by a bad one.
+const CLOCKS_APART: Duration = Duration::from_secs(600);
 /// Messages with a block that come before the peer's start are held, so many at most.
 const MAX_EARLY: usize = 64;
 
@@ -183,7 +186,9 @@ impl Switch {
             return Err(ProtocolError::BadKey); // TRA-4
         }
         let is_known = self.theirs.is_some_and(|theirs| theirs.start.nonce == start.nonce);
-        if is_known || sent < self.heard {
+        // A clock of the peer's that was ahead and has been put right does not make it late.
+        let is_late = sent < self.heard && self.heard <= now.saturating_add(CLOCKS_APART);
+        if is_known || is_late {
             return Ok(None);
         }
         let mut next = self.clone();
@@ -271,6 +276,12 @@ impl Switch {
         let value = Zeroizing::new(self.encode_record());
         let record = Record { key: self.key(), version: self.version, value };
         (self.version != Version::ABSENT).then_some(record)
+    }
+
+    /// The change that deletes its record, if there is one.
+    pub(crate) fn delete(&self) -> Option<Change> {
+        let is_stored = self.version != Version::ABSENT;
+        is_stored.then(|| Change::Delete { key: self.key(), expected: self.version })
     }
 
     fn key(&self) -> Key {

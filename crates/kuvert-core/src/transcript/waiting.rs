@@ -25,13 +25,14 @@ pub(super) struct Arrived {
 }
 
 impl Arrived {
-    /// A message with its block; `None` if it is of a type that has no commitment.
+    /// A message with its block; `None` if it is of a kind that is not logged.
     pub(super) fn message(
         logged: &Logged<'_>,
         sent: Timestamp,
         block: &Block,
         now: Timestamp,
     ) -> Option<Self> {
+        logged.is_loggable().then_some(())?;
         Some(Self {
             at: now,
             seq: block.seq,

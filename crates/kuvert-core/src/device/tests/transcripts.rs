@@ -217,3 +217,25 @@ fn a_body_that_is_none_of_a_transcript_is_refused() {
     let bad = alice.try_send(&bob.id(), &content).expect("can send");
     assert_eq!(bob.receive(&bad), Err(ProtocolError::Malformed));
 }
+
+/// MSG-9
+#[test]
+fn a_block_on_a_frame_that_is_not_logged_is_refused() {
+    let (mut alice, mut bob) = running(Mode::Signed);
+    let logged = alice.device.encrypt(&bob.id(), &Content::text("x"), alice.now, &mut alice.rng);
+    let block = logged.expect("can send").block().copied().map(alloc::boxed::Box::new);
+    let nonce = kuvert_wire::transcript::TranscriptNonce::from_bytes([7; 32]);
+    for mut content in [
+        Content::control(&Control::Empty),
+        Content::receipt(&Receipt {
+            read: false,
+            message_ids: vec![MessageId::from_bytes([1; 16])],
+        }),
+        Content::transcript(&TranscriptBody::Stop(nonce)),
+    ] {
+        content.block = block.clone();
+        let envelope = alice.try_send(&bob.id(), &content).expect("can send");
+        assert_eq!(bob.receive(&envelope), Err(ProtocolError::Malformed));
+    }
+    talk(&mut alice, &mut bob, "still there");
+}

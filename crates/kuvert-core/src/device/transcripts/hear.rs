@@ -28,7 +28,8 @@ impl Device {
     /// # Errors
     ///
     /// [`ProtocolError::BadSignature`] and [`ProtocolError::BadKey`] for a start that is not the peer's
-    /// own. What does not fit a log is no error, but a finding.
+    /// own; [`ProtocolError::Malformed`] for a block on a frame of a type that is not logged. What does
+    /// not fit a log is no error, but a finding.
     pub(in crate::device) fn hear(
         &self,
         their: &DeviceCert,
@@ -37,7 +38,9 @@ impl Device {
     ) -> Result<Heard, ProtocolError> {
         let peer = device_id(their);
         if frame.block.is_some() {
-            return Ok(self.hear_logged(&peer, frame, now));
+            let is_logged = is_logged(frame.frame_type, &frame.body);
+            let heard = is_logged.then(|| self.hear_logged(&peer, frame, now));
+            return heard.ok_or(ProtocolError::Malformed); // MSG-9
         }
         if frame.frame_type != FrameType::Transcript {
             return Ok(Heard::default());
@@ -52,7 +55,7 @@ impl Device {
                 Ok(advance.map(|advance| self.advance(&peer, advance)).unwrap_or_default())
             }
             TranscriptBody::Head(head) => {
-                let log = self.transcripts.at(&peer, frame.sent);
+                let log = self.transcripts.at(&peer, frame.sent, now);
                 let advance = log.map(|log| log.receive_head(&head, now));
                 Ok(advance.map(|advance| self.advance(&peer, advance)).unwrap_or_default())
             }
@@ -64,7 +67,7 @@ impl Device {
         let Some(block) = frame.block.as_deref() else { return Heard::default() };
         let Frame { frame_type, message_id, ref body, sent, .. } = *frame;
         let logged = Logged { frame_type, message_id, body };
-        if let Some(log) = self.transcripts.at(peer, sent) {
+        if let Some(log) = self.transcripts.at(peer, sent, now) {
             let heard = self.advance(peer, log.receive(&logged, sent, block, now));
             return Heard { conversation: Some(*log.id()), ..heard };
         }
@@ -101,5 +104,14 @@ impl Device {
         let is_stopped = !was_off && turn.next.state() == SwitchState::Off;
         let events = is_stopped.then_some(TranscriptEvent::Stopped).into_iter().collect();
         Heard { effects: self.turn_effects(turn), events, conversation: None }
+    }
+}
+
+/// Whether frames of this type and body are entries of a log.
+pub(super) fn is_logged(frame_type: FrameType, body: &[u8]) -> bool {
+    match frame_type {
+        FrameType::Message | FrameType::Attachment | FrameType::Amendment => true,
+        FrameType::Transcript => TranscriptBody::decode(body).is_ok_and(|body| body.is_logged()),
+        _ => false,
     }
 }

@@ -19,6 +19,7 @@ use kuvert_wire::{DeviceId, Timestamp};
 
 use super::Device;
 use super::effect::Effect;
+use crate::limits::CLOCK_SKEW;
 use crate::transcript::{Advance, Finding, Switch, SwitchState, Transcript, Turn};
 
 pub use event::TranscriptEvent;
@@ -47,9 +48,19 @@ impl Transcripts {
         newest.filter(|log| is_on && !log.is_ended())
     }
 
-    /// The one that a peer's message of this time is of: messages may come late.
-    pub(super) fn at(&self, peer: &DeviceId, sent: Timestamp) -> Option<&Transcript> {
-        self.of(peer).into_iter().rev().find(|log| log.their_start() <= sent)
+    /// The one that a peer's message of this time is of: messages may come late. A start in the future
+    /// was dated by a clock that has been put right since.
+    pub(super) fn at(
+        &self,
+        peer: &DeviceId,
+        sent: Timestamp,
+        now: Timestamp,
+    ) -> Option<&Transcript> {
+        let has_begun = |log: &&Transcript| {
+            let start = log.their_start();
+            start <= sent || start.since(now) > CLOCK_SKEW
+        };
+        self.of(peer).into_iter().rev().find(has_begun)
     }
 
     pub(super) fn switch(&self, peer: &DeviceId) -> Switch {

@@ -5,9 +5,10 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use kuvert_wire::transcript::{Block, Leaf, Mode, TranscriptBody};
-use kuvert_wire::{Decode, DeviceId, FrameRef, FrameType, Timestamp};
+use kuvert_wire::{DeviceId, FrameRef, Timestamp};
 use rand_core::CryptoRng;
 
+use super::hear::is_logged;
 use crate::device::content::{Content, Outgoing};
 use crate::device::effect::Effect;
 use crate::device::{Device, Step};
@@ -137,13 +138,7 @@ impl Device {
         now: Timestamp,
         rng: &mut R,
     ) -> Result<Option<(Block, Advance)>, ProtocolError> {
-        let is_logged = match frame.frame_type {
-            FrameType::Message | FrameType::Attachment | FrameType::Amendment => true,
-            FrameType::Transcript => {
-                TranscriptBody::decode(frame.body).is_ok_and(|body| body.is_logged())
-            }
-            _ => false,
-        };
+        let is_logged = is_logged(frame.frame_type, frame.body);
         let Some(log) = self.transcripts.running(peer).filter(|_| is_logged) else {
             return Ok(None);
         };

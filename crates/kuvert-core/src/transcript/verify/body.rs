@@ -37,6 +37,8 @@ struct Tally {
     closed: Vec<(Side, u64, u16)>,
     announced: Vec<(Side, Target)>,
     redactions: [u32; 2],
+    /// Redactions whose number does not rise.
+    misnumbered: Vec<(Side, u64)>,
 }
 
 /// The next growth that the file has to show.
@@ -84,7 +86,7 @@ impl Body {
         log.take(&leaf, proof.as_deref())?;
         item.is_signed = seq < log.signed_to;
         item.is_acknowledged = seq < log.acknowledged_to;
-        self.tally.take(&item).map_err(|cause| cause.at(seq))?;
+        self.tally.take(&item);
         if keeps {
             self.items.push(item);
         }
@@ -121,11 +123,14 @@ impl Body {
         let [low, high] = &self.logs;
         let contradictions = [(Side::Low, low, high), (Side::High, high, low)];
         let contradictions = contradictions.into_iter().flat_map(|(side, log, other)| {
+            let misnumbered = self.tally.misnumbered.iter().filter(|(of, _)| *of == side);
             let mut found = [log.fallen.clone(), log.contradictions(other)].concat();
+            found.extend(misnumbered.map(|(_, seq)| seq));
             found.sort_unstable();
+            found.dedup();
             found.into_iter().map(move |seq| Contradiction { side, seq })
         });
-        let contradictions = contradictions.collect();
+        let contradictions: Vec<Contradiction> = contradictions.collect();
         let announced = self.tally.announced();
         let closed = self.items.iter_mut().filter(|item| item.closed != 0);
         closed.zip(&announced).for_each(|(item, announced)| item.is_announced = *announced);
@@ -162,31 +167,29 @@ impl Body {
 }
 
 impl Tally {
-    fn take(&mut self, item: &VerifiedItem) -> Result<(), Cause> {
+    fn take(&mut self, item: &VerifiedItem) {
         self.entries += 1;
         self.signed += u64::from(item.is_signed);
         self.acknowledged += u64::from(item.is_acknowledged);
         if item.closed != 0 {
             self.closed.push((item.side, item.leaf.seq, item.closed));
         }
-        match item.notice() {
-            Some(TranscriptBody::Redaction(redaction)) => self.note(item.side, &redaction),
-            _ => Ok(()),
+        if let Some(TranscriptBody::Redaction(redaction)) = item.notice() {
+            self.note(item.side, item.leaf.seq, &redaction);
         }
     }
 
-    fn note(&mut self, side: Side, redaction: &Redaction) -> Result<(), Cause> {
+    fn note(&mut self, side: Side, seq: u64, redaction: &Redaction) {
         let last = side.of_mut(&mut self.redactions);
         if redaction.number <= *last {
-            return Err(Cause::RedactionNumber); // TRA-46
+            self.misnumbered.push((side, seq)); // TRA-46
         }
-        *last = redaction.number;
+        *last = redaction.number.max(*last);
         let targets = redaction.targets.iter().map(|target| match target.log {
             LogSide::Sender => (side, *target),
             _ => (side.other(), *target),
         });
         self.announced.extend(targets);
-        Ok(())
     }
 
     /// For each entry of which something is not shown, in their order: whether that was announced.

@@ -11,7 +11,7 @@
 //!
 //! # Spec
 //!
-//! `spec/06-transcript.md`, "Verification"; checks TRA-30 to TRA-47 and TRA-49.
+//! `spec/06-transcript.md`, "Verification"; checks TRA-30 to TRA-45, TRA-47 and TRA-49.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;

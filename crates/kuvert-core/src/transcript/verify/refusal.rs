@@ -44,8 +44,6 @@ pub enum Cause {
     Consistency,
     /// The file is not the one that was written (TRA-45).
     Digest,
-    /// Redactions are not numbered in their order (TRA-46).
-    RedactionNumber,
     /// A line is longer than any entry (TRA-47).
     TooLong,
     /// The heads of a proof of a fork do not contradict each other (TRA-48).
@@ -75,7 +73,6 @@ impl Cause {
             Self::Proof => "TRA-43",
             Self::Consistency => "TRA-44",
             Self::Digest => "TRA-45",
-            Self::RedactionNumber => "TRA-46",
             Self::TooLong => "TRA-47",
             Self::NoFork => "TRA-48",
             Self::Incomplete => "TRA-49",
@@ -100,7 +97,6 @@ impl Cause {
             Self::Proof => "it is not proven to be in the log",
             Self::Consistency => "the log does not go on from an earlier checkpoint",
             Self::Digest => "the file is not the one that was written",
-            Self::RedactionNumber => "redactions are not numbered in their order",
             Self::TooLong => "it is longer than any entry",
             Self::NoFork => "the two checkpoints do not exclude each other",
             Self::Incomplete => "the file ends early, or goes on behind its end",
@@ -142,7 +138,6 @@ impl From<Cause> for ProtocolError {
             | Cause::Order
             | Cause::LeafPlace
             | Cause::Parts
-            | Cause::RedactionNumber
             | Cause::Incomplete => Self::Malformed,
             Cause::Certificate
             | Cause::SigningKey

@@ -32,7 +32,7 @@ pub struct Missing {
 }
 
 /// An entry that contradicts another entry of the file, though both are authentic: the one who wrote
-/// it had another history.
+/// it had another history, or has miscounted its redactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Contradiction {
