@@ -190,7 +190,7 @@ impl ReportRecord {
 }
 
 /// What was erased is still to be scrubbed out of the store's files.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct ScrubRecord;
 
 /// Leaves of ours that a peer has asked for.

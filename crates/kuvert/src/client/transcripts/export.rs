@@ -5,7 +5,7 @@ use std::io::Write;
 
 use kuvert_core::transcript::{Entry, ExportError, Show, Side, SwitchState, Transcript};
 use kuvert_store::Store;
-use kuvert_wire::transcript::ConversationId;
+use kuvert_wire::transcript::{ConversationId, TranscriptBody};
 use kuvert_wire::{AccountId, Decode, Frame, MessageId};
 
 use crate::client::{Client, lock};
@@ -97,8 +97,9 @@ fn write_file(
     out: &mut (dyn Write + Send),
 ) -> Result<Exported, Error> {
     let mut exported = Exported::default();
+    let mut redactions = [0; 2];
     let is_wanted = |id: &MessageId| only.is_none_or(|only| only.contains(id));
-    let choose = |_: Side, entry: &Entry| {
+    let choose = |side: Side, entry: &Entry| {
         let message = entry.message().filter(|(_, id)| is_wanted(id));
         let Some((_, id)) = message else {
             exported.hidden += 1;
@@ -106,6 +107,10 @@ fn write_file(
         };
         let body = entry.notice().or_else(|| bodies.get(id.as_bytes()).map(Vec::as_slice));
         let body = body.unwrap_or_default();
+        if !is_numbered(entry, side, &mut redactions) {
+            exported.hidden += 1;
+            return Show::Nothing;
+        }
         // Of a later version, or one name for two messages: what is not here cannot be shown.
         if entry.needs_body() && entry.erased(body, u16::MAX).is_none() {
             exported.hidden += 1;
@@ -118,6 +123,20 @@ fn write_file(
     let export = transcript.export::<std::io::Error>(entries).map_err(failed)?;
     export.write(choose, |line| out.write_all(line)).map_err(failed)?;
     Ok(exported)
+}
+
+/// Whether a redaction has a higher number than those before it in its log, as a file must have it.
+fn is_numbered(entry: &Entry, side: Side, last: &mut [u32; 2]) -> bool {
+    let Some(Ok(TranscriptBody::Redaction(redaction))) = entry.notice().map(TranscriptBody::decode)
+    else {
+        return true;
+    };
+    let last = if side == Side::Low { &mut last[0] } else { &mut last[1] };
+    let is_next = redaction.number > *last;
+    if is_next {
+        *last = redaction.number;
+    }
+    is_next
 }
 
 fn failed(error: ExportError<std::io::Error>) -> Error {

@@ -6,14 +6,14 @@
 use std::collections::BTreeSet;
 
 use kuvert_core::transcript::{Entry, Transcript};
-use kuvert_core::{Content, Key, Record};
+use kuvert_core::{Content, Key};
 use kuvert_store::Store;
 use kuvert_wire::transcript::{
     ConversationId, Erasure, ErasureReceipt, LogSide, Redaction, Target,
 };
 use kuvert_wire::{AccountId, Decode, MessageId};
 
-use super::redact::Erasing;
+use super::redact::{Erasing, Found};
 use crate::client::{Client, lock};
 use crate::record::{self, OwedErasure, Unshown, Versioned};
 use crate::{Carrier, Error};
@@ -77,7 +77,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let mut filing = erasing.finish()?;
         filing.changes.push(owed.delete());
         if !ids.is_empty() {
-            filing.changes.extend(self.owe_scrub()?);
+            filing.changes.push(self.owe_scrub()?);
             let at = self.now().as_millis();
             let ids = ids.iter().map(|id| *id.as_bytes()).collect();
             let (reason, policy) = (redaction.reason.code(), redaction.policy.as_str().to_owned());
@@ -140,13 +140,13 @@ impl<S: Store, T: Carrier> Client<S, T> {
         transcript: &Transcript,
         log: LogSide,
         seq: u64,
-    ) -> Result<Option<(Record, Entry)>, Error> {
+    ) -> Result<Option<Found>, Error> {
         let ours = transcript.our_side();
         let side = if log == LogSide::Sender { ours.other() } else { ours };
         let key = Entry::key(transcript.id(), transcript.conversation().device(side), seq);
         let Some(found) = self.store.get(&key)? else { return Ok(None) };
         let entry = Entry::decode(&found.value).map_err(|_| record::damaged(&key))?;
-        Ok(Some((found, entry)))
+        Ok(Some((found, entry, log != LogSide::Sender)))
     }
 }
 

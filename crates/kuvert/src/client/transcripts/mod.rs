@@ -50,10 +50,12 @@ impl<S: Store, T: Carrier> Client<S, T> {
             return Err(Error::TranscriptRuns);
         }
         self.require_known(&peer)?;
+        self.require_settled(&peer)?;
         let online = self.reach_home().await?;
         if online {
             self.prepare_session(&peer).await?;
         }
+        self.sending_to(&peer).ok_or(ProtocolError::NoSession)?;
         self.say(&peer, Vec::new(), |device, their, now, random| {
             device.start_transcript(their, mode, now, random).map(Some)
         })?;
@@ -70,6 +72,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
         if self.transcript_state(peer) == SwitchState::Off {
             return Err(Error::NoTranscript);
         }
+        self.require_settled(&peer)?;
+        self.sending_to(&peer).ok_or(ProtocolError::NoSession)?;
         let online = self.reach_home().await?;
         self.seal_transcript_of(&peer)?;
         self.say(&peer, Vec::new(), |device, their, now, random| {
@@ -87,6 +91,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         if !matches!(self.transcript_state(peer), SwitchState::On(_)) {
             return Err(Error::NoTranscript);
         }
+        self.require_settled(&peer)?;
         let online = self.reach_home().await?;
         let content = kuvert_core::Content::consent(consent);
         self.contend(|client| client.seal(&peer, &content, Vec::new()))?;
@@ -164,7 +169,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
             if client.require_settled(peer).is_err() {
                 return Ok(());
             }
-            let their = client.sending_to(peer).ok_or(ProtocolError::NoSession)?;
+            // Without a session there is nobody to say it to: one peer must not hold up the others.
+            let Some(their) = client.sending_to(peer) else { return Ok(()) };
             client.announce_if_due(peer)?;
             let (seq, counter) = client.reserve(1)?;
             let (key, context) = client.outbox_place(peer, seq)?;

@@ -6,10 +6,11 @@ use kuvert_core::transcript::Entry;
 use kuvert_core::{Change, Content, Record};
 use kuvert_store::{Store, StoreError};
 use kuvert_wire::transcript::{AskedBy, LogSide, PolicyId, Reason, Redaction, Target};
-use kuvert_wire::{AccountId, Decode, Encode, Frame, MessageId};
+use kuvert_wire::{AccountId, Decode, Encode, Frame, FrameType, MessageId};
 use zeroize::Zeroizing;
 
 use crate::client::filing::Filing;
+use crate::client::outbox::Parcel;
 use crate::client::{Client, lock};
 use crate::event::DeliveryState;
 use crate::record::{self, LogRecord, MessageRecord, ScrubRecord, SentRecord, Versioned};
@@ -38,6 +39,9 @@ impl Erasing {
     }
 }
 
+/// An entry with its record, and whether it is of our log.
+pub(super) type Found = (Record, Entry, bool);
+
 /// A message where it stands in the conversation.
 type Placed = (Versioned<MessageRecord>, Versioned<LogRecord>, Frame);
 
@@ -45,7 +49,13 @@ type Placed = (Versioned<MessageRecord>, Versioned<LogRecord>, Frame);
 struct Place {
     log: LogSide,
     seq: u64,
-    entry: (Record, Entry),
+    entry: Found,
+}
+
+/// Whether a message is the one that an entry is about: written by the same side, at the same place.
+fn stands_in((message, _, frame): &Placed, entry: &Entry, is_ours: bool) -> bool {
+    let place = frame.block.as_deref().map(|block| block.seq);
+    message.value.outgoing == is_ours && place == entry.leaf().map(|leaf| leaf.seq)
 }
 
 impl<S: Store, T: Carrier> Client<S, T> {
@@ -65,6 +75,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         reason: Reason,
         policy: &PolicyId,
     ) -> Result<(), Error> {
+        self.require_settled(&peer)?;
         let online = self.reach_home().await?;
         self.contend(|client| client.redact_here(&peer, ids, reason, policy))?;
         self.scrub_if_owed()?;
@@ -84,25 +95,27 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let number = self.next_redaction(peer)?;
         self.announce_if_due(peer)?;
         let (mut erasing, mut targets) = (Erasing::begin(self.sent_record(peer)?), Vec::new());
-        for id in ids {
+        let named: BTreeSet<_> = ids.iter().collect();
+        for id in named {
             let place = self.place_in_transcript(peer, id)?;
             let parts = Target::ALL_PARTS;
-            targets.push(Target { log: place.log, first: place.seq, count: 1, parts });
+            targets.push((place.log, place.seq, parts));
             let erased = self.erase_entry(peer, place.entry, parts, &mut erasing)?;
             erased.ok_or(Error::NotInTranscript { id: *id })?;
         }
         let mut filing = erasing.finish()?;
         let asked_by = AskedBy::Sender;
+        let targets = Target::of_entries(targets);
         let redaction = Redaction { number, asked_by, reason, policy: policy.clone(), targets };
-        filing.changes.extend(self.owe_scrub()?);
+        filing.changes.push(self.owe_scrub()?);
         self.seal(peer, &Content::redaction(&redaction), filing.changes)
     }
 
-    /// Notes that the store has to be scrubbed, unless that is noted.
-    pub(in crate::client) fn owe_scrub(&self) -> Result<Option<Change>, Error> {
-        let key = record::scrub_key();
-        let is_owed = self.store.get(&key)?.is_some();
-        if is_owed { Ok(None) } else { record::insert(key, &ScrubRecord).map(Some) }
+    /// Notes that the store has to be scrubbed.
+    pub(in crate::client) fn owe_scrub(&self) -> Result<Change, Error> {
+        // Noted anew each time: a process that scrubs now does not take this note for the one it saw.
+        let owed = record::read_or_new::<ScrubRecord, _>(&self.store, record::scrub_key())?;
+        owed.put()
     }
 
     /// Leaves nothing of what was erased in the store's files. While others read, that has to wait:
@@ -139,7 +152,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let found = self.store.get(&key)?.ok_or_else(missing)?;
         let entry = Entry::decode(&found.value).map_err(|_| record::damaged(&key))?;
         let is_it = entry.message().is_some_and(|(_, name)| name == *id);
-        if is_it { Ok(Place { log, seq, entry: (found, entry) }) } else { Err(missing()) }
+        let is_ours = message.value.outgoing;
+        if is_it { Ok(Place { log, seq, entry: (found, entry, is_ours) }) } else { Err(missing()) }
     }
 
     /// Where an entry stands in the running transcript, by whose log it is in as we say it. Only of that
@@ -158,12 +172,17 @@ impl<S: Store, T: Carrier> Client<S, T> {
     pub(super) fn erase_entry(
         &self,
         peer: &AccountId,
-        (stored, entry): (Record, Entry),
+        (stored, entry, is_ours): Found,
         parts: u16,
         erasing: &mut Erasing,
     ) -> Result<Option<MessageId>, Error> {
-        let Some((_, id)) = entry.message() else { return Ok(None) };
-        let placed = self.placed(peer, &id)?;
+        let Some((frame_type, id)) = entry.message() else { return Ok(None) };
+        // A notice is no message of the conversation, whatever name it has.
+        let placed = match frame_type {
+            FrameType::Transcript => None,
+            _ => self.placed(peer, &id)?,
+        };
+        let placed = placed.filter(|placed| stands_in(placed, &entry, is_ours));
         let body = match (&placed, entry.notice()) {
             (_, Some(notice)) => notice.to_vec(),
             (Some((_, _, frame)), None) => frame.body.clone(),
@@ -194,6 +213,17 @@ impl<S: Store, T: Carrier> Client<S, T> {
         Ok(Some((message, log, frame)))
     }
 
+    /// The change that takes a message out of the outbox, if it is there: it is not to leave any more.
+    fn unposted(&self, peer: &AccountId, id: &MessageId) -> Result<Option<Change>, Error> {
+        for record in self.store.scan(record::OUTBOX)? {
+            let parcel = Parcel::open(record)?;
+            if parcel.is_for(peer) && parcel.message_id() == id {
+                return Ok(Some(parcel.delete()));
+            }
+        }
+        Ok(None)
+    }
+
     fn erase_message(
         &self,
         peer: &AccountId,
@@ -206,6 +236,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         changes.push(log.put()?);
         if message.value.outgoing {
             self.release(peer, message.value.seq, sent, changes)?;
+            changes.extend(self.unposted(peer, &id)?);
         }
         message.value.state = DeliveryState::Redacted;
         changes.push(message.put()?);
