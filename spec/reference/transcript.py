@@ -266,7 +266,8 @@ def read_redaction(r):
     number, asked_by, reason = r.number(4), choice(r, 3), choice(r, 5)
     policy, count = read_policy(r), choice(r, 64)
     targets = [read_target(r) for _ in range(count)]
-    if number == 0:
+    behind = zip(targets, targets[1:])
+    if number == 0 or not all(a[0] < b[0] or a[0] == b[0] and a[1] + a[2] <= b[1] for a, b in behind):
         raise Refused("TRA-7")
     return {"number": number, "targets": targets}
 
@@ -554,7 +555,7 @@ class Verifier:
         self.stage, self.more, self.digest = "opening", None, ZERO
         self.heads, self.items, self.steps, self.tallied = [], ([], []), None, []
         self.side, self.run, self.numbers = 0, None, [0, 0]
-        self.targets = []
+        self.targets, self.misnumbered = [], ([], [])
 
     def feed(self, data):
         for text in lines_of(data):
@@ -754,8 +755,8 @@ class Verifier:
             return
         redaction = body(data[17:])[1]
         if redaction["number"] <= self.numbers[self.side]:
-            raise self.at("TRA-46", seq)
-        self.numbers[self.side] = redaction["number"]
+            self.misnumbered[self.side].append(seq)  # TRA-46
+        self.numbers[self.side] = max(redaction["number"], self.numbers[self.side])
         for log, first, count, mask in redaction["targets"]:
             self.targets.append((self.side if log == 1 else 1 - self.side, first, count, mask))
 
@@ -829,7 +830,7 @@ class Verifier:
 
     def contradictions(self, side):
         other = {entry["seq"]: entry["hash"] for entry in self.items[1 - side]}
-        found, last, told = set(), 0, None
+        found, last, told = set(self.misnumbered[side]), 0, None
         for entry in self.items[side]:
             seen, seen_hash = entry["seen"], entry["seen_hash"]
             if seen < last:

@@ -235,7 +235,7 @@ def bodies(f, r):
         "a bare leaf": u8(4) + u8(1) + r(168),
         "a head by itself": u8(5) + r(152),
         "a redaction": redaction(),
-        "a redaction of much": redaction((1 << 32) - 1, 3, 5, b"", (target(2, 0, (1 << 32) - 1, 65_535),) * 64),
+        "a redaction of much": redaction((1 << 32) - 1, 3, 5, b"", [target(2, n << 32, (1 << 32) - 1, 65_535) for n in range(64)]),
         "an erasure receipt": u8(7) + u64(9) + u8(0) + u8(4) + bytes((1, 2, 3, 4)),
         "a consent": u8(8) + u8(2) + u8(1) + b"p" + u8(4) + "thé".encode(),
     }
@@ -262,7 +262,11 @@ def wrong_bodies(f, good):
     bad("a policy that is not ASCII", "TRA-7", policy="é".encode())
     bad("a policy of 65 bytes", "TRA-7", policy=b"x" * 65)
     bad("nothing", "TRA-7", targets=())
-    bad("65 targets", "TRA-7", targets=(target(),) * 65)
+    bad("65 targets", "TRA-7", targets=[target(first=2 * n) for n in range(65)])
+    bad("a target twice", "TRA-7", targets=(target(), target()))
+    bad("targets that overlap", "TRA-7", targets=(target(first=3), target(first=4)))
+    bad("targets out of order", "TRA-7", targets=(target(first=9), target(first=3)))
+    bad("the other log first", "TRA-7", targets=(target(log=2), target(log=1, first=90)))
     for name, fields in {
         "log 0": {"log": 0}, "log 3": {"log": 3}, "no entry": {"count": 0}, "no part": {"parts": 0},
         "beyond the end": {"first": (1 << 64) - 1},
@@ -521,7 +525,7 @@ def broken_parts(f, r):
         for number in numbers:
             made.say(0, 5, r(16), redaction(number), NOW, r(32))
         made.seal(NOW + 5000)
-        f.bad(f"redactions {numbers[0]} and {numbers[1]}", "tr_verify", "TRA-46", file=made.file())
+        f.good(f"redactions {numbers[0]} and {numbers[1]}", "tr_verify", file=made.file())
     made = talk(SIGNED, r, 1)
     made.say(0, 1, r(16), b"after something", NOW, r(32), prev=r(32))
     made.seal(NOW + 5000)

@@ -22,9 +22,9 @@ use kuvert_wire::transcript::{
 use kuvert_wire::{MessageId, Timestamp};
 
 use super::commitment::Logged;
+use super::entry::Kept;
 use super::finding::{Evidence, Finding};
 use super::fork::contradict;
-use super::entry::Kept;
 use super::running::{Advance, Draft, Name, Transcript, earlier};
 use super::tree::leaf_hash;
 use super::waiting::Arrived;

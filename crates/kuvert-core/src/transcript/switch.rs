@@ -147,6 +147,11 @@ impl Switch {
         if matches!(self.state(), SwitchState::On(_)) {
             return Err(ProtocolError::Duplicate);
         }
+        if let Some(ours) = self.ours.as_ref().filter(|ours| ours.start.mode == mode) {
+            // Said again, as it was: another start would be another conversation, and the peer may be
+            // in this one already.
+            return Ok((TranscriptBody::Start(ours.start), self.clone().turned(None)));
+        }
         let (start, key) = generate_start(mode, our, their.account_key(), rng);
         let seed = key.0.map(|key| Secret::copied_from(key.seed()));
         let mut next = self.clone();

@@ -3,14 +3,16 @@
 //!
 //! ```text
 //! redaction = number u32 | asked_by u8 | reason u8 | policy | count u8 (1..=64) | count × target
-//! target    = log u8 (1 sender's, 2 receiver's) | first u64 | count u32 | parts u16 (bit j: part j)
+//! target    = log u8 (1 sender's, 2 receiver's) | first u64 | count u32 | parts u16 (bit j: part j); rising, apart
 //! receipt   = seq u64 | policy | count u8 (1..=64) | count × result u8
 //! consent   = step u8 | policy | what_len u8 | what (UTF-8)
 //! policy    = len u8 (0..=64) | visible ASCII
 //! ```
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::codec::{Decode, DecodeError, Encode, Reader};
 
@@ -169,6 +171,35 @@ impl Target {
     pub const fn covers(&self, seq: u64) -> bool {
         seq >= self.first && seq - self.first < self.count as u64
     }
+
+    /// The targets that name these entries (log, number, parts), each once, in the one way in which a
+    /// redaction may: rising, and apart from each other.
+    #[must_use]
+    pub fn of_entries(entries: impl IntoIterator<Item = (LogSide, u64, u16)>) -> Vec<Self> {
+        let mut parts_of = BTreeMap::new();
+        for (log, seq, parts) in entries {
+            parts_of.entry((log.code(), seq)).or_insert((log, 0)).1 |= parts;
+        }
+        let mut targets: Vec<Self> = Vec::new();
+        for ((_, first), (log, parts)) in parts_of {
+            match targets.last_mut() {
+                Some(last) if last.goes_on_with(log, first, parts) => last.count += 1,
+                _ => targets.push(Self { log, first, count: 1, parts }),
+            }
+        }
+        targets
+    }
+
+    fn goes_on_with(&self, log: LogSide, seq: u64, parts: u16) -> bool {
+        let is_next = self.first.checked_add(self.count.into()) == Some(seq);
+        (self.log, self.parts) == (log, parts) && is_next && self.count < u32::MAX
+    }
+
+    /// Whether `next` is behind it: in the other log, or further on in the same.
+    fn is_before(&self, next: &Self) -> bool {
+        let end = self.first.saturating_add(self.count.into());
+        self.log.code() < next.log.code() || (self.log == next.log && end <= next.first)
+    }
 }
 
 impl Encode for Target {
@@ -232,9 +263,13 @@ impl Decode for Redaction {
         let (asked_by, reason) = (AskedBy::decode_from(reader)?, Reason::decode_from(reader)?);
         let policy = PolicyId::decode_from(reader)?;
         let count = decode_count(reader)?;
-        let targets = (0..count).map(|_| Target::decode_from(reader)).collect::<Result<_, _>>()?;
+        let targets: Vec<Target> =
+            (0..count).map(|_| Target::decode_from(reader)).collect::<Result<_, _>>()?;
         if number == 0 {
             return Err(DecodeError::Invalid { what: "number of a redaction" }); // TRA-7
+        }
+        if !targets.is_sorted_by(Target::is_before) {
+            return Err(DecodeError::Invalid { what: "order of targets" }); // TRA-7
         }
         Ok(Self { number, asked_by, reason, policy, targets })
     }
@@ -276,7 +311,7 @@ impl Decode for ErasureReceipt {
 }
 
 /// Consent to something, by name: who is the log's owner, when is the leaf's time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Consent {
     /// Asked for, given or withdrawn.
     pub step: ConsentStep,
@@ -284,6 +319,13 @@ pub struct Consent {
     pub policy: PolicyId,
     /// To what, in words of at most 255 bytes.
     pub what: String,
+}
+
+impl fmt::Debug for Consent {
+    /// Without its words, which people have written.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Consent({:?}, {} bytes)", self.step, self.what.len())
+    }
 }
 
 impl Encode for Consent {
@@ -344,7 +386,7 @@ mod tests {
             asked_by: AskedBy::Receiver,
             reason: Reason::Wish,
             policy: PolicyId::new("gdpr-17").expect("visible"),
-            targets: vec![target; 2],
+            targets: vec![target, Target { first: 9, ..target }],
         }
     }
 
@@ -407,6 +449,33 @@ mod tests {
         for bad in [&[0, 0, 0][..], &[4, 0, 0], &[1, 0, 1, 0xff]] {
             assert!(Consent::decode(bad).is_err(), "{bad:?}");
         }
+    }
+
+    /// TRA-7
+    #[test]
+    fn targets_rise_and_stay_apart() {
+        let target = |log, first, count| Target { log, first, count, parts: 1 };
+        let (own, other) = (LogSide::Sender, LogSide::Receiver);
+        let is_read = |targets: &[Target]| {
+            let redaction = Redaction { targets: targets.to_vec(), ..redaction() };
+            Redaction::decode(&redaction.encode()).is_ok()
+        };
+        assert!(is_read(&[target(own, 5, 2), target(own, 7, 1), target(other, 0, 1)]));
+        assert!(!is_read(&[target(own, 5, 2), target(own, 6, 1)]), "one in both");
+        assert!(!is_read(&[target(own, 5, 2), target(own, 5, 2)]), "twice");
+        assert!(!is_read(&[target(own, 5, 2), target(own, 0, 1)]), "falling");
+        assert!(!is_read(&[target(other, 0, 1), target(own, 5, 2)]), "the other log first");
+    }
+
+    #[test]
+    fn entries_are_named_in_one_way() {
+        let (own, other) = (LogSide::Sender, LogSide::Receiver);
+        let entries =
+            [(other, 3, 1), (own, 8, 1), (own, 7, 1), (own, 9, 2), (own, 7, 1), (own, 9, 1)];
+        let target = |log, first, count, parts| Target { log, first, count, parts };
+        let expected = [target(own, 7, 2, 1), target(own, 9, 1, 3), target(other, 3, 1, 1)];
+        assert_eq!(Target::of_entries(entries), expected);
+        assert_eq!(Target::of_entries([(own, u64::MAX, 1)]).len(), 1);
     }
 
     #[test]

@@ -142,6 +142,21 @@ fn a_new_start_of_the_peer_ends_what_runs() {
 }
 
 #[test]
+fn a_clock_of_the_peers_that_was_ahead_does_not_keep_it_off() {
+    let [mut alice, mut bob] = Device::pair();
+    let first = alice.start(Mode::Signed, &bob);
+    let (ours, theirs) = (bob.keys.cert().clone(), alice.keys.cert().clone());
+    let TranscriptBody::Start(start) = first else { panic!() };
+    let turn = bob.switch.hear_start(&start, at(90 * 86_400), &ours, &theirs, at(1)).unwrap();
+    bob.adopt(turn.unwrap());
+    let stop = alice.stop();
+    bob.hear(&stop, 2, &alice);
+    let again = alice.start(Mode::Deniable, &bob);
+    bob.hear(&again, 3, &alice);
+    assert_eq!(bob.switch.state(), Asked(Mode::Deniable));
+}
+
+#[test]
 fn a_stop_that_overtakes_its_start_keeps_it_off() {
     let [mut alice, mut bob] = Device::pair();
     let start = alice.start(Mode::Signed, &bob);

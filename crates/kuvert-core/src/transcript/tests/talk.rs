@@ -148,6 +148,46 @@ fn nothing_is_appended_after_the_end() {
 }
 
 #[test]
+fn what_is_not_logged_gets_no_place() {
+    let mut pair = Pair::talked(Mode::Signed, 5);
+    let before = pair.high.transcript.sizes();
+    let good = pair.low.say("tea", at(50));
+    for (frame_type, body) in [
+        (FrameType::Receipt, &b"\x01"[..]),
+        (FrameType::Control, b"\x01"),
+        (FrameType::Transcript, b""),
+        (FrameType::Transcript, b"\x06x"),
+        (FrameType::Transcript, &[2; 33]),
+    ] {
+        let logged = Logged { frame_type, message_id: good.message_id, body };
+        let Person { transcript, rng, .. } = &mut pair.low;
+        assert_eq!(transcript.append(&logged, at(51), rng).err(), Some(ProtocolError::Malformed));
+        let advance = pair.high.transcript.receive(&logged, at(51), &good.block, at(51));
+        assert!(advance.changes.is_empty(), "{frame_type:?} {body:?}");
+        assert_eq!(pair.high.adopt(advance), []);
+    }
+    assert_eq!(pair.high.transcript.sizes(), before);
+    assert_eq!(pair.high.hear(&good), []);
+}
+
+#[test]
+fn a_clock_put_right_puts_nothing_off() {
+    let mut pair = Pair::new(Mode::Signed);
+    let (ahead, right) = (at(90 * 86_400), at(10));
+    let sent = pair.low.say("tea", ahead);
+    assert_eq!(pair.high.hear(&sent), []);
+    let sent = pair.low.say("four", right);
+    assert_eq!(pair.high.hear(&sent), []);
+    let due = right.saturating_add(HEAD_AFTER);
+    assert_eq!(pair.low.transcript.head_due(), Some(due));
+    assert_eq!(pair.high.transcript.head_due(), Some(due));
+    pair.low.say("lost", ahead);
+    let sent = pair.low.say("heard", ahead);
+    pair.high.hear(&sent);
+    assert!(pair.high.transcript.ask(right).is_some());
+}
+
+#[test]
 fn a_missing_entry_is_asked_for_and_comes_without_its_message() {
     let mut pair = Pair::new(Mode::Signed);
     let lost = pair.low.say("lost", at(1));

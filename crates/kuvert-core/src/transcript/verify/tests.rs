@@ -4,7 +4,6 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use kuvert_wire::FrameType;
 use kuvert_wire::transcript::{HeadClaim, Mode, SealedHead, TreeHash};
 
 use super::super::document;
@@ -190,13 +189,6 @@ fn parts_are_those_of_a_message() {
     let end = start + text[start..].find(']').unwrap();
     let without = [&text[..start], &text[end..]].concat();
     assert_eq!(cause(&without), Cause::Parts, "none");
-    for (kind, body) in [(FrameType::Transcript, &b"\x01"[..]), (FrameType::Transcript, b"\x06x")] {
-        let mut pair = Pair::new(Mode::Signed);
-        let sent = pair.low.write(kind, body, at(1));
-        pair.high.hear(&sent);
-        pair.seal(2);
-        assert_eq!(cause(&self::text(&pair)), Cause::Parts, "{body:?} is no notice");
-    }
 }
 
 /// TRA-43
