@@ -145,12 +145,13 @@ async fn what_the_other_has_said_is_the_others_to_give_up() {
         assert!(!is_anywhere(&alice, b"card "));
         let (erased, has_own) = match policy {
             ErasurePolicy::Nothing => (0, true),
-            ErasurePolicy::Theirs => (2, true),
-            ErasurePolicy::Everything => (3, false),
+            ErasurePolicy::Theirs => (1, true),
+            ErasurePolicy::Everything => (2, false),
         };
         assert_eq!(is_anywhere(&bob, b"card 3333"), has_own, "{policy:?}");
         assert_eq!(is_anywhere(&bob, b"card 1111"), erased == 0, "{policy:?}");
-        let answered = TranscriptChange::ErasureAnswered { erased, kept: 3 - erased };
+        // Hers stand side by side: they are one target.
+        let answered = TranscriptChange::ErasureAnswered { erased, kept: 2 - erased };
         assert_eq!(news(&mut alice).await, [answered], "{policy:?}");
     }
 }
