@@ -124,10 +124,14 @@ pub struct Advance {
 
 impl Transcript {
     /// A conversation that both have just agreed to, and what of it came before the peer's start.
-    pub(super) fn begin(fixed: Fixed, early: &[Arrived], now: Timestamp) -> Advance {
+    pub(super) fn begin(
+        fixed: Fixed,
+        early: impl IntoIterator<Item = Arrived>,
+        now: Timestamp,
+    ) -> Advance {
         let mut draft = Draft::of(Self::empty(Arc::new(fixed)));
         draft.touch(Name::Fixed);
-        early.iter().for_each(|arrived| draft.take(arrived.clone(), now));
+        early.into_iter().for_each(|arrived| draft.take(arrived, now));
         draft.finish()
     }
 

@@ -255,7 +255,9 @@ impl Switch {
         let is_low = our.account_key() < their.account_key();
         let side = if is_low { Side::Low } else { Side::High };
         let fixed = Fixed { conversation, our: side, key, their_start: theirs.sent };
-        Some(Transcript::begin(fixed, &self.early, now))
+        // What was sent before that start is of a conversation that we have not been in.
+        let early = self.early.iter().filter(|arrived| arrived.time >= theirs.sent).cloned();
+        Some(Transcript::begin(fixed, early, now))
     }
 
     fn cleared(mut self) -> Self {

@@ -192,6 +192,31 @@ fn our_own_start_come_back_is_refused() {
     assert_eq!(heard.err(), Some(ProtocolError::BadKey));
 }
 
+/// Bob answers one offer of Alice's and speaks, while she has already made another in the other mode.
+#[test]
+fn what_was_said_in_a_conversation_that_never_was_ours_is_left_aside() {
+    let [mut alice, mut bob] = Device::pair();
+    let first = alice.start(Mode::Signed, &bob);
+    bob.hear(&first, 1, &alice);
+    let _answer = bob.start(Mode::Signed, &alice);
+    let mut running = bob.begun.remove(0).next;
+    let second = alice.start(Mode::Deniable, &bob);
+    for i in 0..3 {
+        let message_id = MessageId::from_bytes([i; 16]);
+        let logged = Logged { frame_type: FrameType::Message, message_id, body: b"signed" };
+        let (block, advance) = running.append(&logged, at(3), &mut bob.rng).unwrap();
+        running = advance.next;
+        let turn = alice.switch.hold(&logged, at(3), &block, at(4)).unwrap();
+        alice.adopt(turn);
+    }
+    bob.hear(&second, 5, &alice);
+    let yes = bob.start(Mode::Deniable, &alice);
+    alice.hear(&yes, 6, &bob);
+    assert_eq!(Device::states(&alice, &bob), [On(Mode::Deniable); 2]);
+    assert_eq!(alice.begun[0].next.id(), bob.begun[0].next.id());
+    assert_eq!((alice.begun[0].next.sizes(), alice.begun[0].findings.len()), ((0, 0), 0));
+}
+
 #[test]
 fn what_comes_before_the_peers_start_is_taken_up_with_it() {
     let [mut alice, mut bob] = Device::pair();
