@@ -58,7 +58,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
         self.sending_to(&peer).ok_or(ProtocolError::NoSession)?;
         self.say(&peer, Vec::new(), |device, their, now, random| {
             device.start_transcript(their, mode, now, random).map(Some)
-        })?;
+        })
+        .map_err(switched)?;
         self.deliver_if(online).await
     }
 
@@ -78,7 +79,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
         self.seal_transcript_of(&peer)?;
         self.say(&peer, Vec::new(), |device, their, now, random| {
             device.stop_transcript(their, now, random).map(Some)
-        })?;
+        })
+        .map_err(switched)?;
         self.deliver_if(online).await
     }
 
@@ -186,5 +188,14 @@ impl<S: Store, T: Carrier> Client<S, T> {
             client.reserved();
             Ok(())
         })
+    }
+}
+
+/// Another process, or the peer, has switched it in between.
+fn switched(error: Error) -> Error {
+    match error {
+        Error::Protocol(ProtocolError::Closed) => Error::NoTranscript,
+        Error::Protocol(ProtocolError::Duplicate) => Error::TranscriptRuns,
+        other => other,
     }
 }
