@@ -57,6 +57,30 @@ impl Transcript {
         draft.finish()
     }
 
+    /// Whether a message with a block can be of this conversation, as far as is known: next or further on in
+    /// the peer's log with what it has seen of ours, or there already. After the end, what cannot be is
+    /// of a conversation that is not known here yet.
+    #[must_use]
+    pub fn may_have(&self, logged: &Logged<'_>, sent: Timestamp, block: &Block) -> bool {
+        let Some(arrived) = Arrived::message(logged, sent, block, sent) else { return false };
+        let (theirs, ours) = (&self.peer.log, &self.own.log);
+        if let Some(leaf) = self.bare.get(&block.seq) {
+            return arrived.agrees_with(leaf);
+        }
+        if block.seq >= theirs.size() {
+            return block.seen >= self.peer.seen
+                && ours.last_of(block.seen) == Some(block.seen_hash);
+        }
+        let ends = theirs.last_of(block.seq).zip(theirs.last_of(block.seq + 1));
+        ends.is_some_and(|(prev, hash)| leaf_hash(&self.leaf_of(&arrived, prev)) == hash)
+    }
+
+    /// Whether a head is authentic as the peer's, in this conversation.
+    #[must_use]
+    pub fn is_theirs(&self, head: &SealedHead) -> bool {
+        self.fixed.conversation.is_authentic(self.fixed.our.other(), head)
+    }
+
     /// Whether entry `seq` of the peer's is here and waits for those before it.
     #[must_use]
     pub fn is_waiting(&self, seq: u64) -> bool {
@@ -98,6 +122,20 @@ impl Transcript {
         let mut draft = Draft::of(self.clone());
         draft.take_head(head, now);
         draft.finish()
+    }
+
+    fn leaf_of(&self, arrived: &Arrived, prev: TreeHash) -> Leaf {
+        let fixed = &self.fixed;
+        Leaf {
+            conversation: *fixed.conversation.id(),
+            device: *fixed.conversation.device(fixed.our.other()),
+            seq: arrived.seq,
+            prev,
+            seen: arrived.seen,
+            seen_hash: arrived.seen_hash,
+            time: arrived.time,
+            cm: arrived.cm,
+        }
     }
 
     /// Drops what has waited for more than 30 days; `None` if there is nothing.
@@ -306,17 +344,7 @@ impl Draft {
     }
 
     fn leaf_of(&self, arrived: &Arrived, prev: TreeHash) -> Leaf {
-        let fixed = &self.next.fixed;
-        Leaf {
-            conversation: *fixed.conversation.id(),
-            device: *fixed.conversation.device(fixed.our.other()),
-            seq: arrived.seq,
-            prev,
-            seen: arrived.seen,
-            seen_hash: arrived.seen_hash,
-            time: arrived.time,
-            cm: arrived.cm,
-        }
+        self.next.leaf_of(arrived, prev)
     }
 
     fn fork(&mut self, seq: u64, evidence: Evidence, now: Timestamp) {

@@ -3,7 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use kuvert_wire::transcript::{ConversationId, Start, TranscriptBody, TranscriptNonce};
+use kuvert_wire::transcript::{ConversationId, SealedHead, Start, TranscriptBody, TranscriptNonce};
 use kuvert_wire::{Decode, DeviceCert, DeviceId, Frame, FrameType, Timestamp};
 
 use super::TranscriptEvent;
@@ -11,7 +11,7 @@ use crate::device::Device;
 use crate::device::effect::Effect;
 use crate::error::ProtocolError;
 use crate::identity::{VerifiedCert, device_id};
-use crate::transcript::{Logged, SwitchState};
+use crate::transcript::{Logged, SwitchState, Transcript};
 
 /// What follows from a frame.
 #[derive(Default)]
@@ -55,8 +55,7 @@ impl Device {
                 Ok(advance.map(|advance| self.advance(&peer, advance)).unwrap_or_default())
             }
             TranscriptBody::Head(head) => {
-                let log = self.transcripts.at(&peer, frame.sent, now);
-                let advance = log.map(|log| log.receive_head(&head, now));
+                let advance = self.log_of(&peer, &head).map(|log| log.receive_head(&head, now));
                 Ok(advance.map(|advance| self.advance(&peer, advance)).unwrap_or_default())
             }
             _ => Ok(Heard::default()),
@@ -67,7 +66,10 @@ impl Device {
         let Some(block) = frame.block.as_deref() else { return Heard::default() };
         let Frame { frame_type, message_id, ref body, sent, .. } = *frame;
         let logged = Logged { frame_type, message_id, body };
-        if let Some(log) = self.transcripts.at(peer, sent, now) {
+        let log = self.transcripts.at(peer, sent, now);
+        // What cannot be of one that has ended may be of one whose start is under way.
+        let log = log.filter(|log| !log.is_ended() || log.may_have(&logged, sent, block));
+        if let Some(log) = log {
             let heard = self.advance(peer, log.receive(&logged, sent, block, now));
             return Heard { conversation: Some(*log.id()), ..heard };
         }
@@ -75,6 +77,13 @@ impl Device {
             Some(turn) => Heard { effects: self.turn_effects(turn), ..Heard::default() },
             None => Heard { events: vec![TranscriptEvent::NotRunning], ..Heard::default() },
         }
+    }
+
+    /// The transcript that a head is of; if of none, the one that runs, which will call it bad.
+    fn log_of(&self, peer: &DeviceId, head: &SealedHead) -> Option<&Transcript> {
+        let all = self.transcripts.of(peer);
+        let its = all.into_iter().rev().find(|log| log.is_theirs(head));
+        its.or_else(|| self.transcripts.running(peer))
     }
 
     fn hear_start(
