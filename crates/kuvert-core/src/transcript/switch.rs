@@ -36,6 +36,8 @@ use crate::secret::Secret;
 const FORMAT: u8 = 1;
 /// How far two good clocks may be apart: what the peer dates later than that was dated by a bad one.
 const CLOCKS_APART: Duration = Duration::from_secs(600);
+/// Starts of the peer's that are remembered as ended.
+const MAX_DONE: usize = 16;
 /// Messages with a block that come before the peer's start are held, so many at most.
 const MAX_EARLY: usize = 64;
 
@@ -61,6 +63,8 @@ pub struct Switch {
     theirs: Option<TheirStart>,
     /// The latest start or stop of the peer's, by its clock.
     heard: Timestamp,
+    /// Starts of the peer's that have been ended: a copy that comes late does not begin them anew.
+    done: Vec<TranscriptNonce>,
     early: Vec<Arrived>,
     version: Version,
 }
@@ -106,6 +110,7 @@ impl Switch {
             ours: None,
             theirs: None,
             heard: Timestamp::from_millis(0),
+            done: Vec::new(),
             early: Vec::new(),
             version: Version::ABSENT,
         }
@@ -190,7 +195,8 @@ impl Switch {
         if is_reflected {
             return Err(ProtocolError::BadKey); // TRA-4
         }
-        let is_known = self.theirs.is_some_and(|theirs| theirs.start.nonce == start.nonce);
+        let is_known = self.theirs.is_some_and(|theirs| theirs.start.nonce == start.nonce)
+            || self.done.contains(&start.nonce);
         // A clock of the peer's that was ahead and has been put right does not make it late.
         let is_late = sent < self.heard && self.heard <= now.saturating_add(CLOCKS_APART);
         if is_known || is_late {
@@ -200,7 +206,9 @@ impl Switch {
         if matches!(self.state(), SwitchState::On(_)) {
             next = next.cleared();
         }
-        next.theirs = Some(TheirStart { start: *start, sent });
+        if let Some(before) = next.theirs.replace(TheirStart { start: *start, sent }) {
+            next.put_away(before.start.nonce);
+        }
         next.heard = sent;
         let begins = next.begin(our, their, now);
         Ok(Some(next.turned(begins)))
@@ -213,6 +221,9 @@ impl Switch {
         let is_theirs = self.theirs.is_some_and(|theirs| theirs.start.nonce == *nonce);
         let mut next = if is_ours || is_theirs { self.clone().cleared() } else { self.clone() };
         next.heard = next.heard.max(sent);
+        if !is_ours {
+            next.put_away(*nonce);
+        }
         (next != *self).then(|| next.turned(None))
     }
 
@@ -261,9 +272,20 @@ impl Switch {
     }
 
     fn cleared(mut self) -> Self {
-        (self.ours, self.theirs) = (None, None);
+        self.ours = None;
+        if let Some(theirs) = self.theirs.take() {
+            self.put_away(theirs.start.nonce);
+        }
         self.early.clear();
         self
+    }
+
+    fn put_away(&mut self, nonce: TranscriptNonce) {
+        if !self.done.contains(&nonce) {
+            self.done.push(nonce);
+        }
+        let excess = self.done.len().saturating_sub(MAX_DONE);
+        self.done.drain(..excess);
     }
 
     /// What came early is in the conversation once that has begun, and stays nowhere else.
@@ -295,7 +317,7 @@ impl Switch {
         Key::new("switch", self.peer)
     }
 
-    /// `format u8=1 | peer 16 | option (start 129 | option seed 32) | option (start 129 | sent u64) | heard u64 | count u8 | early`
+    /// `format u8=1 | peer 16 | option (start 129 | option seed 32) | option (start 129 | sent u64) | heard u64 | count u8 | nonces | count u8 | early`
     fn encode_record(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(1024);
         out.push(FORMAT);
@@ -303,6 +325,8 @@ impl Switch {
         encode_option(self.ours.as_ref(), &mut out);
         encode_option(self.theirs.as_ref(), &mut out);
         self.heard.encode_into(&mut out);
+        out.push(u8::try_from(self.done.len()).unwrap_or(u8::MAX));
+        self.done.iter().for_each(|nonce| nonce.encode_into(&mut out));
         out.push(u8::try_from(self.early.len()).unwrap_or(u8::MAX));
         self.early.iter().for_each(|arrived| arrived.encode_into(&mut out));
         out
@@ -329,9 +353,11 @@ fn decode_record(reader: &mut Reader<'_>, version: Version) -> Result<Switch, De
     let (peer, ours) = (DeviceId::decode_from(reader)?, decode_option(reader)?);
     let theirs = decode_option(reader)?;
     let heard = Timestamp::decode_from(reader)?;
+    let done = (0..reader.u8()?).map(|_| TranscriptNonce::decode_from(reader));
+    let done = done.collect::<Result<_, _>>()?;
     let early = (0..reader.u8()?).map(|_| Arrived::decode_from(reader));
     let early = early.collect::<Result<_, _>>()?;
-    Ok(Switch { peer, ours, theirs, heard, early, version })
+    Ok(Switch { peer, ours, theirs, heard, done, early, version })
 }
 
 impl Encode for OurStart {

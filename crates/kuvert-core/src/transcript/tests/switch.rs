@@ -157,6 +157,24 @@ fn a_clock_of_the_peers_that_was_ahead_does_not_keep_it_off() {
 }
 
 #[test]
+fn a_copy_of_a_start_that_was_declined_does_not_begin_it_anew() {
+    let [mut alice, mut bob] = Device::pair();
+    let first = bob.start(Mode::Signed, &alice);
+    alice.hear(&first, 1, &bob);
+    let copy = bob.start(Mode::Signed, &alice);
+    assert_eq!(copy, first, "said again it is the same");
+    let declined = alice.stop();
+    bob.hear(&declined, 1, &alice);
+    let (mine, theirs) = (alice.start(Mode::Signed, &bob), bob.start(Mode::Signed, &alice));
+    alice.hear(&copy, 2, &bob);
+    assert_eq!(alice.switch.state(), Offered(Mode::Signed), "it is over");
+    bob.hear(&mine, 2, &alice);
+    alice.hear(&theirs, 3, &bob);
+    assert_eq!(Device::states(&alice, &bob), [On(Mode::Signed); 2]);
+    assert_eq!(alice.begun[0].next.id(), bob.begun[0].next.id());
+}
+
+#[test]
 fn a_stop_that_overtakes_its_start_keeps_it_off() {
     let [mut alice, mut bob] = Device::pair();
     let start = alice.start(Mode::Signed, &bob);
