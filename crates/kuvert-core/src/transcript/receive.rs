@@ -159,6 +159,9 @@ impl Draft {
         if seq > size {
             return self.hold(arrived, now);
         }
+        if seq == 0 && !self.is_first(&arrived) {
+            return; // TRA-21
+        }
         self.accept(arrived, now);
         while let Some(next) = self.next.waiting.remove(&self.next.peer.log.size()) {
             self.touch(Name::Waiting(next.seq));
@@ -166,6 +169,12 @@ impl Draft {
                 break;
             }
         }
+    }
+
+    /// The first message of each side has a head, by which it is known to be of this conversation. One
+    /// without is of another, which the peer has taken for agreed: no leaf names its conversation.
+    fn is_first(&self, arrived: &Arrived) -> bool {
+        arrived.kept.is_none() || arrived.head.is_some_and(|head| self.next.is_theirs(&head))
     }
 
     /// Its place is taken: by its own leaf that came before it, or by something else.

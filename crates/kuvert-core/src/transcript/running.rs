@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! append ─▶ block with the message            receive ─▶ findings
-//! seal   ─▶ head, due every 32 messages,      drain: what waited for a missing entry is taken up in order
+//! seal   ─▶ head, due with the first and every 32nd message,      drain: what waited for a missing entry is taken up in order
 //!           an hour after the first uncovered one, and with every notice
 //! ```
 //!
@@ -334,10 +334,12 @@ impl Draft {
         Ok(leaf)
     }
 
-    /// A head goes with a notice at once, which is then signed as soon as it is said.
+    /// A head goes with the first message, which shows the peer which conversation it is of, and with
+    /// a notice, which is then signed as soon as it is said.
     fn is_head_due_with(&self, logged: &Logged<'_>, now: Timestamp) -> bool {
         let covered = self.next.own.head.map_or(0, |head| head.claim.own.size);
         logged.frame_type == FrameType::Transcript
+            || self.next.own.log.size() == 1
             || self.next.own.log.size() - covered >= HEAD_EVERY
             || self.next.head_due().is_some_and(|due| due <= now)
     }

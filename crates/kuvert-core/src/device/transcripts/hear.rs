@@ -79,11 +79,10 @@ impl Device {
         }
     }
 
-    /// The transcript that a head is of; if of none, the one that runs, which will call it bad.
+    /// The transcript that a head is of. One of none may be of a conversation that the peer has taken
+    /// for agreed while we had changed our mind.
     fn log_of(&self, peer: &DeviceId, head: &SealedHead) -> Option<&Transcript> {
-        let all = self.transcripts.of(peer);
-        let its = all.into_iter().rev().find(|log| log.is_theirs(head));
-        its.or_else(|| self.transcripts.running(peer))
+        self.transcripts.of(peer).into_iter().rev().find(|log| log.is_theirs(head))
     }
 
     fn hear_start(

@@ -44,6 +44,23 @@ fn two_leaves_for_one_place_are_a_fork() {
     assert_eq!(pair.high.transcript.sizes(), (0, 2));
 }
 
+/// TRA-21
+#[test]
+fn a_first_message_of_another_conversation_is_left_aside() {
+    let mut pair = Pair::new(Mode::Signed);
+    let mut other = Pair::seeded(Mode::Signed, 9);
+    let strange = other.low.say("of another conversation", at(1));
+    assert_eq!(pair.high.hear(&strange), []);
+    let mut bare = pair.low.say("tea", at(2));
+    let head = bare.block.head.take();
+    assert!(head.is_some(), "the first message has a head");
+    assert_eq!(pair.high.hear(&bare), []);
+    assert_eq!(pair.high.transcript.sizes(), (0, 0));
+    bare.block.head = head;
+    assert_eq!(pair.high.hear(&bare), []);
+    assert_eq!(pair.high.transcript.sizes(), (0, 1));
+}
+
 #[test]
 fn what_is_older_than_the_trail_is_no_finding() {
     let mut pair = Pair::new(Mode::Signed);
@@ -74,14 +91,16 @@ fn two_leaves_that_wait_for_one_place_are_a_fork() {
 #[test]
 fn another_hash_of_what_we_said_is_a_fork() {
     let mut pair = Pair::new(Mode::Signed);
+    pair.tell(Side::High, "hello", 0);
     pair.tell(Side::Low, "tea?", 1);
     let mut sent = pair.high.say("which tea?", at(2));
     sent.block.seen_hash = TreeHash::from_bytes([1; 32]);
-    assert!(fork_about(&pair.low.hear(&sent), 0));
+    assert!(fork_about(&pair.low.hear(&sent), 1));
     let mut first = Pair::new(Mode::Signed);
+    first.tell(Side::Low, "hello", 0);
     let mut sent = first.low.say("tea", at(1));
     sent.block.seen_hash = TreeHash::from_bytes([1; 32]);
-    assert!(fork_about(&first.high.hear(&sent), 0), "nothing seen has no hash");
+    assert!(fork_about(&first.high.hear(&sent), 1), "nothing seen has no hash");
 }
 
 /// TRA-13
@@ -207,8 +226,9 @@ fn a_head_over_more_than_has_come_waits_for_it() {
 #[test]
 fn a_head_that_is_too_old_to_compare_is_not_kept() {
     let mut pair = Pair::new(Mode::Signed);
-    let sent = pair.low.say("tea", at(1));
-    assert_eq!(pair.high.hear(&sent), []);
+    pair.tell(Side::Low, "tea", 1);
+    pair.tell(Side::Low, "at", 1);
+    let first = pair.high.transcript.head(Side::Low).copied();
     let mut old = pair.low.seal(at(2));
     for i in 0..300 {
         let mut sent = pair.low.say("four", at(3 + i));
@@ -218,7 +238,7 @@ fn a_head_that_is_too_old_to_compare_is_not_kept() {
     old.claim.own.root = TreeHash::from_bytes([1; 32]);
     let bent = pair.low.sealed(old.claim);
     assert_eq!(pair.high.hear_head(&bent, at(400)), []);
-    assert_eq!(pair.high.transcript.head(Side::Low), None);
+    assert_eq!(pair.high.transcript.head(Side::Low).copied(), first);
     pair.high.seal(at(401));
     assert!(super::super::verify(&pair.high.file()).is_ok());
 }

@@ -25,7 +25,7 @@ fn both_have_the_same_logs() {
 #[test]
 fn a_head_goes_with_every_thirty_second_message_and_with_notices() {
     let mut pair = Pair::new(Mode::Signed);
-    for i in 1..=2 * HEAD_EVERY {
+    for i in 0..=2 * HEAD_EVERY {
         let sent = pair.low.say("tea", at(i));
         assert_eq!(sent.block.head.is_some(), i % HEAD_EVERY == 0, "message {i}");
         assert_eq!(pair.high.hear(&sent), []);
@@ -36,7 +36,7 @@ fn a_head_goes_with_every_thirty_second_message_and_with_notices() {
         what: "this transcript".into(),
     };
     let sent = pair.low.notice(&TranscriptBody::Consent(consent), at(100));
-    assert_eq!(sent.block.head.map(|head| head.claim.own.size), Some(2 * HEAD_EVERY + 1));
+    assert_eq!(sent.block.head.map(|head| head.claim.own.size), Some(2 * HEAD_EVERY + 2));
     assert_eq!(pair.high.hear(&sent), []);
     assert_eq!(pair.high.transcript.head(Side::Low).copied(), sent.block.head);
 }
@@ -45,6 +45,8 @@ fn a_head_goes_with_every_thirty_second_message_and_with_notices() {
 fn a_head_is_due_an_hour_after_the_first_uncovered_message() {
     let mut pair = Pair::new(Mode::Signed);
     assert_eq!(pair.low.transcript.head_due(), None);
+    pair.tell(Side::Low, "hello", 1);
+    pair.seal(2);
     pair.tell(Side::Low, "tea", 5);
     let due = at(5).saturating_add(HEAD_AFTER);
     assert_eq!(pair.low.transcript.head_due(), Some(due));
