@@ -171,10 +171,10 @@ impl Draft {
         }
     }
 
-    /// The first message of each side has a head, by which it is known to be of this conversation. One
-    /// without is of another, which the peer has taken for agreed: no leaf names its conversation.
+    /// The first message shows by its head which conversation it is of, since no block names it. One
+    /// with another's head is of a conversation that the peer has taken for agreed.
     fn is_first(&self, arrived: &Arrived) -> bool {
-        arrived.kept.is_none() || arrived.head.is_some_and(|head| self.next.is_theirs(&head))
+        arrived.head.is_none_or(|head| self.next.is_theirs(&head))
     }
 
     /// Its place is taken: by its own leaf that came before it, or by something else.
