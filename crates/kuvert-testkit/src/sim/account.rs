@@ -65,6 +65,8 @@ impl<A: Adapter> World<A> {
 
     /// Ends the run and says what came of it.
     pub(super) fn report(mut self, seed: u64, events: usize) -> Report {
+        let alarms: Vec<_> = self.book.false_alarms().collect();
+        alarms.into_iter().for_each(|alarm| self.find(alarm));
         let states = self.states();
         let (mut written, mut delivered, mut reported) = (0, 0, BTreeMap::new());
         for number in 0..self.book.written().len() {
@@ -81,15 +83,22 @@ impl<A: Adapter> World<A> {
                 Fate::Lost => self.find(format!("message {number} is lost, and nobody was told")),
             }
         }
-        self.agree();
-        let (told, alarms) = (self.book.told(), self.book.false_alarms());
-        if alarms > 0 {
-            self.find(format!("{alarms} clones or rollbacks are told that there were not"));
-        }
+        self.disagreements().into_iter().for_each(|finding| self.find(finding));
+        Side::BOTH.into_iter().for_each(|side| self.note_status(side));
+        let told = self.book.told();
         let mut weather = self.sky.weather();
         let (digest, trace, wire) = std::mem::take(&mut weather.trace).into_parts();
         drop(weather);
         let findings = self.findings;
         Report { seed, events, written, delivered, reported, told, findings, digest, trace, wire }
+    }
+
+    /// The trace ends with what each client has counted.
+    fn note_status(&mut self, side: Side) {
+        let status = self.work(Seat::app(side), async |client| client.status().await);
+        let Some(status) = status else { return };
+        let causes: Vec<_> = status.causes.iter().filter(|(_, count)| **count > 0).collect();
+        let (waiting, queued) = (status.waiting, status.queued);
+        self.note(format_args!("  {side:?}: {waiting} wait, {queued} are queued, {causes:?}"));
     }
 }

@@ -96,15 +96,24 @@ impl Book {
         counts
     }
 
-    /// Alarms without a reason: a clone of someone whose home was never put back, a rollback or a
-    /// contradiction where nobody's was.
-    pub(super) fn false_alarms(&self) -> usize {
-        let is_false = |tale: &&Tale| match tale.name.as_str() {
-            "CloneSuspected" => !self.was_ever_restored(tale.to.other()),
-            "StateRollback" => !self.was_ever_restored(tale.to),
-            "Finding: Fork" | "Finding: BadHead" | "Finding: Rollback" => self.restored.is_empty(),
-            _ => false,
-        };
-        self.tales.iter().filter(is_false).count()
+    /// Alarms without a reason: a clone or a rollback of someone whose home had not been put back, a
+    /// contradiction where nobody's had.
+    pub(super) fn false_alarms(&self) -> impl Iterator<Item = String> {
+        self.tales.iter().zip(0..).filter_map(|(tale, at)| {
+            let was_restored = |side: Side| self.was_restored_before(side, at);
+            let is_false = match tale.name.as_str() {
+                "CloneSuspected" => !was_restored(tale.to.other()),
+                "StateRollback" => !was_restored(tale.to),
+                "Finding: Fork" | "Finding: BadHead" | "Finding: Rollback" => {
+                    !Side::BOTH.into_iter().any(was_restored)
+                }
+                _ => false,
+            };
+            is_false.then(|| format!("{:?} is told without a reason: {}", tale.to, tale.name))
+        })
+    }
+
+    fn was_restored_before(&self, side: Side, tale: usize) -> bool {
+        self.restored.iter().any(|(restored, mark)| *restored == side && mark.told <= tale)
     }
 }

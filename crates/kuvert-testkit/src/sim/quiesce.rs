@@ -30,12 +30,17 @@ impl<A: Adapter> World<A> {
                 let before = self.activity();
                 self.round(Duration::from_secs(*pause));
                 quiet = if self.activity() == before { quiet + 1 } else { 0 };
-                if quiet >= QUIET_ROUNDS && self.open_messages().is_empty() {
+                if quiet >= QUIET_ROUNDS && self.is_settled() {
                     return true;
                 }
             }
         }
         false
+    }
+
+    /// Whether everything is decided. If not, something is due later: a budget, a window of a day.
+    fn is_settled(&mut self) -> bool {
+        self.open_messages().is_empty() && self.disagreements().is_empty()
     }
 
     fn clear_up(&mut self) {

@@ -35,9 +35,9 @@ fn leave_out(kept: &mut Vec<Event>, part: usize, fails: &impl Fn(&[Event]) -> bo
     }
 }
 
-/// The first finding without its numbers.
+/// The first finding without its numbers, and without what it shows of memory.
 fn kind_of(report: &Report) -> Option<String> {
-    let first = report.findings.first()?;
+    let first = report.findings.first()?.split(": Some").next()?;
     Some(first.chars().filter(|c| !c.is_ascii_digit()).collect())
 }
 
