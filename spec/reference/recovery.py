@@ -169,6 +169,7 @@ class Recoverer(Device):
             if refused.error != "Duplicate":
                 return []
             del self.waiting[waiting.name]
+            self.call_off(waiting.peer)
             return [outcome("AlreadyReceived")]
         del self.waiting[waiting.name]
         came = self.opened(opened, before, now, random)

@@ -137,7 +137,8 @@ impl Device {
             None => vec![Effect::StepSession(Box::new(incoming.step))],
         };
         if is_forked && received.ended.is_none() && !self.is_clone_told(peer) {
-            let suspect = |peer: &mut Peer| peer.recovery.clone_suspected = Some(now);
+            let told = self.clone_told_at(peer, now);
+            let suspect = |peer: &mut Peer| peer.recovery.clone_suspected = Some(told);
             self.amend(&mut effects, &received.peer, suspect); // MSG-20
         }
         let heard = self.hear(&peer.cert, &received.frame, now);

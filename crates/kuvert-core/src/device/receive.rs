@@ -15,6 +15,7 @@
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use kuvert_wire::{DeviceCert, DeviceId, MailboxId, Timestamp};
 use rand_core::CryptoRng;
@@ -145,8 +146,18 @@ impl Device {
 
     /// Whether it was told of the session that is active now: of each once.
     pub(super) fn is_clone_told(&self, peer: &Peer) -> bool {
-        let begun = self.active_session(peer).map(|session| session.head.created);
+        let begun = self.begun(peer);
         peer.recovery.clone_suspected.is_some_and(|at| begun.is_none_or(|begun| at > begun))
+    }
+
+    /// The time to note when it is told of the session that is active now: later than its beginning.
+    pub(super) fn clone_told_at(&self, peer: &Peer, now: Timestamp) -> Timestamp {
+        let after = |begun: Timestamp| begun.saturating_add(Duration::from_millis(1));
+        self.begun(peer).map_or(now, |begun| now.max(after(begun)))
+    }
+
+    fn begun(&self, peer: &Peer) -> Option<Timestamp> {
+        self.active_session(peer).map(|session| session.head.created)
     }
 
     /// Two messages stand in one place: told once for each session.
@@ -160,7 +171,8 @@ impl Device {
             return None;
         }
         let mut effects = Vec::new();
-        self.amend(&mut effects, peer, |peer| peer.recovery.clone_suspected = Some(now)); // MSG-20
+        let told = self.clone_told_at(&self.peers.get(peer)?.value, now);
+        self.amend(&mut effects, peer, |peer| peer.recovery.clone_suspected = Some(told)); // MSG-20
         let mut outcomes = vec![Outcome::CloneSuspected { peer: *peer }];
         outcomes.extend(self.begin_healing(&mut effects, peer, now, rng));
         Some((effects, outcomes))

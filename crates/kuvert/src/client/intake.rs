@@ -117,7 +117,9 @@ impl<S: Store, T: Carrier> Client<S, T> {
             self.reserved();
             return Ok(());
         };
-        self.count(outcomes.iter().filter_map(dropped_for))
+        let causes = || outcomes.iter().filter_map(dropped_for);
+        self.online.doubts_shelf |= causes().any(|cause| cause == ProtocolError::UnknownPrekey);
+        self.count(causes())
     }
 
     /// Counts causes for which something was dropped, or otherwise did not work.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kuvert_core::PrekeyUpload;
 use kuvert_store::Store;
-use kuvert_transport::{Publication, Refusal, TransportError};
+use kuvert_transport::{MailboxOwner, Publication, Refusal, TransportError};
 use kuvert_wire::{AccountId, MailboxKey, Timestamp};
 
 use super::{Client, lock};
@@ -28,6 +28,11 @@ pub(super) struct Online {
     pub(super) listened: Option<Timestamp>,
     /// When a peer's prekeys were last fetched for a new session that is due.
     pub(super) heal_tried: BTreeMap<AccountId, Timestamp>,
+    /// Whether an envelope named a prekey that is not held here: the home relay may hand out some that
+    /// were lost when the store was put back.
+    pub(super) doubts_shelf: bool,
+    /// When prekeys were last published for such a doubt. Strangers can raise it.
+    republished: Option<Timestamp>,
 }
 
 impl<S: Store, T: Carrier> Client<S, T> {
@@ -46,26 +51,45 @@ impl<S: Store, T: Carrier> Client<S, T> {
         };
         let stock = stock.map_or(0, usize::from);
         let Some(upload) = self.contend(|client| client.prekeys_due(stock))? else { return Ok(()) };
+        self.publish(&front_door, upload).await
+    }
+
+    async fn publish(&mut self, at: &MailboxOwner, upload: PrekeyUpload) -> Result<(), Error> {
         let PrekeyUpload { cert, medium, one_time } = upload;
         let id = medium.id;
-        self.carrier.publish(&front_door, &Publication { cert, medium, one_time }).await?;
+        self.carrier.publish(at, &Publication { cert, medium, one_time }).await?;
         self.contend(|client| {
             let mut device = lock(&client.device);
             Ok(device.published(id).commit(|changes| client.store.apply(changes))?)
         })
     }
 
+    /// Publishes the medium-term prekey again if the relay may have another one, once an hour.
+    async fn clear_doubts(&mut self) -> Result<(), Error> {
+        let now = self.now();
+        let is_allowed = |at: Timestamp| now.since(at) > CARE_EVERY || now < at;
+        if !self.online.doubts_shelf || !self.online.republished.is_none_or(is_allowed) {
+            return Ok(());
+        }
+        let upload = self.contend(|client| client.prekeys_for(usize::MAX))?;
+        self.publish(&self.front_door(), upload).await?;
+        (self.online.doubts_shelf, self.online.republished) = (false, Some(now));
+        Ok(())
+    }
+
     fn prekeys_due(&mut self, stock: usize) -> Result<Option<PrekeyUpload>, Error> {
+        let is_due = lock(&self.device).is_publishing_due(stock, self.now());
+        is_due.then(|| self.prekeys_for(stock)).transpose()
+    }
+
+    fn prekeys_for(&mut self, stock: usize) -> Result<PrekeyUpload, Error> {
         let (now, (_, counter)) = (self.now(), self.reserve(0)?);
         let mut device = lock(&self.device);
-        if !device.is_publishing_due(stock, now) {
-            return Ok(None);
-        }
         let step = device.prekeys(stock, now, &mut self.around.random).also(counter);
         let upload = step.commit(|changes| self.store.apply(changes))?;
         drop(device);
         self.reserved();
-        Ok(Some(upload))
+        Ok(upload)
     }
 
     /// Ends what has lasted for too long: sessions without an answer, keys past their time.
@@ -96,6 +120,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
             self.trim_all_sent()?;
             self.online.cared = Some(now);
         }
+        self.clear_doubts().await?;
         self.open_mailboxes().await
     }
 
@@ -108,9 +133,10 @@ impl<S: Store, T: Carrier> Client<S, T> {
         self.tend_transcripts()?;
         self.announce_all()?;
         self.open_mailboxes().await?;
+        let doubts = self.clear_doubts().await;
         let receipts = self.seal_receipts();
         let posted = self.post_all().await;
-        receipts.and(posted).and(sealed).and(healed)
+        receipts.and(posted).and(sealed).and(healed).and(doubts)
     }
 
     /// Whether a connection would be of use now: something waits to be sent.

@@ -36,6 +36,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let step = changes.into_iter().fold(step, |step, change| step.also(change));
         step.commit(|changes| self.store.accept_rollback(changes))?;
         drop(device);
+        self.online.doubts_shelf = true;
         self.file_away(filing)
     }
 }

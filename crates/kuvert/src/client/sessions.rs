@@ -5,7 +5,7 @@ use kuvert_core::prekey::{BundleError, VerifiedBundle};
 use kuvert_core::{Advice, PeerView, ProtocolError, Reset, SessionFacts, Status};
 use kuvert_store::Store;
 use kuvert_transport::{Refusal, TransportError};
-use kuvert_wire::{AccountId, Address, DeviceId, Timestamp};
+use kuvert_wire::{AccountId, Address, DeviceId, PrekeyBundle, Timestamp};
 
 use super::filing::Filing;
 use super::{Client, lock};
@@ -123,17 +123,31 @@ impl<S: Store, T: Carrier> Client<S, T> {
         Ok(())
     }
 
+    /// The prekeys of a peer. After a session that was not answered, without a one-time prekey: those at
+    /// the relay may be lost to the peer, if its store was put back to before they were made.
     pub(super) async fn fetch_bundle(&self, peer: &AccountId) -> Result<VerifiedBundle, Error> {
+        let sent = self.sent_record(peer)?.value;
+        let was_unanswered = sent.is_mending || sent.unanswered > 0;
         let address = Address { relay: self.relay_of(peer)?, account: *peer };
-        self.fetch_bundle_at(&address).await
+        let bundle = self.fetch_unverified(&address).await?;
+        let one_time = bundle.one_time.filter(|_| !was_unanswered);
+        self.verified(PrekeyBundle { one_time, ..bundle }, &address)
     }
 
     async fn fetch_bundle_at(&self, address: &Address) -> Result<VerifiedBundle, Error> {
+        let bundle = self.fetch_unverified(address).await?;
+        self.verified(bundle, address)
+    }
+
+    async fn fetch_unverified(&self, address: &Address) -> Result<PrekeyBundle, Error> {
         let fetched = self.carrier.fetch_bundle(&address.relay, &address.account).await;
-        let bundle = fetched.map_err(|error| match error {
+        fetched.map_err(|error| match error {
             TransportError::Refused { reason: Refusal::NotFound, .. } => Error::UnknownAddress,
             error => error.into(),
-        })?;
+        })
+    }
+
+    fn verified(&self, bundle: PrekeyBundle, address: &Address) -> Result<VerifiedBundle, Error> {
         VerifiedBundle::verify(bundle, &address.account, self.now())
             .map_err(|cause| refused(address.account, cause))
     }

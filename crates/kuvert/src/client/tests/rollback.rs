@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use kuvert_transport::Directory;
+
 use super::support::{Person, events, heard, hub, on_disk, pair, pass, reopened, settle, texts};
 use crate::event::{DeliveryState, Event};
 
@@ -168,6 +170,28 @@ async fn what_is_forgotten_and_too_old_is_told() {
     let suspected = to_alice.iter().filter(|event| matches!(event, Event::CloneSuspected(_)));
     assert_eq!(suspected.count(), 1, "{to_alice:?}");
     assert!(texts(&to_bob).is_empty());
+}
+
+/// The relay hands out prekeys that were made after the copy, and no anchor says so.
+#[tokio::test]
+async fn who_lost_its_prekeys_can_be_reached_again() {
+    let hub = hub();
+    let (mut alice, mut bob) = pair(&hub).await;
+    let copy = bob.store.memory.copy();
+    while bob.carrier.stock(&bob.front_door()).await.expect("counted") > 0 {
+        alice.fetch_bundle(&bob.account()).await.expect("fetched");
+    }
+    bob.publish_prekeys().await.expect("published");
+    bob.store.memory.put_back(&copy);
+    let mut bob = on_disk(&hub, bob.store.without_anchor());
+    alice.send(bob.account(), "are you there?").await.expect("sent");
+    let mut shown = Vec::new();
+    for _ in 0..4 {
+        let (_, to_bob) = settle(&mut alice, &mut bob).await;
+        shown.extend(texts(&to_bob).into_iter().map(str::to_owned));
+        pass(Duration::from_secs(24 * 3600));
+    }
+    assert_eq!(shown, ["are you there?"]);
 }
 
 /// The copy is put back under a process that is running.
