@@ -351,6 +351,8 @@ def another_device():
     first = t.send("phone", "bob", "I am Alice, with a new phone")
     t.receive("bob", first, "IDN-7", name="strictly: refused")
     t.spoiled("bob", first)
+    expect(t.handle("bob", first, name="a person has said no: nobody is asked again"), ["Rejected"])
+    forget(t)
     expect(t.handle("bob", first), ["Pending", "IdentityChanged"])
     expect(t.handle("bob", first, name="repeated"), ["Pending"])
     t.send("bob", "alice", "which of you?", expect_error="IDN-7")
@@ -362,6 +364,8 @@ def another_device():
     t.arrives("bob", "alice", "no, it is not you")
     t.arrives("alice", "bob", "right")
     second = t.send("phone", "bob", "it is me")
+    expect(t.handle("bob", second, name="a person has said no again"), ["Rejected"])
+    forget(t)
     expect(t.handle("bob", second), ["Pending", "IdentityChanged"])
     t.wait(MINUTE)
     third = t.send("phone", "bob", "really")
@@ -375,6 +379,12 @@ def another_device():
     t.send("bob", "alice", "who?", expect_error="MSG-13")
     t.states()
     return t
+
+
+def forget(t):
+    """The contact is removed and added again, and with it the answers about it."""
+    t.accept("bob", "alice", False)
+    t.accept("bob", "alice")
 
 
 def old_store():

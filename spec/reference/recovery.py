@@ -121,7 +121,7 @@ class Recoverer(Device):
             return [outcome("CloneSuspected", peer=refused.peer)] + self.begin_healing(refused.peer, now, random)
         if refused.error == "Duplicate":
             return [outcome("AlreadyReceived")]
-        is_question = refused.newcomer is not None
+        is_question = refused.newcomer is not None and not self.is_refused(refused.newcomer)
         may_wait = is_question or (refused.error != "IdentityChanged" and peer and peer.accepted)
         if refused.error not in PATIENCE or not may_wait:
             return rejected(refused.error, refused.peer)
@@ -239,10 +239,18 @@ class Recoverer(Device):
         if peer_id not in self.peers:
             raise Refused("MSG-13")
         peer = self.peers[peer_id]
-        peer.accepted, peer.healing = accepted, peer.healing if accepted else None
+        if peer.accepted and not accepted:
+            peer.healing = peer.question = None
+        peer.accepted = accepted
+
+    def is_refused(self, cert):
+        """A person has said no to the device."""
+        return any(peer.question == ("refused", k.device_id(cert)) for peer in self.devices_of(cert[1:33]))
 
     def ask_about(self, cert):
         newcomer, unasked = k.device_id(cert), []
+        if self.is_refused(cert):
+            return []
         for peer in self.devices_of(cert[1:33]):
             if peer.question != ("asked", newcomer):
                 peer.question, peer.healing = ("asked", newcomer), None
@@ -255,11 +263,12 @@ class Recoverer(Device):
         return [] if self.may_speak(cert) else self.ask_about(cert)
 
     def answer(self, account_id, newcomer, accept):
-        known = {i: peer for i, peer in self.peers.items() if k.account_id(peer.account_pk) == account_id}
+        is_known = lambda i, peer: i != newcomer and k.account_id(peer.account_pk) == account_id
+        known = {i: peer for i, peer in self.peers.items() if is_known(i, peer)}
         if not known:
             raise Refused("MSG-13")
         for peer_id, peer in known.items():
-            peer.question = ("accepted", newcomer) if accept else None
+            peer.question = ("accepted" if accept else "refused", newcomer)
             if accept:
                 self.close(peer_id)
         if not accept:
