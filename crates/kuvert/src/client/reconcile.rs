@@ -86,7 +86,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let named_first = own.iter().rev().find(|message| named(message));
         let named_first = named_first.map(|known| known.value.seq);
         let oldest = named_first.filter(|_| names.len() >= MAX_RESEND).unwrap_or_default();
-        let (mut count, mut bytes) = (0, 0);
+        let (mut count, mut bytes, mut is_set_back) = (0, 0, false);
         for message in own.into_iter().filter(|message| !named(message)) {
             let Some(id) = record::message_of(&message.key) else { continue };
             if message.value.seq < oldest {
@@ -98,16 +98,15 @@ impl<S: Store, T: Carrier> Client<S, T> {
             let seq = message.value.seq;
             let is_full = count == MAX_HELD || bytes > MAX_HELD_BYTES;
             let again = if is_full { None } else { self.forgotten(peer, &id, message, filing)? };
-            let Some(len) = again else {
-                return self.tell_set_back(
-                    peer,
-                    named_first.is_some_and(|first| seq > first),
-                    filing,
-                );
-            };
-            (count, bytes) = (count + 1, bytes + u64::from(len));
+            match again {
+                Some(len) => (count, bytes) = (count + 1, bytes + u64::from(len)),
+                None => is_set_back |= named_first.is_none_or(|first| seq > first),
+            }
+            if is_full {
+                break;
+            }
         }
-        Ok(())
+        self.tell_set_back(peer, is_set_back, filing)
     }
 
     /// The peer names older messages than one that it had and does not name: it does not merely clear
