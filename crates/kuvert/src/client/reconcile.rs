@@ -100,7 +100,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
             let again = if is_full { None } else { self.forgotten(peer, &id, message, filing)? };
             match again {
                 Some(len) => (count, bytes) = (count + 1, bytes + u64::from(len)),
-                None => is_set_back |= named_first.is_none_or(|first| seq > first),
+                None => is_set_back |= named_first.is_some_and(|first| seq > first),
             }
             if is_full {
                 break;
