@@ -433,10 +433,10 @@ class Device:
         return Opened(frame, session.id, True, forked)
 
     def is_set_back(self, peer, session, frame):
-        """A peer that has answered in the active session begins another, and does not say what it holds."""
+        """A peer whose session we are in, to its knowledge, begins another, and does not say what it holds."""
         active = self.sessions.get(peer.active)
         is_resend = frame[0] == 3 and frame[34] == 6
-        return active is not None and active.chains_heard > 0 and session.receiving.n == 1 and not is_resend
+        return active is not None and not active.by_us and active.chains_heard > 0 and session.receiving.n == 1 and not is_resend
 
     def is_crossing(self, peer):
         active = self.sessions.get(peer.active)

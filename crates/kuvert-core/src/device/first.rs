@@ -80,7 +80,9 @@ impl Device {
     /// Whether a peer that has answered in the session we share begins another without a word about
     /// what it holds: a device that is reset says so first. This one has forgotten the session.
     fn is_set_back(&self, peer: &Peer, new: &Session, frame: &Frame) -> bool {
-        let is_known = self.active_session(peer).is_some_and(Session::is_confirmed);
+        // In one that we have begun, the other may have been begun before ours arrived, and be late.
+        let is_its_own = |active: &Session| active.is_confirmed() && !active.facts().begun_by_us;
+        let is_known = self.active_session(peer).is_some_and(is_its_own);
         let is_resend = frame.frame_type == FrameType::Control
             && matches!(Control::decode(&frame.body), Ok(Control::Resend(_)));
         is_known && new.facts().ratchet.received == 1 && !is_resend
