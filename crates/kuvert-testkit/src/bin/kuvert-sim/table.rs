@@ -73,8 +73,6 @@ impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { mix, seeds, events: _, written, delivered, reported, findings, wire } = self;
         let (name, about, share) = (mix.name, mix.about, per_cent(*delivered, *written));
-        let findings =
-            if mix.is_open { format!("{findings} (open)") } else { findings.to_string() };
         let mean = wire.total().checked_div(*delivered).unwrap_or_default();
         writeln!(
             f,
