@@ -28,6 +28,7 @@ pub struct Content {
     pub(super) message_id: Option<MessageId>,
     pub(super) sent: Option<Timestamp>,
     pub(super) block: Option<Box<Block>>,
+    pub(super) is_outside: bool,
 }
 
 impl Content {
@@ -94,6 +95,7 @@ impl Content {
             message_id: None,
             sent: None,
             block: None,
+            is_outside: false,
         }
     }
 
@@ -114,6 +116,14 @@ impl Content {
     #[must_use]
     pub const fn dated(mut self, sent: Timestamp) -> Self {
         self.sent = Some(sent);
+        self
+    }
+
+    /// Keeps it out of the transcript that may run: it was sent before, when none did, and the peer may
+    /// have it already.
+    #[must_use]
+    pub const fn outside_transcript(mut self) -> Self {
+        self.is_outside = true;
         self
     }
 

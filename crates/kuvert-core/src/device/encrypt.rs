@@ -52,10 +52,9 @@ impl Device {
     ) -> Result<(Vec<Effect>, Outgoing), ProtocolError> {
         let (peer, session) = self.sendable(peer, now)?;
         let mut frame = frame_of(content, now, rng);
-        let logged = match frame.block {
-            Some(_) => None,
-            None => self.log_frame(&peer.device_id(), &frame, now, rng)?,
-        };
+        let is_placed = frame.block.is_some() || content.is_outside;
+        let logged =
+            if is_placed { None } else { self.log_frame(&peer.device_id(), &frame, now, rng)? };
         if let Some((block, _)) = &logged {
             (frame.block, frame.sent) = (Some(block), now);
         }

@@ -156,7 +156,7 @@ impl Device {
     ) -> Step<'_, Vec<DeviceId>> {
         let mut effects: Vec<_> = self.sessions.keys().map(|id| Effect::EndSession(*id)).collect();
         effects.extend(self.waiting.keys().map(|name| Effect::EndWait(*name)));
-        effects.extend(self.end_transcripts());
+        effects.extend(self.end_transcripts(now));
         let mut ended = Vec::new();
         for stored in self.peers.values() {
             let mut peer = Box::new(stored.value.clone());

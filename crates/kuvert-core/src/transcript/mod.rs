@@ -48,7 +48,7 @@ pub use finding::{Evidence, Finding};
 pub use fork::ForkProof;
 pub use receive::{MAX_FINDINGS, MAX_WAITING, WAITING_AGE};
 pub use running::{ACKNOWLEDGE_EVERY, Advance, HEAD_AFTER, HEAD_EVERY, Transcript};
-pub use switch::{Switch, SwitchState, Turn};
+pub use switch::{Statement, Switch, SwitchState, Turn};
 pub use tree::{Frontier, Tree, is_consistent, leaf_hash, root_of_run, roots_of_prefix};
 pub use verify::{
     Cause, ContentState, Contradiction, Missing, Refused, Report, Signer, VerifiedItem,

@@ -57,22 +57,45 @@ impl Transcript {
         draft.finish()
     }
 
-    /// Whether a message with a block can be of this conversation, as far as is known: next or further on in
-    /// the peer's log with what it has seen of ours, or there already. After the end, what cannot be is
-    /// of a conversation that is not known here yet.
+    /// Whether a block refers to what we have said in this conversation.
+    #[must_use]
+    pub fn is_named_in(&self, block: &Block) -> bool {
+        block.seen > 0 && self.own.log.last_of(block.seen) == Some(block.seen_hash)
+    }
+
+    /// Whether nothing that is remembered here speaks against a message of the peer's with this block: it
+    /// goes on with its log and with what it had seen, or is too old to tell.
     #[must_use]
     pub fn may_have(&self, logged: &Logged<'_>, sent: Timestamp, block: &Block) -> bool {
-        let Some(arrived) = Arrived::message(logged, sent, block, sent) else { return false };
         let (theirs, ours) = (&self.peer.log, &self.own.log);
-        if let Some(leaf) = self.bare.get(&block.seq) {
-            return arrived.agrees_with(leaf);
+        let is_seen = ours.last_of(block.seen).is_none_or(|hash| hash == block.seen_hash);
+        if block.seq < theirs.size() {
+            let arrived = Arrived::message(logged, sent, block, sent);
+            let is_there = arrived.and_then(|arrived| self.is_at_its_place(&arrived));
+            return is_seen && is_there.unwrap_or(true);
         }
-        if block.seq >= theirs.size() {
-            return block.seen >= self.peer.seen
-                && ours.last_of(block.seen) == Some(block.seen_hash);
-        }
-        let ends = theirs.last_of(block.seq).zip(theirs.last_of(block.seq + 1));
-        ends.is_some_and(|(prev, hash)| leaf_hash(&self.leaf_of(&arrived, prev)) == hash)
+        let has_begun = theirs.size() > 0 || !self.waiting.is_empty();
+        let is_next = block.seen >= self.peer.seen && block.seen <= ours.size();
+        is_seen && is_next && (has_begun || block.seq == 0)
+    }
+
+    /// Whether a message with a block stands in the peer's log here, as far as that is remembered.
+    #[must_use]
+    pub fn has(&self, logged: &Logged<'_>, sent: Timestamp, block: &Block) -> bool {
+        let Some(arrived) = Arrived::message(logged, sent, block, sent) else { return false };
+        let is_bare = self.bare.get(&block.seq).is_some_and(|leaf| arrived.agrees_with(leaf));
+        let waiting = self.waiting.get(&block.seq);
+        is_bare
+            || waiting.is_some_and(|waiting| waiting.agrees(&arrived))
+            || self.is_at_its_place(&arrived) == Some(true)
+    }
+
+    /// Whether it is what stands at its number; `None` if nothing does, or it is too old to tell.
+    fn is_at_its_place(&self, arrived: &Arrived) -> Option<bool> {
+        let log = &self.peer.log;
+        let prev = log.last_of(arrived.seq)?;
+        let hash = log.last_of(arrived.seq.checked_add(1)?)?;
+        Some(leaf_hash(&self.leaf_of(arrived, prev)) == hash)
     }
 
     /// Whether a head is authentic as the peer's, in this conversation.
@@ -159,9 +182,6 @@ impl Draft {
         if seq > size {
             return self.hold(arrived, now);
         }
-        if seq == 0 && !self.is_first(&arrived) {
-            return; // TRA-21
-        }
         self.accept(arrived, now);
         while let Some(next) = self.next.waiting.remove(&self.next.peer.log.size()) {
             self.touch(Name::Waiting(next.seq));
@@ -169,12 +189,6 @@ impl Draft {
                 break;
             }
         }
-    }
-
-    /// The first message shows by its head which conversation it is of, since no block names it. One
-    /// with another's head is of a conversation that the peer has taken for agreed.
-    fn is_first(&self, arrived: &Arrived) -> bool {
-        arrived.head.is_none_or(|head| self.next.is_theirs(&head))
     }
 
     /// Its place is taken: by its own leaf that came before it, or by something else.
@@ -189,19 +203,12 @@ impl Draft {
                 arrived.head.iter().for_each(|head| self.take_head(head, now));
             }
             Some(_) => {}
-            None if bare.is_none() && self.may_be_known(&arrived) => {}
+            None if bare.is_none() && self.next.is_at_its_place(&arrived).unwrap_or(true) => {}
             None => {
                 let leaf = self.leaf_of(&arrived, bare.map_or(TreeHash::NONE, |leaf| leaf.prev));
                 self.fork(seq, Evidence::Leaf(leaf), now); // TRA-11
             }
         }
-    }
-
-    /// Whether it is the message that stands in its place, sent again, or too old to tell.
-    fn may_be_known(&self, arrived: &Arrived) -> bool {
-        let log = &self.next.peer.log;
-        let ends = log.last_of(arrived.seq).zip(log.last_of(arrived.seq + 1));
-        ends.is_none_or(|(prev, hash)| leaf_hash(&self.leaf_of(arrived, prev)) == hash)
     }
 
     /// Something before it is missing.

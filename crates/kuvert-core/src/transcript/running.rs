@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! append ─▶ block with the message            receive ─▶ findings
-//! seal   ─▶ head, due with the first and every 32nd message,      drain: what waited for a missing entry is taken up in order
-//!           an hour after the first uncovered one, and with every notice
+//! seal   ─▶ head, due with every 32nd message, with all until     drain: what waited for a missing entry is taken up in order
+//!           the peer has spoken, with every notice, and an hour after the first uncovered entry
 //! ```
 //!
 //! Nothing is changed in place: each operation gives the transcript after it and the records that
@@ -334,14 +334,19 @@ impl Draft {
         Ok(leaf)
     }
 
-    /// A head goes with the first message, which shows the peer which conversation it is of, and with
-    /// a notice, which is then signed as soon as it is said.
+    /// A head goes with a notice, which is then signed as soon as it is said.
     fn is_head_due_with(&self, logged: &Logged<'_>, now: Timestamp) -> bool {
         let covered = self.next.own.head.map_or(0, |head| head.claim.own.size);
         logged.frame_type == FrameType::Transcript
-            || self.next.own.log.size() == 1
+            || self.shows_conversation()
             || self.next.own.log.size() - covered >= HEAD_EVERY
             || self.next.head_due().is_some_and(|due| due <= now)
+    }
+
+    /// A block does not name its conversation. What it has seen of the peer's shows it; as long as that
+    /// is nothing, a head does, with as many messages as go without one later.
+    fn shows_conversation(&self) -> bool {
+        self.next.peer.log.size() == 0 && self.next.own.log.size() <= HEAD_EVERY
     }
 
     fn seal(&mut self, now: Timestamp) -> SealedHead {

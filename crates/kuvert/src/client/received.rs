@@ -98,7 +98,9 @@ impl<S: Store, T: Carrier> Client<S, T> {
             return Ok(()); // MSG-15: sent again by its sender
         }
         let seq = self.number(filing)?;
-        let log = LogRecord { outgoing: false, at: at.as_millis(), frame: frame.encode() };
+        let (at_millis, frame_bytes) = (at.as_millis(), frame.encode());
+        let log =
+            LogRecord { outgoing: false, at: at_millis, frame: frame_bytes, is_outside: false };
         let message = MessageRecord { outgoing: false, seq, state: DeliveryState::Received };
         filing.changes.push(record::insert(record::log_key(peer, seq), &log)?);
         filing.changes.push(record::insert(message_key, &message)?);

@@ -24,19 +24,30 @@ pub(super) struct Logged {
 }
 
 impl Logged {
-    /// Notes the place that the message got in a transcript; the change that writes its entry, if that
-    /// has anything new.
+    /// What is sealed of it. What was sealed outside of a transcript is not put into one later: the peer
+    /// may have it, and then the entry would never be sent.
+    fn content(&self) -> Content {
+        let content = Content::again(&self.frame);
+        if self.log.value.is_outside { content.outside_transcript() } else { content }
+    }
+
+    /// Notes the place that the message got in a transcript, or that it got none; the change that
+    /// writes its entry, if that has anything new.
     fn take_down(
         &mut self,
         block: Option<&Block>,
         now: Timestamp,
     ) -> Result<Option<Change>, Error> {
+        let is_new = self.log.version == Version::ABSENT;
+        let is_settled = self.frame.block.is_some() || self.log.value.is_outside;
+        if is_settled && !is_new {
+            return Ok(None);
+        }
         if let (Some(block), None) = (block, &self.frame.block) {
             (self.frame.block, self.frame.sent) = (Some(Box::new(*block)), now);
             self.log.value.frame = self.frame.encode();
-        } else if self.log.version != Version::ABSENT {
-            return Ok(None);
         }
+        self.log.value.is_outside = self.frame.block.is_none();
         self.log.put().map(Some)
     }
 }
@@ -66,7 +77,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let their = self.sending_to(peer).ok_or(ProtocolError::NoSession)?;
         let (key, context) = self.outbox_place(peer, seq)?;
         let (now, mut device) = (self.now(), lock(&self.device));
-        let content = Content::again(&logged.frame);
+        let content = logged.content();
         let step = device.encrypt(&their, &content, now, &mut self.around.random)?;
         let step = step.keep(key, &context);
         changes.extend(logged.take_down(step.block(), now)?);

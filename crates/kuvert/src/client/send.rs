@@ -106,7 +106,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
             body: text.into(),
             block: None,
         };
-        let log = LogRecord { outgoing: true, at: now.as_millis(), frame: frame.encode() };
+        let (at, bytes) = (now.as_millis(), frame.encode());
+        let log = LogRecord { outgoing: true, at, frame: bytes, is_outside: false };
         Logged { log: Versioned::new(record::log_key(peer, seq), log), frame }
     }
 

@@ -44,7 +44,7 @@ pub(crate) struct OpenedRecord;
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct PendingRecord;
 
-/// One message of a conversation. Never changed once written.
+/// One message of a conversation. Changed once at most, when it is first sealed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct LogRecord {
     pub(crate) outgoing: bool,
@@ -52,6 +52,8 @@ pub(crate) struct LogRecord {
     pub(crate) at: u64,
     /// The encoding of a wire frame.
     pub(crate) frame: Vec<u8>,
+    /// It was sealed when no transcript ran, and stays outside of any.
+    pub(crate) is_outside: bool,
 }
 
 /// Where a message stands in the log of its peer, and how far it got.

@@ -186,6 +186,36 @@ fn a_side_that_has_forgotten_says_so_and_loses_nothing() {
     assert!(outcomes.contains(&told), "{outcomes:?}");
 }
 
+/// TRA-21
+#[test]
+fn a_message_of_a_conversation_that_never_was_ours_is_shown_and_left_aside() {
+    let (mut alice, mut bob) = running(Mode::Signed);
+    let step = alice.device.encrypt(&bob.id(), &Content::text("x"), alice.now, &mut alice.rng);
+    let mut block = *step.expect("can send").block().expect("is logged");
+    let head = block.head.as_mut().expect("shows the conversation");
+    head.auth = kuvert_wire::transcript::HeadAuth::from_bytes([7; 64]);
+    let mut content = Content::text("of another");
+    content.block = Some(alloc::boxed::Box::new(block));
+    let envelope = alice.try_send(&bob.id(), &content).expect("can send");
+    let outcomes = bob.take(&envelope, None);
+    assert_eq!(texts(&outcomes), ["of another"]);
+    assert_eq!(bob.transcript(&alice.id()).sizes(), (0, 0));
+    assert_eq!(bob.transcript(&alice.id()).findings().count(), 0);
+    talk(&mut alice, &mut bob, "of ours");
+    assert_eq!(bob.transcript(&alice.id()).sizes(), (0, 1));
+}
+
+/// What was sent when no transcript ran may have arrived: it does not become an entry later.
+#[test]
+fn what_was_sent_before_it_ran_stays_outside() {
+    let (mut alice, mut bob) = running(Mode::Signed);
+    let content = Content::text("sent again").outside_transcript();
+    let envelope = alice.try_send(&bob.id(), &content).expect("can send");
+    assert_eq!(texts(&bob.take(&envelope, None)), ["sent again"]);
+    assert_eq!(alice.transcript(&bob.id()).sizes(), (0, 0));
+    assert_eq!(bob.transcript(&alice.id()).sizes(), (0, 0));
+}
+
 #[test]
 fn it_goes_on_when_the_session_is_replaced() {
     let (mut alice, mut bob) = running(Mode::Signed);

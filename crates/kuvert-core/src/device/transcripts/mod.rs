@@ -19,7 +19,6 @@ use kuvert_wire::{DeviceId, Timestamp};
 
 use super::Device;
 use super::effect::Effect;
-use crate::limits::CLOCK_SKEW;
 use crate::transcript::{Advance, Finding, Switch, SwitchState, Transcript, Turn};
 
 pub use event::TranscriptEvent;
@@ -33,34 +32,21 @@ pub(super) struct Transcripts {
 }
 
 impl Transcripts {
-    /// All transcripts with a peer, the oldest first.
+    /// All transcripts with a peer: the one that runs last, the others as they began, the oldest first.
     pub(super) fn of<'a>(&'a self, peer: &DeviceId) -> Vec<&'a Transcript> {
         let theirs = |log: &&Transcript| log.conversation().device(log.our_side().other()) == peer;
         let mut logs: Vec<_> = self.logs.values().filter(theirs).collect();
-        logs.sort_by_key(|log| log.their_start());
+        let switch = self.switches.get(peer);
+        let runs = |log: &Transcript| switch.is_some_and(|switch| switch.is_on(log));
+        logs.sort_by_key(|log| (runs(log), log.their_start()));
         logs
     }
 
     /// The one that runs.
     pub(super) fn running(&self, peer: &DeviceId) -> Option<&Transcript> {
-        let is_on = matches!(self.switches.get(peer)?.state(), SwitchState::On(_));
-        let newest = self.of(peer).into_iter().next_back();
-        newest.filter(|log| is_on && !log.is_ended())
-    }
-
-    /// The one that a peer's message of this time is of: messages may come late. A start in the future
-    /// was dated by a clock that has been put right since.
-    pub(super) fn at(
-        &self,
-        peer: &DeviceId,
-        sent: Timestamp,
-        now: Timestamp,
-    ) -> Option<&Transcript> {
-        let has_begun = |log: &&Transcript| {
-            let start = log.their_start();
-            start <= sent || start.since(now) > CLOCK_SKEW
-        };
-        self.of(peer).into_iter().rev().find(has_begun)
+        let switch = self.switches.get(peer)?;
+        let logs = self.of(peer).into_iter().rev();
+        logs.take(1).find(|log| switch.is_on(log) && !log.is_ended())
     }
 
     pub(super) fn switch(&self, peer: &DeviceId) -> Switch {
@@ -83,7 +69,7 @@ impl Device {
         self.transcripts.switches.get(peer).map_or(SwitchState::Off, Switch::state)
     }
 
-    /// All transcripts with a peer, ended ones too, the oldest first.
+    /// All transcripts with a peer, ended ones too: the one that runs last, the others as they began.
     #[must_use]
     pub fn transcripts(&self, peer: &DeviceId) -> Vec<&Transcript> {
         self.transcripts.of(peer)
@@ -91,11 +77,10 @@ impl Device {
 
     /// A switch that is turned may end the transcript that runs, and begin another.
     pub(super) fn turn_effects(&self, mut turn: Turn) -> Vec<Effect> {
-        let peer = *turn.next.peer();
         let mut effects = Vec::new();
         let begins = turn.begins.take();
-        if let Some(running) = self.transcripts.running(&peer)
-            && (begins.is_some() || !matches!(turn.next.state(), SwitchState::On(_)))
+        if let Some(running) = self.transcripts.running(turn.next.peer())
+            && !turn.next.is_on(running)
         {
             effects.push(Effect::Advance(Box::new(running.end())));
         }
@@ -105,9 +90,9 @@ impl Device {
     }
 
     /// Ends all transcripts that run, and takes back what is offered or asked.
-    pub(super) fn end_transcripts(&self) -> Vec<Effect> {
-        let stopped = self.transcripts.switches.values().filter_map(Switch::stop);
-        stopped.flat_map(|(_, turn)| self.turn_effects(turn)).collect()
+    pub(super) fn end_transcripts(&self, now: Timestamp) -> Vec<Effect> {
+        let stopped = self.transcripts.switches.values().filter_map(|switch| switch.stop(now));
+        stopped.flat_map(|stop| self.turn_effects(stop.turn)).collect()
     }
 
     /// What waits for missing entries, and for too long.
@@ -118,7 +103,7 @@ impl Device {
 
     /// What a step of a transcript does and tells. When it shows that our own state is an old copy,
     /// the transcript ends: what we said next would contradict what we have said.
-    pub(super) fn advance(&self, peer: &DeviceId, mut advance: Advance) -> Heard {
+    pub(super) fn advance(&self, peer: &DeviceId, mut advance: Advance, now: Timestamp) -> Heard {
         let told = |finding: &Finding| TranscriptEvent::Finding(Box::new(*finding));
         let mut events: Vec<_> = advance.findings.iter().map(told).collect();
         let mut effects = Vec::new();
@@ -127,8 +112,8 @@ impl Device {
             let end = advance.next.end();
             advance.changes.extend(end.changes);
             advance.next = end.next;
-            if let Some((_, turn)) = self.transcripts.switch(peer).stop() {
-                effects.push(Effect::Turn(Box::new(turn)));
+            if let Some(stop) = self.transcripts.switch(peer).stop(now) {
+                effects.push(Effect::Turn(Box::new(stop.turn)));
             }
             events.push(TranscriptEvent::Stopped);
         }

@@ -14,7 +14,7 @@ use crate::device::effect::Effect;
 use crate::device::{Device, Step};
 use crate::error::ProtocolError;
 use crate::identity::VerifiedCert;
-use crate::transcript::{Advance, Logged, Transcript};
+use crate::transcript::{Advance, Logged, Statement, Switch, Transcript};
 
 impl Device {
     /// Says that a person here wants a transcript with this peer in this mode, or agrees to the one
@@ -37,9 +37,8 @@ impl Device {
         let known = &self.peers.get(peer).ok_or(ProtocolError::NoSession)?.value;
         let their = VerifiedCert::verify(known.cert.clone())?;
         let switch = self.transcripts.switch(peer);
-        let (body, turn) = switch.start(mode, &self.identity, &their, now, rng)?;
-        let effects = self.turn_effects(turn);
-        self.say(peer, &body, effects, now, rng)
+        let statement = switch.start(mode, &self.identity, &their, now, rng)?;
+        self.state(peer, statement, now, rng)
     }
 
     /// Ends the transcript with a peer, takes back an offer, or declines one.
@@ -53,9 +52,30 @@ impl Device {
         now: Timestamp,
         rng: &mut R,
     ) -> Result<Step<'_, Outgoing>, ProtocolError> {
-        let (body, turn) = self.transcripts.switch(peer).stop().ok_or(ProtocolError::Closed)?;
-        let effects = self.turn_effects(turn);
-        self.say(peer, &body, effects, now, rng)
+        let statement = self.transcripts.switch(peer).stop(now).ok_or(ProtocolError::Closed)?;
+        self.state(peer, statement, now, rng)
+    }
+
+    /// Whether the peer seems not to have heard that we have started or stopped a transcript: then
+    /// [`Device::repeat_transcript_state`] is due.
+    #[must_use]
+    pub fn is_transcript_state_due(&self, peer: &DeviceId) -> bool {
+        self.transcripts.switches.get(peer).is_some_and(Switch::owes)
+    }
+
+    /// Says a start or a stop again that the peer seems not to have heard; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Device::encrypt`].
+    pub fn repeat_transcript_state<R: CryptoRng + ?Sized>(
+        &mut self,
+        peer: &DeviceId,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<Option<Step<'_, Outgoing>>, ProtocolError> {
+        let statement = self.transcripts.switch(peer).repeat(now);
+        statement.map(|statement| self.state(peer, statement, now, rng)).transpose()
     }
 
     /// States both logs as they are now, so that all of them can be proven.
@@ -115,6 +135,18 @@ impl Device {
         self.say(peer, &TranscriptBody::Leaf(*leaf), Vec::new(), now, rng)
     }
 
+    /// A start or a stop, dated as it says.
+    fn state<R: CryptoRng + ?Sized>(
+        &mut self,
+        peer: &DeviceId,
+        Statement { body, sent, turn }: Statement,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<Step<'_, Outgoing>, ProtocolError> {
+        let effects = self.turn_effects(turn);
+        self.say_content(peer, &Content::transcript(&body).dated(sent), effects, now, rng)
+    }
+
     /// A body of frame type 5, with what it changes here.
     fn say<R: CryptoRng + ?Sized>(
         &mut self,
@@ -124,8 +156,18 @@ impl Device {
         now: Timestamp,
         rng: &mut R,
     ) -> Result<Step<'_, Outgoing>, ProtocolError> {
-        let content = Content::transcript(body);
-        let (mut all, outgoing) = self.seal_frame(peer, &content, now, rng)?;
+        self.say_content(peer, &Content::transcript(body), effects, now, rng)
+    }
+
+    fn say_content<R: CryptoRng + ?Sized>(
+        &mut self,
+        peer: &DeviceId,
+        content: &Content,
+        effects: Vec<Effect>,
+        now: Timestamp,
+        rng: &mut R,
+    ) -> Result<Step<'_, Outgoing>, ProtocolError> {
+        let (mut all, outgoing) = self.seal_frame(peer, content, now, rng)?;
         all.extend(effects);
         Ok(self.step(all, outgoing))
     }

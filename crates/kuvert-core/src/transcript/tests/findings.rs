@@ -44,22 +44,24 @@ fn two_leaves_for_one_place_are_a_fork() {
     assert_eq!(pair.high.transcript.sizes(), (0, 2));
 }
 
-/// TRA-21
+/// No block names its conversation.
 #[test]
-fn a_first_message_of_another_conversation_is_left_aside() {
-    let mut pair = Pair::new(Mode::Signed);
-    let mut other = Pair::seeded(Mode::Signed, 9);
-    let strange = other.low.say("of another conversation", at(1));
-    assert_eq!(pair.high.hear(&strange), []);
-    assert_eq!(pair.high.transcript.sizes(), (0, 0));
-    let sent = pair.low.say("tea", at(2));
-    assert!(sent.block.head.is_some(), "the first message has a head");
-    let mut silent = sent.clone();
-    silent.block.head = None;
-    let advance = pair.high.transcript.receive(&silent.logged(), at(2), &silent.block, at(2));
-    assert_eq!(advance.next.sizes(), (0, 1), "another implementation may leave it out");
-    assert_eq!(pair.high.hear(&sent), []);
-    assert_eq!(pair.high.transcript.sizes(), (0, 1));
+fn a_message_shows_which_conversation_it_is_of() {
+    let [mut pair, other] = [1, 9].map(|seed| Pair::seeded(Mode::Signed, seed));
+    let first = pair.low.say("tea", at(1));
+    let head = first.block.head.expect("it comes before anything of the other side's");
+    assert!(pair.high.transcript.is_theirs(&head));
+    assert!(!other.high.transcript.is_theirs(&head));
+    assert_eq!(pair.high.hear(&first), []);
+    pair.tell(Side::High, "four", 2);
+    let later = pair.low.say("at four", at(3));
+    assert!(later.block.head.is_none());
+    assert!(pair.high.transcript.is_named_in(&later.block));
+    assert!(!other.high.transcript.is_named_in(&later.block));
+    assert!(!pair.high.transcript.has(&later.logged(), at(3), &later.block));
+    assert_eq!(pair.high.hear(&later), []);
+    assert!(pair.high.transcript.has(&later.logged(), at(3), &later.block));
+    assert!(!pair.high.transcript.has(&later.logged(), at(4), &later.block), "of another time");
 }
 
 #[test]
@@ -100,7 +102,7 @@ fn another_hash_of_what_we_said_is_a_fork() {
     let mut first = Pair::new(Mode::Signed);
     first.tell(Side::Low, "hello", 0);
     let mut sent = first.low.say("tea", at(1));
-    sent.block.seen_hash = TreeHash::from_bytes([1; 32]);
+    (sent.block.seen_hash, sent.block.head) = (TreeHash::from_bytes([1; 32]), None);
     assert!(fork_about(&first.high.hear(&sent), 1), "nothing seen has no hash");
 }
 
@@ -227,6 +229,7 @@ fn a_head_over_more_than_has_come_waits_for_it() {
 #[test]
 fn a_head_that_is_too_old_to_compare_is_not_kept() {
     let mut pair = Pair::new(Mode::Signed);
+    pair.tell(Side::High, "hello", 0);
     pair.tell(Side::Low, "tea", 1);
     pair.tell(Side::Low, "at", 1);
     let first = pair.high.transcript.head(Side::Low).copied();

@@ -204,16 +204,19 @@ impl Pair {
         let [mut one_rng, mut other_rng] = rngs;
         let (ours, theirs) = (one.cert().clone(), other.cert().clone());
         let switch = Switch::new(*theirs.device_id());
-        let (body, turn) = switch.start(mode, &one, &theirs, at(0), &mut one_rng).unwrap();
-        let TranscriptBody::Start(first) = body else { panic!("a start: {body:?}") };
+        let said = switch.start(mode, &one, &theirs, at(0), &mut one_rng).unwrap();
+        let TranscriptBody::Start(first) = said.body else { panic!("a start: {:?}", said.body) };
         let there = Switch::new(*ours.device_id());
         let there = there.hear_start(&first, at(1), &theirs, &ours, at(1)).unwrap().unwrap().next;
-        let (body, there) = there.start(mode, &other, &ours, at(2), &mut other_rng).unwrap();
-        let TranscriptBody::Start(second) = body else { panic!("a start: {body:?}") };
-        let here = turn.next.hear_start(&second, at(2), &ours, &theirs, at(3)).unwrap().unwrap();
+        let answer = there.start(mode, &other, &ours, at(2), &mut other_rng).unwrap();
+        let TranscriptBody::Start(second) = answer.body else {
+            panic!("a start: {:?}", answer.body)
+        };
+        let here =
+            said.turn.next.hear_start(&second, at(2), &ours, &theirs, at(3)).unwrap().unwrap();
         Self {
             low: Self::person(one, here.begins.unwrap(), one_rng),
-            high: Self::person(other, there.begins.unwrap(), other_rng),
+            high: Self::person(other, answer.turn.begins.unwrap(), other_rng),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Start and stop, in every order.
 
-use super::super::{SwitchState, Turn};
+use super::super::{Statement, SwitchState, Turn};
 use super::*;
 use crate::error::ProtocolError;
 
@@ -34,25 +34,55 @@ impl Device {
 
     fn start(&mut self, mode: Mode, peer: &Self) -> TranscriptBody {
         let their = peer.keys.cert();
-        let (body, turn) =
-            self.switch.start(mode, &self.keys, their, at(0), &mut self.rng).unwrap();
-        self.adopt(turn);
-        body
+        let said = self.switch.start(mode, &self.keys, their, at(0), &mut self.rng).unwrap();
+        self.adopt(said.turn);
+        said.body
     }
 
     fn stop(&mut self) -> TranscriptBody {
-        let (body, turn) = self.switch.stop().unwrap();
-        self.adopt(turn);
-        body
+        let said = self.switch.stop(at(0)).unwrap();
+        self.adopt(said.turn);
+        said.body
     }
 
     fn hear(&mut self, body: &TranscriptBody, sent: u64, peer: &Self) {
+        self.hear_at(body, at(sent), at(sent), peer);
+    }
+
+    /// One of the things that this device may say now, and when it says it said it.
+    fn say_something(&mut self, choice: u32, peer: &Self) -> Option<(TranscriptBody, Timestamp)> {
+        let mode = if choice & 1 == 0 { Mode::Signed } else { Mode::Deniable };
+        let said = match (choice >> 1) & 3 {
+            0 => self.switch.stop(at(0)),
+            _ => self.switch.start(mode, &self.keys, peer.keys.cert(), at(0), &mut self.rng).ok(),
+        };
+        said.map(|said| self.say(said))
+    }
+
+    fn say(&mut self, Statement { body, sent, turn }: Statement) -> (TranscriptBody, Timestamp) {
+        self.adopt(turn);
+        (body, sent)
+    }
+
+    /// Any of what is under way.
+    fn hear_one(
+        &mut self,
+        under_way: &mut Vec<(TranscriptBody, Timestamp)>,
+        random: &mut ChaCha20Rng,
+        peer: &Self,
+    ) {
+        let at = random.next_u32() as usize % under_way.len();
+        let (body, sent) = under_way.remove(at);
+        self.hear_at(&body, sent, sent, peer);
+    }
+
+    fn hear_at(&mut self, body: &TranscriptBody, sent: Timestamp, now: Timestamp, peer: &Self) {
         let turn = match body {
             TranscriptBody::Start(start) => {
                 let (ours, theirs) = (self.keys.cert(), peer.keys.cert());
-                self.switch.hear_start(start, at(sent), ours, theirs, at(sent)).unwrap()
+                self.switch.hear_start(start, sent, ours, theirs, now).unwrap()
             }
-            TranscriptBody::Stop(nonce) => self.switch.hear_stop(nonce, at(sent)),
+            TranscriptBody::Stop(nonce) => self.switch.hear_stop(nonce, sent, now),
             body => panic!("start or stop: {body:?}"),
         };
         turn.into_iter().for_each(|turn| self.adopt(turn));
@@ -80,7 +110,7 @@ fn on_once_both_have_said_so_and_off_when_one_has() {
         let stop = bob.stop();
         alice.hear(&stop, 2, &bob);
         assert_eq!(Device::states(&alice, &bob), [Off, Off]);
-        assert!(alice.switch.stop().is_none());
+        assert!(alice.switch.stop(at(3)).is_none());
     }
 }
 
@@ -252,11 +282,132 @@ fn what_comes_before_the_peers_start_is_taken_up_with_it() {
     }
     alice.hear(&second, 2, &bob);
     assert_eq!(alice.begun[0].next.sizes(), (0, 3));
-    let logged = Logged {
-        frame_type: FrameType::Message,
-        message_id: MessageId::from_bytes([9; 16]),
-        body: b"",
-    };
-    let (block, _) = running.append(&logged, at(5), &mut bob.rng).unwrap();
-    assert!(alice.switch.hold(&logged, at(5), &block, at(5)).is_none(), "it runs");
+    let message_id = MessageId::from_bytes([9; 16]);
+    let logged = Logged { frame_type: FrameType::Message, message_id, body: b"" };
+    let (mut block, _) = running.append(&logged, at(5), &mut bob.rng).unwrap();
+    block.head = None;
+    assert!(alice.switch.hold(&logged, at(5), &block, at(5)).is_none(), "nothing tells of what");
+}
+
+/// Whoever starts and stops when, and in whatever order it is heard.
+#[test]
+fn both_come_to_the_same_conversation() {
+    let mut ran = 0;
+    for seed in 0..400 {
+        let mut random = ChaCha20Rng::seed_from_u64(seed);
+        let mut devices = Device::pair();
+        let mut under_way = [Vec::new(), Vec::new()];
+        for _ in 0..12 {
+            let [here, there] = &mut devices;
+            let is_first = random.next_u32().is_multiple_of(2);
+            let (here, there) = if is_first { (here, there) } else { (there, here) };
+            let said = here.say_something(random.next_u32(), there);
+            under_way[usize::from(is_first)].extend(said);
+            let heard = &mut under_way[usize::from(!is_first)];
+            if !heard.is_empty() && random.next_u32() % 3 > 0 {
+                here.hear_one(heard, &mut random, there);
+            }
+        }
+        let [one, other] = &mut devices;
+        let [of_other, of_one] = &mut under_way;
+        while !of_one.is_empty() {
+            other.hear_one(of_one, &mut random, one);
+        }
+        while !of_other.is_empty() {
+            one.hear_one(of_other, &mut random, other);
+        }
+        let states = Device::states(one, other);
+        match states {
+            [Off, Off] => {}
+            [Offered(mode), Asked(same)] | [Asked(mode), Offered(same)] if mode == same => {}
+            [Asked(mode), Asked(same)] if mode != same => {}
+            [On(mode), On(same)] if mode == same => {
+                let ids = [one, other].map(|device| *device.begun.last().unwrap().next.id());
+                assert_eq!(ids[0], ids[1], "{seed}");
+                ran += 1;
+            }
+            _ => panic!("{seed}: {states:?}"),
+        }
+    }
+    assert!(ran > 40, "{ran} of 400 ended in a conversation");
+}
+
+const HOUR: u64 = 3600;
+
+/// A stop is lost: the other side goes on logging, and is told again.
+#[test]
+fn what_the_peer_did_not_hear_is_said_again() {
+    let [mut alice, mut bob] = Device::pair();
+    let (one, other) = (alice.start(Mode::Signed, &bob), bob.start(Mode::Signed, &alice));
+    alice.hear(&other, 1, &bob);
+    bob.hear(&one, 1, &alice);
+    let _lost = alice.stop();
+    let their = bob.keys.cert();
+    let again = alice.switch.start(Mode::Deniable, &alice.keys, their, at(2), &mut alice.rng);
+    let (again, at_two) = alice.say(again.unwrap());
+    bob.hear_at(&again, at_two, at_two, &alice);
+    assert_eq!(Device::states(&alice, &bob), [Offered(Mode::Deniable), Asked(Mode::Deniable)]);
+    let ended = alice.begun[0].next.clone();
+    assert!(alice.switch.hear_ended(&ended, at(2), at(3)).is_none(), "it may be under way");
+    let turn = alice.switch.hear_ended(&ended, at(2), at(2 * HOUR)).unwrap();
+    alice.adopt(turn);
+    let repeated = alice.switch.repeat(at(2 * HOUR)).unwrap();
+    let (stop, sent) = alice.say(repeated);
+    assert!(matches!(stop, TranscriptBody::Stop(_)));
+    assert!(sent < at_two, "it does not end what was begun since");
+    bob.hear_at(&stop, sent, at(2 * HOUR), &alice);
+    assert_eq!(Device::states(&alice, &bob), [Offered(Mode::Deniable), Asked(Mode::Deniable)]);
+    assert!(alice.switch.repeat(at(2 * HOUR)).is_none());
+    let soon = alice.switch.hear_ended(&ended, at(3), at(2 * HOUR + 1));
+    assert!(soon.is_none(), "said a moment ago");
+}
+
+/// Our start is lost: the peer logs nothing, and is told again.
+#[test]
+fn a_start_that_was_lost_is_said_again() {
+    let [mut alice, mut bob] = Device::pair();
+    let lost = alice.start(Mode::Signed, &bob);
+    assert!(alice.switch.hear_unlogged(at(1)).is_none());
+    let turn = alice.switch.hear_unlogged(at(2 * HOUR)).unwrap();
+    alice.adopt(turn);
+    assert!(alice.switch.owes());
+    let repeated = alice.switch.repeat(at(2 * HOUR)).unwrap();
+    let (start, sent) = alice.say(repeated);
+    assert_eq!(start, lost);
+    bob.hear_at(&start, sent, at(2 * HOUR), &alice);
+    assert_eq!(Device::states(&alice, &bob), [Offered(Mode::Signed), Asked(Mode::Signed)]);
+    assert!(!alice.switch.owes());
+}
+
+/// The peer says a start that we have ended: it has not heard that we have.
+#[test]
+fn a_start_that_is_over_is_answered_with_the_stop() {
+    let [mut alice, mut bob] = Device::pair();
+    let first = bob.start(Mode::Signed, &alice);
+    alice.hear(&first, 1, &bob);
+    let _lost = alice.stop();
+    alice.hear(&first, 2 * HOUR, &bob);
+    let repeated = alice.switch.repeat(at(2 * HOUR)).unwrap();
+    let (stop, sent) = alice.say(repeated);
+    bob.hear_at(&stop, sent, at(2 * HOUR), &alice);
+    assert_eq!(Device::states(&alice, &bob), [Off, Off]);
+}
+
+/// The peer has forgotten that it runs, and starts anew: it is told of our start.
+#[test]
+fn who_starts_anew_while_it_runs_is_told_of_our_start() {
+    let [mut alice, mut bob] = Device::pair();
+    let (one, other) = (alice.start(Mode::Signed, &bob), bob.start(Mode::Signed, &alice));
+    alice.hear(&other, 1, &bob);
+    bob.hear(&one, 1, &alice);
+    bob.switch = Switch::new(*alice.keys.device_id());
+    let anew = bob.start(Mode::Signed, &alice);
+    alice.hear(&anew, 2, &bob);
+    assert_eq!(Device::states(&alice, &bob), [On(Mode::Signed), Offered(Mode::Signed)]);
+    let repeated = alice.switch.repeat(at(2)).unwrap();
+    let (start, sent) = alice.say(repeated);
+    bob.hear_at(&start, sent, at(2), &alice);
+    assert_eq!(Device::states(&alice, &bob), [On(Mode::Signed); 2]);
+    let ids = [&alice, &bob].map(|device| *device.begun.last().unwrap().next.id());
+    assert_eq!(ids[0], ids[1]);
 }

@@ -23,9 +23,21 @@ fn both_have_the_same_logs() {
 }
 
 #[test]
+fn a_head_goes_with_the_first_messages_until_the_peer_has_spoken() {
+    let mut pair = Pair::new(Mode::Signed);
+    for i in 1..=3 * HEAD_EVERY {
+        let sent = pair.low.say("tea", at(i));
+        let has_head = i <= HEAD_EVERY || i % HEAD_EVERY == 0;
+        assert_eq!(sent.block.head.is_some(), has_head, "message {i}");
+        assert_eq!(pair.high.hear(&sent), []);
+    }
+}
+
+#[test]
 fn a_head_goes_with_every_thirty_second_message_and_with_notices() {
     let mut pair = Pair::new(Mode::Signed);
-    for i in 0..=2 * HEAD_EVERY {
+    pair.tell(Side::High, "hello", 0);
+    for i in 1..=2 * HEAD_EVERY + 1 {
         let sent = pair.low.say("tea", at(i));
         assert_eq!(sent.block.head.is_some(), i % HEAD_EVERY == 0, "message {i}");
         assert_eq!(pair.high.hear(&sent), []);
@@ -45,7 +57,7 @@ fn a_head_goes_with_every_thirty_second_message_and_with_notices() {
 fn a_head_is_due_an_hour_after_the_first_uncovered_message() {
     let mut pair = Pair::new(Mode::Signed);
     assert_eq!(pair.low.transcript.head_due(), None);
-    pair.tell(Side::Low, "hello", 1);
+    pair.tell(Side::High, "hello", 1);
     pair.seal(2);
     pair.tell(Side::Low, "tea", 5);
     let due = at(5).saturating_add(HEAD_AFTER);
@@ -176,6 +188,8 @@ fn what_is_not_logged_gets_no_place() {
 fn a_clock_put_right_puts_nothing_off() {
     let mut pair = Pair::new(Mode::Signed);
     let (ahead, right) = (at(90 * 86_400), at(10));
+    pair.tell(Side::High, "hello", 0);
+    pair.seal(1);
     let sent = pair.low.say("tea", ahead);
     assert_eq!(pair.high.hear(&sent), []);
     let sent = pair.low.say("four", right);

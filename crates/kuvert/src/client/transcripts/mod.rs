@@ -27,6 +27,9 @@ pub(super) use news::news_of;
 /// A step that says something to a peer, if there is something to say.
 type Saying<'d> = Result<Option<Step<'d, Outgoing>>, ProtocolError>;
 
+/// Starts and stops that are said again at once, at most.
+const MOST_STATEMENTS: usize = 4;
+
 impl<S: Store, T: Carrier> Client<S, T> {
     /// Whether a transcript runs with `peer`, or was asked for.
     #[must_use]
@@ -121,8 +124,12 @@ impl<S: Store, T: Carrier> Client<S, T> {
         })
     }
 
-    /// What is due in transcripts: heads, questions for missing entries, answers to such.
+    /// What is due in transcripts: starts and stops that were not heard, heads, questions for missing
+    /// entries, answers to such.
     pub(super) fn tend_transcripts(&mut self) -> Result<(), Error> {
+        for peer in self.accepted_where(Device::is_transcript_state_due)? {
+            self.repeat_state(&peer)?;
+        }
         for peer in self.peers_with_transcripts()? {
             self.say(&peer, Vec::new(), |device, their, now, random| {
                 let is_due = device.is_transcript_head_due(their, now);
@@ -136,18 +143,37 @@ impl<S: Store, T: Carrier> Client<S, T> {
         self.scrub_if_owed()
     }
 
+    /// Says again which starts stand and which are over.
+    fn repeat_state(&mut self, peer: &AccountId) -> Result<(), Error> {
+        for _ in 0..MOST_STATEMENTS {
+            self.say(peer, Vec::new(), |device, their, now, random| {
+                let is_due = device.is_transcript_state_due(their);
+                if is_due { device.repeat_transcript_state(their, now, random) } else { Ok(None) }
+            })?;
+        }
+        Ok(())
+    }
+
     /// Accepted peers with whom a transcript runs.
     fn peers_with_transcripts(&self) -> Result<Vec<AccountId>, Error> {
-        let running: Vec<AccountId> = {
+        self.accepted_where(|device, their| {
+            matches!(device.transcript_state(their), SwitchState::On(_))
+        })
+    }
+
+    /// Accepted peers with a session of whom this holds.
+    fn accepted_where(
+        &self,
+        is_one: impl Fn(&Device, &DeviceId) -> bool,
+    ) -> Result<Vec<AccountId>, Error> {
+        let found: Vec<AccountId> = {
             let device = lock(&self.device);
-            let is_on =
-                |their: &DeviceId| matches!(device.transcript_state(their), SwitchState::On(_));
             let peers = device.peers().filter(|peer| peer.active().is_some());
-            let running = peers.filter(|peer| is_on(&peer.device_id()));
-            running.map(|peer| peer.account_id()).collect()
+            let found = peers.filter(|peer| is_one(&device, &peer.device_id()));
+            found.map(|peer| peer.account_id()).collect()
         };
         let mut accepted = Vec::new();
-        for peer in running {
+        for peer in found {
             if self.contact_record(&peer)?.value.accepted {
                 accepted.push(peer);
             }
