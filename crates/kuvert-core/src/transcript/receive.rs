@@ -74,9 +74,9 @@ impl Transcript {
             let is_there = arrived.and_then(|arrived| self.is_at_its_place(&arrived));
             return is_seen && is_there.unwrap_or(true);
         }
-        let has_begun = theirs.size() > 0 || !self.waiting.is_empty();
-        let is_next = block.seen >= self.peer.seen && block.seen <= ours.size();
-        is_seen && is_next && (has_begun || block.seq == 0)
+        // Until it has seen something of ours, or a head, each message of the peer's has a head itself.
+        let is_told = block.head.is_some() || block.seen > 0 || self.own.head.is_some();
+        is_seen && is_told && block.seen >= self.peer.seen && block.seen <= ours.size()
     }
 
     /// Whether a message with a block stands in the peer's log here, as far as that is remembered.

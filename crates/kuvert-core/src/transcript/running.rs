@@ -99,6 +99,13 @@ pub(super) struct Peer {
     pub(super) redactions: u32,
 }
 
+impl Peer {
+    /// Whether it has shown that it is in this conversation.
+    fn has_spoken(&self) -> bool {
+        self.log.size() > 0 || self.head.is_some() || self.held.is_some()
+    }
+}
+
 /// A record of a transcript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Name {
@@ -334,19 +341,15 @@ impl Draft {
         Ok(leaf)
     }
 
-    /// A head goes with a notice, which is then signed as soon as it is said.
+    /// A head goes with each message until the peer has spoken: a block does not name its conversation,
+    /// and who has not spoken may be in another one. It goes with a notice as well, which is then
+    /// signed as soon as it is said.
     fn is_head_due_with(&self, logged: &Logged<'_>, now: Timestamp) -> bool {
         let covered = self.next.own.head.map_or(0, |head| head.claim.own.size);
         logged.frame_type == FrameType::Transcript
-            || self.shows_conversation()
+            || !self.next.peer.has_spoken()
             || self.next.own.log.size() - covered >= HEAD_EVERY
             || self.next.head_due().is_some_and(|due| due <= now)
-    }
-
-    /// A block does not name its conversation. What it has seen of the peer's shows it; as long as that
-    /// is nothing, a head does, with as many messages as go without one later.
-    fn shows_conversation(&self) -> bool {
-        self.next.peer.log.size() == 0 && self.next.own.log.size() <= HEAD_EVERY
     }
 
     fn seal(&mut self, now: Timestamp) -> SealedHead {
