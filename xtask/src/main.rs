@@ -4,6 +4,7 @@
 //! - `demo` builds the relay and the client and lets two people talk;
 //! - `bench` measures Kuvert against its peers and against its own primitives;
 //! - `sim` runs the simulator and prints what share of messages is delivered under which faults;
+//! - `models` checks the formal models, query by query;
 //! - `vectors` compares the vectors of the specification with what its reference computes.
 
 mod bench;
@@ -11,6 +12,7 @@ mod check;
 mod context;
 mod counts;
 mod demo;
+mod models;
 mod sim;
 mod source;
 mod steps;
@@ -42,6 +44,8 @@ enum Command {
     /// Simulate two people and everything that can go wrong between them
     #[command(disable_help_flag = true)]
     Sim(sim::Arguments),
+    /// Check the formal models of the specification with Verifpal
+    Models(models::Arguments),
     /// Compute the vectors of the specification again, and compare
     Vectors(vectors::Arguments),
 }
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&context, &arguments),
         Command::Bench(arguments) => bench::run(&context, &arguments),
         Command::Sim(arguments) => sim::run(&context, &arguments),
+        Command::Models(arguments) => models::run(&context, &arguments),
         Command::Vectors(arguments) => vectors::run(&context, &arguments),
     });
     match done {

@@ -23,6 +23,7 @@ const STEPS: &[Step] = &[
     step("doctest", "the examples in the documentation", doctest),
     step("sim", "1,000 simulated lives lose nothing in silence", crate::sim::step),
     step("vectors", "the vectors are what the reference computes", crate::vectors::step),
+    step("models", "the formal models hold, and their broken twins are found", crate::models::step),
     step("wasm32", "wire and core build for the web", wasm32),
     step("benches", "the benchmarks compile", benches),
     step("deny", "licences, sources and banned crates", deny),

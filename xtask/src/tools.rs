@@ -12,12 +12,22 @@ use crate::context::Context;
 pub(crate) struct Tool {
     name: &'static str,
     version: &'static str,
+    /// What `cargo install` needs to be told besides.
+    install: &'static [&'static str],
+    /// No other version will do.
+    exact: bool,
 }
 
 /// Runs tests, each in a process of its own.
-pub(crate) const NEXTEST: Tool = Tool { name: "cargo-nextest", version: "0.9.151" };
+pub(crate) const NEXTEST: Tool =
+    Tool { name: "cargo-nextest", version: "0.9.151", install: &[], exact: false };
 /// Checks licences, sources and banned crates.
-pub(crate) const DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2" };
+pub(crate) const DENY: Tool =
+    Tool { name: "cargo-deny", version: "0.20.2", install: &[], exact: false };
+/// Searches the formal models. What it finds depends on its version. It asks for a newer compiler
+/// than ours and does not need it.
+pub(crate) const VERIFPAL: Tool =
+    Tool { name: "verifpal", version: "1.6.7", install: &["--ignore-rust-version"], exact: true };
 
 impl Tool {
     /// The tool's path: from `PATH`, from `target/tools`, or built from source into the latter.
@@ -38,22 +48,26 @@ impl Tool {
 
     fn answers(self, context: &Context, program: &PathBuf) -> bool {
         let shell = &context.shell;
-        // Both are cargo subcommands and take their own name first.
-        let subcommand = self.name.trim_start_matches("cargo-");
-        cmd!(shell, "{program} {subcommand} --version").quiet().ignore_stderr().read().is_ok()
+        // A cargo subcommand takes its own name first.
+        let subcommand = self.name.strip_prefix("cargo-");
+        let command = cmd!(shell, "{program} {subcommand...} --version").quiet().ignore_stderr();
+        let fits = |said: String| !self.exact || said.ends_with(self.version);
+        command.read().is_ok_and(fits)
     }
 
     /// Builds for a short build, not for speed: the tools run for seconds.
     fn install(self, context: &Context) -> Result<()> {
         let shell = &context.shell;
-        let Self { name, version } = self;
+        let Self { name, version, install, .. } = self;
         let root = context.target().join("tools");
-        let command =
-            cmd!(shell, "cargo install --locked {name} --version {version} --root {root}")
-                .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
-                .env("CARGO_PROFILE_RELEASE_LTO", "off")
-                .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
-                .env("CARGO_PROFILE_RELEASE_DEBUG", "0");
+        let command = cmd!(
+            shell,
+            "cargo install --locked {install...} {name} --version {version} --root {root}"
+        )
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+        .env("CARGO_PROFILE_RELEASE_LTO", "off")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "0");
         context.logged(&format!("install-{name}"), command)?;
         Ok(())
     }

@@ -15,7 +15,7 @@ use crate::steps::Outcome;
 const LONG_FILE_LINES: usize = 600;
 
 /// Endings of the files that people write.
-const WRITTEN: [&str; 8] = ["rs", "md", "toml", "py", "pv", "vp", "yml", "sh"];
+const WRITTEN: [&str; 10] = ["rs", "md", "toml", "py", "pv", "pvl", "vp", "twin", "yml", "sh"];
 
 /// Reads every written file of the tree.
 pub(crate) fn step(context: &Context) -> Result<Outcome> {
