@@ -85,7 +85,7 @@ impl Line {
         let mark = if self.is_good() { "ok " } else { "BAD" };
         let cut = if answer.complete { "" } else { ", but the search was cut short" };
         format!(
-            "  {mark} {:<42} expected {:<12} found {}{cut}\n      {}\n      spec {}; threat model {}",
+            "  {mark} {:<42} expected: {:<12}  result: {}{cut}\n      {}\n      spec {}; threat model {}",
             query.text,
             query.expected.to_string(),
             answer.verdict,
