@@ -95,9 +95,7 @@ impl Device {
         session: &mut Session,
         now: Timestamp,
     ) -> Result<Vec<Effect>, ProtocolError> {
-        let active = self.active_session(peer);
-        let inactive = peer.inactive.iter().filter_map(|(id, _)| self.sessions.get(id));
-        let is_tie = active.is_some_and(|active| is_tie(active, inactive.map(|s| &s.value)));
+        let is_tie = self.active_session(peer).is_some_and(|active| is_tie(peer, active));
         place_theirs(peer, session, self.device_id(), is_tie, now)
     }
 

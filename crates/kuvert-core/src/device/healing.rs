@@ -163,7 +163,7 @@ impl Device {
             if peer.active.take().is_none() && peer.inactive.is_empty() {
                 continue;
             }
-            (peer.inactive, peer.closed) = (Vec::new(), true);
+            (peer.inactive, peer.closed, peer.crossed) = (Vec::new(), true, false);
             peer.recovery.healing = Healing::None;
             peer.recovery.schedule(now, rng);
             ended.push(peer.device_id());

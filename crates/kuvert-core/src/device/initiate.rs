@@ -80,7 +80,7 @@ impl Device {
         let mut peer = Box::new(stored.value.clone());
         let sessions = peer.active.iter().chain(peer.inactive.iter().map(|(id, _)| id));
         let mut effects: Vec<_> = sessions.map(|id| Effect::EndSession(*id)).collect();
-        (peer.active, peer.closed) = (None, true);
+        (peer.active, peer.closed, peer.crossed) = (None, true, false);
         peer.inactive.clear();
         peer.recovery.healing = Healing::None;
         effects.push(Effect::PutPeer(peer));

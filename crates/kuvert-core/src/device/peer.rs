@@ -16,8 +16,8 @@ use crate::identity::{account_id, device_id, mailbox_id};
 use crate::limits::{MAX_INACTIVE, MAX_TAKEOVERS, TAKEOVER_WINDOW};
 use crate::session::SessionFacts;
 
-/// Format 1 had nothing about recovery.
-const FORMAT: u8 = 2;
+/// Format 1 had nothing about recovery, format 2 not whether the active session was crossed.
+const FORMAT: u8 = 3;
 
 /// A peer device as stored.
 #[derive(Clone)]
@@ -28,6 +28,8 @@ pub(super) struct Peer {
     pub(super) cert: DeviceCert,
     /// The session to send on.
     pub(super) active: Option<SessionId>,
+    /// A first message of the peer's has crossed the active session, and made way for it.
+    pub(super) crossed: bool,
     /// Sessions that still receive, oldest first, and since when they do not send.
     pub(super) inactive: Vec<(SessionId, Timestamp)>,
     /// When the peer replaced a session by one of its own, within the last day.
@@ -45,6 +47,7 @@ impl Peer {
             front_door: mailbox_id(&MailboxKey::from_bytes(*cert.device_key.as_bytes())),
             cert,
             active: None,
+            crossed: false,
             inactive: Vec::new(),
             takeovers: Vec::new(),
             closed: false,
@@ -89,7 +92,7 @@ impl Peer {
         self.inactive.retain(|(id, _)| id != session);
         self.recovery.forget(Some(session));
         if self.active.as_ref() == Some(session) {
-            self.active = None;
+            (self.active, self.crossed) = (None, false);
             self.closed = true;
         }
     }
@@ -106,6 +109,7 @@ impl Encode for Peer {
         out.push(FORMAT);
         self.cert.encode_into(out);
         out.push(u8::from(self.closed));
+        out.push(u8::from(self.crossed));
         out.push(u8::from(self.active.is_some()));
         if let Some(active) = &self.active {
             active.encode_into(out);
@@ -123,7 +127,7 @@ impl Encode for Peer {
     fn encoded_len(&self) -> usize {
         let active = self.active.map_or(0, |_| SessionId::LEN);
         let lists = self.inactive.len() * (SessionId::LEN + 8) + self.takeovers.len() * 8;
-        1 + DeviceCert::LEN + 1 + 1 + active + 1 + 1 + lists + self.recovery.encoded_len()
+        1 + DeviceCert::LEN + 2 + 1 + active + 1 + 1 + lists + self.recovery.encoded_len()
     }
 }
 
@@ -135,6 +139,7 @@ impl Decode for Peer {
         }
         let cert = DeviceCert::decode_from(reader)?;
         let closed = reader.flag("closed")?;
+        let crossed = format > 2 && reader.flag("crossed")?;
         let has_active = reader.flag("active")?;
         let active = has_active.then(|| SessionId::decode_from(reader)).transpose()?;
         let inactive = (0..count(reader, "inactive sessions", MAX_INACTIVE)?)
@@ -147,7 +152,7 @@ impl Decode for Peer {
             1 => Recovery::of_accepted(active.is_some()),
             _ => Recovery::decode_from(reader)?,
         };
-        Ok(Self { active, inactive, takeovers, closed, recovery, ..Self::new(cert) })
+        Ok(Self { active, crossed, inactive, takeovers, closed, recovery, ..Self::new(cert) })
     }
 }
 

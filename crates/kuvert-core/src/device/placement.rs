@@ -19,11 +19,11 @@ use kuvert_wire::{DeviceId, SessionId, Timestamp};
 use super::effect::Effect;
 use super::peer::Peer;
 use crate::error::ProtocolError;
-use crate::session::{Begun, Session, Status};
+use crate::session::{Session, Status};
 
 /// Makes `new` the active session; the one before it still receives.
 pub(super) fn become_active(peer: &mut Peer, new: SessionId, now: Timestamp) -> Vec<Effect> {
-    peer.closed = false;
+    (peer.closed, peer.crossed) = (false, false);
     match peer.active.replace(new) {
         Some(old) => set_aside(peer, old, now),
         None => Vec::new(),
@@ -37,16 +37,10 @@ fn set_aside(peer: &mut Peer, session: SessionId, now: Timestamp) -> Vec<Effect>
 }
 
 /// Whether `active`, begun by us and unanswered, and one new session of the peer's have crossed. A
-/// second one of the peer's says that it cannot use ours: that is no tie.
-pub(super) fn is_tie<'a>(
-    active: &Session,
-    mut inactive: impl Iterator<Item = &'a Session>,
-) -> bool {
-    let is_theirs_since = |session: &Session| {
-        matches!(session.head.begun, Begun::ByPeer { .. })
-            && session.head.created >= active.head.created
-    };
-    active.head.status == Status::AwaitingReply && !inactive.any(is_theirs_since)
+/// second one of the peer's says that it cannot use ours: that is no tie. Which came first is no
+/// matter of clocks, since ours may have been put right in between.
+pub(super) fn is_tie(peer: &Peer, active: &Session) -> bool {
+    active.head.status == Status::AwaitingReply && !peer.crossed
 }
 
 /// Places a session that the peer has begun, beside the active one if there is one.
@@ -69,6 +63,7 @@ pub(super) fn place_theirs(
     }
     if is_tie && *our_id < theirs.head.peer {
         theirs.head.status = Status::Inactive;
+        peer.crossed = true;
         let ended = peer.set_aside(theirs.head.id, now);
         return Ok(ended.map(Effect::EndSession).into_iter().collect());
     }

@@ -30,7 +30,7 @@ impl<A: Adapter> World<A> {
         self.clock.pass(TICK);
         self.note(format_args!("{:?} {event:?}", self.clock.elapsed()));
         match event {
-            Event::Send(seat, amount) => self.send(seat, amount),
+            Event::Send(seat, amount) => drop(self.send(seat, amount)),
             Event::Receive(seat) => drop(self.receive(seat)),
             Event::Drain(seat) => self.drain(seat),
             Event::Flush(seat) => drop(self.work(seat, async |client| client.flush().await)),
@@ -68,8 +68,9 @@ impl<A: Adapter> World<A> {
         }
     }
 
-    /// Writes a message: its number, and enough to make it as long as the amount says.
-    pub(super) fn send(&mut self, seat: Seat, amount: u8) {
+    /// Writes a message: its number, and enough to make it as long as the amount says. Whether it was
+    /// taken.
+    pub(super) fn send(&mut self, seat: Seat, amount: u8) -> bool {
         let number = self.book.write(seat.side);
         let filler = if amount < 250 { usize::from(amount) } else { 40 * usize::from(amount) };
         let text = format!("{number} {}", "x".repeat(filler));
@@ -78,6 +79,7 @@ impl<A: Adapter> World<A> {
         if sent.is_some() {
             self.book.is_safe(number);
         }
+        sent.is_some()
     }
 
     /// Asks for an event and shows it; whether there was one.

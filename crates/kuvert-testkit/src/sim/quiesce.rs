@@ -23,11 +23,13 @@ impl<A: Adapter> World<A> {
     pub(super) fn quiesce(&mut self) -> bool {
         self.clear_up();
         self.round(Duration::from_secs(MINUTE));
-        Side::BOTH.into_iter().for_each(|side| self.send(Seat::app(side), 0));
+        let mut to_write = Side::BOTH.to_vec();
         let mut quiet = 0;
         for (count, pause) in PAUSES {
             for _ in 0..*count {
                 let before = self.activity();
+                // Who has forgotten the other can write only when something of the other's has come.
+                to_write.retain(|side| !self.send(Seat::app(*side), 0));
                 self.round(Duration::from_secs(*pause));
                 quiet = if self.activity() == before { quiet + 1 } else { 0 };
                 if quiet >= QUIET_ROUNDS && self.is_settled() {

@@ -6,8 +6,9 @@
 use core::time::Duration;
 use std::collections::BTreeSet;
 
+use kuvert_core::limits::CLOCK_SKEW;
 use kuvert_core::prekey::VerifiedBundle;
-use kuvert_core::{Change, ProtocolError, Reset};
+use kuvert_core::{Change, ProtocolError, Reset, SessionFacts, Status};
 use kuvert_store::Store;
 use kuvert_wire::frame::MAX_RESEND;
 use kuvert_wire::{AccountId, MessageId, Timestamp};
@@ -164,7 +165,10 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let now = self.now();
         let all = record::read_all::<SentRecord, _>(&self.store, record::SENT)?;
         let silent = all.into_iter().filter(|sent| is_silent(&sent.value, None, now));
-        Ok(silent.filter_map(|sent| record::account_of(&sent.key)).collect())
+        let silent = silent.filter_map(|sent| record::account_of(&sent.key));
+        let device = lock(&self.device);
+        let awaited = device.peers().filter(|view| view.active().as_ref().is_some_and(is_awaited));
+        Ok(silent.chain(awaited.map(|view| view.account_id())).collect())
     }
 
     /// Whether the session with `peer` is to be replaced now, and why.
@@ -172,7 +176,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let (now, device) = (self.now(), lock(&self.device));
         let Some(view) = device.peer_of_account(peer) else { return Ok(None) };
         let is_due = device.resets_due(now).any(|due| due == view.device_id());
-        let begun = view.active().map(|active| active.created);
+        let active = view.active();
         drop(device);
         if self.identity_question(*peer).is_some() || !self.may_repeat(peer)? {
             return Ok(None);
@@ -180,7 +184,8 @@ impl<S: Store, T: Carrier> Client<S, T> {
         if is_due {
             return Ok(Some(Why::Due));
         }
-        let is_silent = begun.is_some() && is_silent(&self.sent_record(peer)?.value, begun, now);
+        let Some(active) = active else { return Ok(None) };
+        let is_silent = is_silent(&self.sent_record(peer)?.value, Some(&active), now);
         Ok(is_silent.then_some(Why::Unanswered))
     }
 
@@ -209,15 +214,34 @@ impl<S: Store, T: Carrier> Client<S, T> {
 }
 
 /// Whether nothing was heard for too long in a session, or since the oldest message that waits to be
-/// acknowledged.
-fn is_silent(sent: &SentRecord, begun: Option<Timestamp>, now: Timestamp) -> bool {
+/// acknowledged. In a session that took the place of another, our first word is one that waits; what is
+/// heard on the other meanwhile does not answer it.
+fn is_silent(sent: &SentRecord, active: Option<&SessionFacts>, now: Timestamp) -> bool {
     let tries = usize::from(sent.unanswered);
-    let heard = Timestamp::from_millis(sent.heard).max(begun.unwrap_or_default());
+    let heard = Timestamp::from_millis(sent.heard);
+    let is_awaited = sent.heard > 0 && active.is_some_and(is_awaited);
     let (since, patience) = match sent.is_mending {
-        true => (heard, Some(UNHEALED[tries.min(UNHEALED.len() - 1)])),
+        true => (Some(heard), Some(UNHEALED[tries.min(UNHEALED.len() - 1)])),
+        false if is_awaited => (None, UNANSWERED.get(tries).copied()),
         false if sent.count == 0 => return false,
-        false => (heard.max(Timestamp::from_millis(sent.oldest)), UNANSWERED.get(tries).copied()),
+        false => {
+            let oldest = Timestamp::from_millis(sent.oldest);
+            (newest_of([heard, oldest], now), UNANSWERED.get(tries).copied())
+        }
     };
+    let begun = active.map(|active| active.created);
+    let since = newest_of(since.into_iter().chain(begun), now).unwrap_or_default();
     let patience = patience.filter(|_| sent.unanswered < MAX_UNANSWERED);
     patience.is_some_and(|patience| now.since(since) >= patience)
+}
+
+/// Whether we have begun this session and nobody has answered.
+pub(super) fn is_awaited(session: &SessionFacts) -> bool {
+    session.status == Status::AwaitingReply
+}
+
+/// The newest of the times at which something may have been noted. One that is more than a day ahead was
+/// noted by a clock that has been put right since: who waited for it to come would wait for months.
+fn newest_of(times: impl IntoIterator<Item = Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    times.into_iter().filter(|at| at.since(now) <= CLOCK_SKEW).max()
 }

@@ -207,6 +207,11 @@ impl<S: Store, T: Carrier> Client<S, T> {
             asked.value.answer == Some(true) && lock(&self.device).peer(&device).is_none()
         })
     }
+
+    /// Whether the device of `peer`'s that is known is another one than was known first.
+    pub(super) fn was_replaced(&self, peer: &AccountId) -> bool {
+        self.questions.get(peer).is_some_and(|asked| asked.value.answer == Some(true))
+    }
 }
 
 /// All questions, open and answered.

@@ -9,6 +9,7 @@ use kuvert_wire::{
 
 use super::filing::Filing;
 use super::intake::Taken;
+use super::reconcile::Said;
 use super::resend::Acknowledged;
 use super::{Client, lock};
 use crate::event::DeliveryState;
@@ -125,8 +126,12 @@ impl<S: Store, T: Carrier> Client<S, T> {
             return Ok(Acknowledged::default());
         };
         let held = self.acknowledge_sent(peer, &ids, sent, filing)?;
+        let (session, is_first) = (received.session, received.begins_session);
         if is_accepted {
-            self.answer_resend(peer, received.session, &ids, &held, sent, filing)?;
+            let said = Said { session, names: &ids, is_first, is_all: true };
+            self.answer_resend(peer, &said, &held, sent, filing)?;
+        } else if self.is_begun_by_peer(session) {
+            sent.owes_held = Some(*session.as_bytes()); // for when a person accepts it
         }
         Ok(held)
     }
@@ -156,6 +161,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
             step.commit(|changes| client.store.apply(changes))?;
             drop(device);
             client.reserved();
+            client.online.forgetful = None; // it may be owed a word about what is held
             Ok(())
         })
     }

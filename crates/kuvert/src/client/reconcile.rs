@@ -27,18 +27,29 @@ const TIME_TO_SAY: Duration = Duration::from_secs(60);
 /// More than this is left only after a clock was put right, in milliseconds.
 const MAX_TIME_TO_SAY: u64 = 120_000;
 
+/// What a peer said that it holds.
+pub(super) struct Said<'a> {
+    /// The session that it is about: what follows goes there.
+    pub(super) session: SessionId,
+    pub(super) names: &'a [MessageId],
+    /// It is what began the session here: nothing that the peer said later overtook it.
+    pub(super) is_first: bool,
+    /// What is not named is not there.
+    pub(super) is_all: bool,
+}
+
 impl<S: Store, T: Carrier> Client<S, T> {
-    /// The peer has begun `session` and said what it holds: all else is sent again on it, also what
+    /// The peer has begun a session and said what it holds: all else is sent again on it, also what
     /// was sealed for an older session and has not left.
     pub(super) fn answer_resend(
         &mut self,
         peer: &AccountId,
-        session: SessionId,
-        names: &[MessageId],
+        said: &Said<'_>,
         held: &Acknowledged,
         sent: &mut SentRecord,
         filing: &mut Filing,
     ) -> Result<(), Error> {
+        let session = said.session;
         if sent.is_answered(&session) || !self.is_active(peer, session) {
             return Ok(()); // once for each session that takes the place of another, of which there are few
         }
@@ -51,7 +62,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         self.number(filing)?; // nobody else may seal for this peer in between
         self.take_back(peer, &held.seqs, filing)?;
         self.repeat_where(peer, &held.seqs, sent, filing, |_| true)?;
-        self.repeat_forgotten(peer, names, filing)
+        self.repeat_forgotten(peer, said, filing)
     }
 
     fn is_active(&self, peer: &AccountId, session: SessionId) -> bool {
@@ -60,20 +71,28 @@ impl<S: Store, T: Carrier> Client<S, T> {
         active.is_some_and(|active| active.session == session)
     }
 
-    fn is_begun_by_peer(&self, session: SessionId) -> bool {
+    pub(super) fn is_begun_by_peer(&self, session: SessionId) -> bool {
         let device = lock(&self.device);
         let mut sessions = device.sessions();
         sessions.any(|facts| facts.session == session && !facts.begun_by_us)
     }
 
+    /// Whether no message of the session is known to be still on its way, such as its first one.
+    fn is_complete(&self, session: SessionId) -> bool {
+        let device = lock(&self.device);
+        let mut sessions = device.sessions();
+        sessions.any(|facts| facts.session == session && facts.ratchet.skipped == 0)
+    }
+
     /// What the peer has acknowledged once and does not hold any more was lost when its state was set
-    /// back: that is sent again as well, as far as a sent buffer would have held it.
+    /// back: that is sent again as well, as far as a sent buffer would have held it, and else given up.
     fn repeat_forgotten(
         &self,
         peer: &AccountId,
-        names: &[MessageId],
+        said: &Said<'_>,
         filing: &mut Filing,
     ) -> Result<(), Error> {
+        let names = said.names;
         let held: BTreeSet<_> = names.iter().map(MessageId::as_bytes).collect();
         let prefix = record::message_prefix(peer);
         let own = record::read_all::<MessageRecord, _>(&self.store, &prefix)?.into_iter();
@@ -86,7 +105,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let named_first = own.iter().rev().find(|message| named(message));
         let named_first = named_first.map(|known| known.value.seq);
         let oldest = named_first.filter(|_| names.len() >= MAX_RESEND).unwrap_or_default();
-        let (mut count, mut bytes, mut is_set_back) = (0, 0, false);
+        let (mut count, mut bytes, mut lost) = (0, 0, Vec::new());
         for message in own.into_iter().filter(|message| !named(message)) {
             let Some(id) = record::message_of(&message.key) else { continue };
             if message.value.seq < oldest {
@@ -95,22 +114,44 @@ impl<S: Store, T: Carrier> Client<S, T> {
             if message.value.state != DeliveryState::Delivered {
                 continue;
             }
-            let seq = message.value.seq;
             let is_full = count == MAX_HELD || bytes > MAX_HELD_BYTES;
-            let again = if is_full { None } else { self.forgotten(peer, &id, message, filing)? };
+            let again = if is_full { None } else { self.forgotten(peer, &id, &message, filing)? };
             match again {
                 Some(len) => (count, bytes) = (count + 1, bytes + u64::from(len)),
-                None => is_set_back |= named_first.is_some_and(|first| seq > first),
-            }
-            if is_full {
-                break;
+                None => lost.push((id, message)),
             }
         }
+        let is_later = |seq: u64| named_first.is_some_and(|first| seq > first);
+        let is_set_back =
+            said.is_first && lost.iter().any(|(_, message)| is_later(message.value.seq));
+        self.give_up_forgotten(peer, said, lost, filing)?;
         self.tell_set_back(peer, is_set_back, filing)
     }
 
-    /// The peer names older messages than one that it had and does not name: it does not merely clear
-    /// away what is old, its state was set back. What is too old to be sent again is then gone there.
+    /// What is gone at the peer, and cannot be sent again, did not arrive in the end. A device that took
+    /// the place of another never had what went to that one.
+    fn give_up_forgotten(
+        &self,
+        peer: &AccountId,
+        said: &Said<'_>,
+        lost: Vec<(MessageId, Versioned<MessageRecord>)>,
+        filing: &mut Filing,
+    ) -> Result<(), Error> {
+        if lost.is_empty() || !said.is_all || self.was_replaced(peer) {
+            return Ok(());
+        }
+        let mut ids = Vec::with_capacity(lost.len());
+        for (id, mut message) in lost {
+            message.value.state = DeliveryState::Undelivered;
+            filing.changes.push(message.put()?);
+            ids.push(*id.as_bytes());
+        }
+        let at = self.now().as_millis();
+        self.file_event(peer, Unshown::Undelivered { ids, at }, filing)
+    }
+
+    /// The peer names older messages than one that it had and does not name: its state was set back. It
+    /// says so only if it may not have had that message later.
     fn tell_set_back(
         &self,
         peer: &AccountId,
@@ -130,7 +171,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
         &self,
         peer: &AccountId,
         id: &MessageId,
-        mut message: Versioned<MessageRecord>,
+        message: &Versioned<MessageRecord>,
         filing: &mut Filing,
     ) -> Result<Option<u32>, Error> {
         let seq = message.value.seq;
@@ -141,6 +182,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
             return Ok(None);
         }
         let unacked = UnackedRecord::written(id, at, log.value.frame.len());
+        let mut message = message.clone();
         message.value.state = DeliveryState::Queued;
         filing.changes.push(message.put()?);
         filing.changes.push(record::insert(record::unacked_key(peer, seq), &unacked)?);
@@ -171,7 +213,9 @@ impl<S: Store, T: Carrier> Client<S, T> {
         let (mut to_say, mut silent) = (Vec::new(), Vec::new());
         for sent in record::read_all::<SentRecord, _>(&self.store, record::SENT)? {
             let Some(peer) = record::account_of(&sent.key) else { continue };
-            to_say.extend(sent.value.owes_held.map(|_| peer));
+            if sent.value.owes_held.is_some() && self.may_repeat(&peer)? {
+                to_say.push(peer); // a stranger may be accepted later
+            }
             match sent.value.forgot {
                 Some((_, due)) if due <= now || due - now > MAX_TIME_TO_SAY => silent.push(peer),
                 forgot => next = next.min(forgot.map_or(u64::MAX, |(_, due)| due)),
@@ -204,8 +248,11 @@ impl<S: Store, T: Carrier> Client<S, T> {
             return Ok(()); // another process was faster
         };
         if self.may_repeat(peer)? {
-            let (session, held) = (SessionId::from_bytes(session), Acknowledged::default());
-            self.answer_resend(peer, session, &[], &held, &mut sent.value, &mut filing)?;
+            let session = SessionId::from_bytes(session);
+            let is_all = self.is_complete(session);
+            let said = Said { session, names: &[], is_first: false, is_all };
+            let held = Acknowledged::default();
+            self.answer_resend(peer, &said, &held, &mut sent.value, &mut filing)?;
         }
         filing.changes.push(sent.put()?);
         self.file_away(filing)

@@ -135,12 +135,13 @@ impl<S: Store, T: Carrier> Client<S, T> {
     }
 
     /// The change that accepts what comes from `peer`, unless it is accepted.
-    fn acceptance(&self, peer: &AccountId) -> Result<Option<Change>, Error> {
+    fn acceptance(&mut self, peer: &AccountId) -> Result<Option<Change>, Error> {
         let mut contact = self.contact_record(peer)?;
         if contact.value.accepted {
             return Ok(None);
         }
         contact.value.accepted = true;
+        self.online.forgetful = None; // it may be owed a word about what is held
         contact.put().map(Some)
     }
 }

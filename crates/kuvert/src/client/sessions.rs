@@ -8,6 +8,7 @@ use kuvert_transport::{Refusal, TransportError};
 use kuvert_wire::{AccountId, Address, DeviceId, PrekeyBundle, Timestamp};
 
 use super::filing::Filing;
+use super::healing::is_awaited;
 use super::{Client, lock};
 use crate::{Carrier, Error};
 
@@ -39,6 +40,7 @@ impl<S: Store, T: Carrier> Client<S, T> {
             let mut contact = client.contact_record(&address.account)?;
             contact.value.relay = Some(address.relay.to_string());
             contact.value.accepted = true;
+            client.online.forgetful = None; // it may be owed a word about what is held
             client.apply([contact.put()?])
         })
     }
@@ -127,11 +129,18 @@ impl<S: Store, T: Carrier> Client<S, T> {
     /// the relay may be lost to the peer, if its store was put back to before they were made.
     pub(super) async fn fetch_bundle(&self, peer: &AccountId) -> Result<VerifiedBundle, Error> {
         let sent = self.sent_record(peer)?.value;
-        let was_unanswered = sent.is_mending || sent.unanswered > 0;
+        let is_unanswered = sent.heard > 0 && self.awaits_answer(peer);
+        let was_unanswered = sent.is_mending || sent.unanswered > 0 || is_unanswered;
         let address = Address { relay: self.relay_of(peer)?, account: *peer };
         let bundle = self.fetch_unverified(&address).await?;
         let one_time = bundle.one_time.filter(|_| !was_unanswered);
         self.verified(PrekeyBundle { one_time, ..bundle }, &address)
+    }
+
+    fn awaits_answer(&self, peer: &AccountId) -> bool {
+        let device = lock(&self.device);
+        let active = device.peer_of_account(peer).and_then(|view| view.active());
+        active.as_ref().is_some_and(is_awaited)
     }
 
     async fn fetch_bundle_at(&self, address: &Address) -> Result<VerifiedBundle, Error> {

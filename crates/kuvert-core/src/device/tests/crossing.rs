@@ -126,6 +126,63 @@ fn a_second_beginning_of_the_peer_is_no_tie() {
     }
 }
 
+/// Which of two came first is not told by clocks: this one was ahead, and has been put right since.
+#[test]
+fn a_second_beginning_is_no_tie_whatever_the_clock_said_at_ours() {
+    const SEASON: Duration = Duration::from_secs(60 * 24 * 3600);
+    for is_ahead in [true, false] {
+        let (mut alice, mut bob) = leader_and_follower();
+        let right = alice.now;
+        let bundle = bob.bundle(true);
+        alice.now =
+            if is_ahead { right.saturating_add(SEASON) } else { right.saturating_sub(SEASON) };
+        alice.initiate(&bundle).expect("begins");
+        alice.now = right;
+        for (text, is_ours_active) in [("first", true), ("second", false)] {
+            bob.initiate(&alice.bundle(true)).expect("begins");
+            let envelope = bob.send(&alice.id(), text);
+            alice.hears(&envelope, text);
+            let facts = alice.device.peer(&bob.id()).and_then(|peer| peer.active());
+            assert_eq!(facts.expect("active").begun_by_us, is_ours_active, "{is_ahead}, {text}");
+        }
+        let answer = alice.send(&bob.id(), "answer");
+        bob.hears(&answer, "answer");
+        assert_eq!(active(&alice, &bob.id()), active(&bob, &alice.id()));
+    }
+}
+
+/// A new session of ours may be crossed once more.
+#[test]
+fn each_session_of_ours_has_a_tie_of_its_own() {
+    let (mut alice, mut bob) = leader_and_follower();
+    for _ in 0..2 {
+        alice.initiate(&bob.bundle(true)).expect("begins");
+        bob.initiate(&alice.bundle(true)).expect("begins");
+        let from_bob = bob.send(&alice.id(), "crossing");
+        alice.hears(&from_bob, "crossing");
+        let facts = alice.device.peer(&bob.id()).and_then(|peer| peer.active());
+        assert!(facts.expect("active").begun_by_us);
+    }
+}
+
+#[test]
+fn a_peer_record_of_format_2_is_read() {
+    let (mut alice, mut bob) = leader_and_follower();
+    alice.initiate(&bob.bundle(true)).expect("begins");
+    bob.initiate(&alice.bundle(true)).expect("begins");
+    let from_bob = bob.send(&alice.id(), "crossing");
+    alice.hears(&from_bob, "crossing");
+    let peer = &alice.device.peers[&bob.id()].value;
+    assert!(peer.crossed);
+    let mut record = peer.encode();
+    let crossed = 1 + kuvert_wire::DeviceCert::LEN + 1;
+    assert_eq!(record.remove(crossed), 1);
+    record[0] = 2;
+    let read = Peer::decode(&record).expect("of an earlier version");
+    assert!(!read.crossed);
+    assert_eq!((read.active, read.inactive), (peer.active, peer.inactive.clone()));
+}
+
 /// MSG-12
 #[test]
 fn a_peer_takes_over_five_times_a_day() {

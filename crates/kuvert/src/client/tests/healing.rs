@@ -7,6 +7,7 @@ use kuvert_store::Store;
 
 use super::support::{
     Fate, Person, events, fate, heard, hub, offline, pair, pass, reopened, say, settle, texts,
+    turn_back,
 };
 use crate::event::{DeliveryState, Event};
 
@@ -248,4 +249,54 @@ async fn a_session_that_nobody_answers_is_begun_anew() {
     alice.flush().await.expect("flushed");
     assert_eq!(heard(&mut bob).await, ["lost with its session"]);
     assert_eq!(begun(&alice), before + 1);
+}
+
+/// All that is known of it was noted by a clock that was ahead by months.
+#[tokio::test]
+async fn silence_is_noticed_when_a_clock_has_been_put_right() {
+    const SEASON: Duration = Duration::from_secs(60 * 24 * 3600);
+    let hub = hub();
+    let (mut alice, mut bob) = talking(&hub).await;
+    pass(SEASON);
+    bob.publish_prekeys().await.expect("published");
+    fate(&alice, Fate::IsLost);
+    alice.reset_session(bob.account()).await.expect("begun anew");
+    alice.send(bob.account(), "into the dark").await.expect("sent");
+    fate(&alice, Fate::Arrives);
+    turn_back(SEASON);
+    bob.publish_prekeys().await.expect("published");
+    assert_eq!(texts(&settle(&mut alice, &mut bob).await.1), ["into the dark"]);
+}
+
+/// What is heard on the session before is no answer, and nothing else is left to be said.
+#[tokio::test]
+async fn a_session_that_nobody_answers_is_begun_anew_though_all_was_acknowledged() {
+    let hub = hub();
+    let (mut alice, mut bob) = talking(&hub).await;
+    alice.send(bob.account(), "one").await.expect("sent");
+    assert_eq!(heard(&mut bob).await, ["one"]);
+    fate(&alice, Fate::IsLost);
+    alice.reset_session(bob.account()).await.expect("begun anew");
+    alice.flush().await.expect("flushed");
+    fate(&alice, Fate::Arrives);
+    pass(20 * SECOND);
+    settle(&mut alice, &mut bob).await;
+    let history = alice.history(bob.account()).expect("read");
+    assert!(history.iter().all(|entry| entry.state != DeliveryState::Sent), "{history:?}");
+    assert_ne!(active(&alice, &bob), active(&bob, &alice));
+
+    pass(23 * HOUR);
+    settle(&mut alice, &mut bob).await;
+    assert_ne!(active(&alice, &bob), active(&bob, &alice));
+    pass(HOUR);
+    settle(&mut alice, &mut bob).await;
+    settle(&mut alice, &mut bob).await;
+    assert_eq!(active(&alice, &bob), active(&bob, &alice));
+}
+
+/// The session that `person` sends on to `peer`.
+fn active(person: &Person, peer: &Person) -> Option<kuvert_wire::SessionId> {
+    let device = crate::client::lock(&person.device);
+    let view = device.peer_of_account(&peer.account()).expect("known");
+    view.active().map(|active| active.session)
 }

@@ -4,8 +4,10 @@ use core::time::Duration;
 
 use kuvert_transport::Directory;
 
-use super::support::{Person, events, heard, hub, on_disk, pair, pass, reopened, settle, texts};
-use crate::event::{DeliveryState, Event};
+use super::support::{
+    Person, events, heard, hub, name, on_disk, pair, pass, person, reopened, settle, texts,
+};
+use crate::event::{DeliveryState, Event, HistoryEntry};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -169,7 +171,82 @@ async fn what_is_forgotten_and_too_old_is_told() {
     let (to_alice, to_bob) = settle(&mut alice, &mut bob).await;
     let suspected = to_alice.iter().filter(|event| matches!(event, Event::CloneSuspected(_)));
     assert_eq!(suspected.count(), 1, "{to_alice:?}");
+    assert_eq!(given_up(&to_alice), 1, "three, and not one");
     assert!(texts(&to_bob).is_empty());
+}
+
+/// How many messages are told to be given up.
+fn given_up(events: &[Event]) -> usize {
+    let count = |event: &Event| match event {
+        Event::Undelivered(gone) => gone.message_ids.len(),
+        _ => 0,
+    };
+    events.iter().map(count).sum()
+}
+
+/// Two messages of alice's have arrived and been acknowledged, more than a month ago; then bob is put
+/// back to before that.
+async fn long_forgotten(
+    hub: &kuvert_transport::LoopbackHub,
+    is_stranger: bool,
+) -> (Person, Person) {
+    let (mut alice, mut bob) = match is_stranger {
+        false => pair(hub).await,
+        true => (person(hub, "alice").await, person(hub, "bob").await),
+    };
+    if is_stranger {
+        alice.add_contact(&name("bob"), &bob.address()).expect("added");
+    }
+    let copy = bob.store.memory.copy();
+    for text in ["one", "two"] {
+        alice.send(bob.account(), text).await.expect("sent");
+    }
+    assert_eq!(heard(&mut bob).await, ["one", "two"]);
+    pass(61 * SECOND); // what came from a stranger has to come again to be acknowledged
+    bob.send(alice.account(), "three").await.expect("sent");
+    assert_eq!(heard(&mut alice).await, ["three"]);
+    settle(&mut alice, &mut bob).await;
+    pass(20 * SECOND);
+    settle(&mut alice, &mut bob).await;
+    let history = alice.history(bob.account()).expect("read");
+    assert!(history.iter().all(|entry| entry.state != DeliveryState::Sent), "{history:?}");
+    pass(Duration::from_secs(31 * 24 * 3600));
+    bob.store.memory.put_back(&copy);
+    (alice, on_disk(hub, bob.store.without_anchor()))
+}
+
+/// Nothing that is there tells what was there.
+#[tokio::test]
+async fn what_all_is_forgotten_and_too_old_is_told() {
+    let hub = hub();
+    let (mut alice, mut bob) = long_forgotten(&hub, false).await;
+    alice.publish_prekeys().await.expect("published");
+    bob.send(alice.account(), "hello").await.expect("sent");
+    let (to_alice, _) = settle(&mut alice, &mut bob).await;
+    assert_eq!((texts(&to_alice), given_up(&to_alice)), (vec!["hello"], 0), "it has a minute");
+    pass(61 * SECOND);
+    let (to_alice, _) = settle(&mut alice, &mut bob).await;
+    assert_eq!(given_up(&to_alice), 2, "{to_alice:?}");
+    let history = alice.history(bob.account()).expect("read");
+    let is_given_up = |entry: &&HistoryEntry| entry.state == DeliveryState::Undelivered;
+    assert_eq!(history.iter().filter(is_given_up).count(), 2);
+}
+
+/// It is a stranger for whom nothing is done, and says what it holds when that is over.
+#[tokio::test]
+async fn who_forgot_whom_it_knows_says_so_when_it_accepts_again() {
+    let hub = hub();
+    let (mut alice, mut bob) = long_forgotten(&hub, true).await;
+    bob.publish_prekeys().await.expect("published");
+    alice.reset_session(bob.account()).await.expect("begun anew");
+    alice.send(bob.account(), "hello?").await.expect("sent");
+    let (to_alice, to_bob) = settle(&mut alice, &mut bob).await;
+    assert_eq!((given_up(&to_alice), texts(&to_bob)), (0, vec!["hello?"]), "{to_alice:?}");
+    pass(61 * SECOND);
+    assert_eq!(given_up(&settle(&mut alice, &mut bob).await.0), 0);
+    bob.send(alice.account(), "who are you?").await.expect("sent");
+    let (to_alice, _) = settle(&mut alice, &mut bob).await;
+    assert_eq!((given_up(&to_alice), texts(&to_alice)), (2, vec!["who are you?"]), "{to_alice:?}");
 }
 
 /// The relay hands out prekeys that were made after the copy, and no anchor says so.

@@ -30,6 +30,11 @@ pub(super) fn pass(span: Duration) {
     NOW.set(now().saturating_add(span).as_millis());
 }
 
+/// The clock was ahead, and is put right.
+pub(super) fn turn_back(span: Duration) {
+    NOW.set(now().saturating_sub(span).as_millis());
+}
+
 /// The clock of this test, and the system's generator.
 pub(super) fn around() -> Surroundings {
     let system = Surroundings::system().expect("a generator");
