@@ -16,7 +16,7 @@ use crate::whole_file::{WholeFile, failed};
 pub(crate) fn run(global: &Global, args: &Show) -> Outcome {
     let verified = check::verified(global, &args.file, Verifier::keeping())?;
     let names = verified.report().signers.map(|signer| name_of(&signer, &args.names));
-    let view = View { names: [&names[0], &names[1]], date: &clock::minute };
+    let view = View { names: [&names[0], &names[1]], date: &clock::in_locale };
     let shown = match args.html {
         true => render::to_html(&verified, &view),
         false => render::to_text(&verified, &view),

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::{View, content_of, facts, in_order, proof_of};
+use super::{View, content_of, facts, in_order, proof_of, utc};
 use crate::transcript::conversation::Side;
 use crate::transcript::verify::{ContentState, VerifiedItem, VerifiedTranscript};
 
@@ -46,10 +46,11 @@ fn entry(item: &VerifiedItem, view: &View<'_>) -> String {
     let side = if item.side() == Side::Low { "low" } else { "high" };
     let name = escaped(&view.name(item.side()));
     let (date, proof) = (escaped(&(view.date)(item.leaf().time)), proof_of(item));
+    let moment = utc(item.leaf().time).replacen(' ', "T", 1).replace(" UTC", "Z");
     let gone = if item.content() == ContentState::Ok { "" } else { " class=\"gone\"" };
     let content = escaped(&content_of(item, view));
     format!(
-        "<li class=\"{side}\"><header><bdi>{name}</bdi> · <time>{date}</time></header>\
+        "<li class=\"{side}\"><header><bdi>{name}</bdi> · <time datetime=\"{moment}\">{date}</time></header>\
          <p{gone} dir=\"auto\">{content}</p><small>{proof}</small></li>\n"
     )
 }
