@@ -20,10 +20,13 @@
 use alloc::vec::Vec;
 
 use chacha20poly1305::aead::inout::InOutBuf;
+#[cfg(not(kuvert_null_crypto))]
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit};
 use zeroize::Zeroizing;
 
 use super::Unauthentic;
+#[cfg(kuvert_null_crypto)]
+use super::null::ChaCha20Poly1305;
 use crate::secret::Secret;
 
 /// Length of a tag in bytes.

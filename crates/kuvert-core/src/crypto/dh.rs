@@ -11,9 +11,12 @@
 //! `spec/00-conventions.md`, "Primitives".
 
 use rand_core::CryptoRng;
+#[cfg(not(kuvert_null_crypto))]
 use x25519_dalek::{PublicKey, StaticSecret};
 
 use super::BadKey;
+#[cfg(kuvert_null_crypto)]
+use super::null::{PublicKey, StaticSecret};
 use crate::secret::Secret;
 
 /// A Diffie-Hellman private key, 32 bytes, with its public key computed once.

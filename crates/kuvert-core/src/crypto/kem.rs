@@ -28,9 +28,12 @@ macro_rules! parameter_set {
     ) => {
         $(#[$doc])*
         pub(crate) mod $set {
+            #[cfg(not(kuvert_null_crypto))]
             use libcrux_ml_kem::$set as imp;
 
             use super::*;
+            #[cfg(kuvert_null_crypto)]
+            use crate::crypto::null::$set as imp;
 
             /// Length of an encapsulation key in bytes.
             pub(crate) const EK_LEN: usize = $ek_len;

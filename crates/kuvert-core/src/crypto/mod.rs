@@ -9,6 +9,9 @@
 //! | [`sign`] | Ed25519, strict verification | ed25519-dalek |
 //! | [`kem`] | ML-KEM-768 and -1024, kept as seeds | libcrux-ml-kem |
 //!
+//! Built for a fuzzer with `--cfg kuvert_null_crypto`, the module `null` stands in for the crates of
+//! the last four; a release build refuses that.
+//!
 //! Nothing here knows a message, a session or a clock. Errors say which primitive refused, never
 //! why: why would tell an attacker, and a correct peer never causes them.
 //!
@@ -25,6 +28,8 @@ pub(crate) mod kdf;
 pub(crate) mod kem;
 pub(crate) mod sign;
 
+#[cfg(kuvert_null_crypto)]
+pub(crate) mod null;
 #[cfg(any(test, feature = "tap"))]
 pub(crate) mod tap;
 #[cfg(test)]
@@ -50,5 +55,10 @@ pub struct Unauthentic;
 /// Whether two strings of bytes are the same, in a time that depends on their lengths alone.
 #[must_use]
 pub(crate) fn ct_eq(ours: &[u8], theirs: &[u8]) -> bool {
+    // A fuzzer cannot guess a MAC.
+    #[cfg(kuvert_null_crypto)]
+    if null::is_lax() {
+        return ours.len() == theirs.len();
+    }
     ours.ct_eq(theirs).into()
 }

@@ -12,13 +12,17 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
-use ed25519_dalek::ed25519::signature::MultipartSigner;
-use ed25519_dalek::{SigningKey, VerifyingKey};
+#[cfg(not(kuvert_null_crypto))]
+use ed25519_dalek::{
+    Signature as Ed25519Signature, SigningKey, VerifyingKey, ed25519::signature::MultipartSigner,
+};
 use kuvert_wire::Signature;
 use rand_core::CryptoRng;
 
 use super::BadSignature;
 use super::kdf::Label;
+#[cfg(kuvert_null_crypto)]
+use super::null::{Signature as Ed25519Signature, SigningKey, VerifyingKey};
 use crate::secret::Secret;
 
 /// An Ed25519 private key, kept expanded in a box that wipes itself; stored as its 32-byte seed.
@@ -96,7 +100,7 @@ pub(crate) fn verify_bytes(
         return Err(BadSignature);
     }
     let key = VerifyingKey::from_bytes(public).map_err(|_| BadSignature)?;
-    let signature = ed25519_dalek::Signature::from_bytes(signature.as_bytes());
+    let signature = Ed25519Signature::from_bytes(signature.as_bytes());
     key.verify_strict(message, &signature).map_err(|_| BadSignature)
 }
 
