@@ -2,7 +2,8 @@
 //!
 //! The program `kuvert-conformance` makes the protocol a black box: a device is a directory, messages
 //! are files, results are JSON objects. The library has what the program and tests share: two
-//! devices that talk to each other under the test's hands, and a store in one file.
+//! devices that talk to each other under the test's hands, a model of what they must do, a store in
+//! one file, and what a fuzzer is let loose on.
 //!
 //! ```
 //! use kuvert_testkit::{Pair, Side};
@@ -15,6 +16,10 @@
 //! ```
 
 mod file_rows;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
+pub mod kat;
+pub mod model;
 mod pair;
 mod party;
 #[cfg(feature = "sim")]

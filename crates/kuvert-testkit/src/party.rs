@@ -131,7 +131,7 @@ impl Party {
         self.device = Device::load(self.stored()).expect("its own records");
     }
 
-    fn take<T>(
+    pub(crate) fn take<T>(
         &mut self,
         step: impl for<'d> FnOnce(
             &'d mut Device,

@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// # Panics
 ///
 /// If that takes a minute.
-pub(super) fn finish<F: Future>(future: F) -> F::Output {
+pub(crate) fn finish<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
     let mut begun = None;

@@ -30,7 +30,7 @@ mod chance;
 mod clock;
 mod disk;
 mod event;
-mod finish;
+pub(crate) mod finish;
 mod happen;
 mod hub;
 mod lie;
@@ -109,6 +109,13 @@ impl Simulation {
     /// fail. Runs it again and again, each time with a new adapter.
     pub fn shrink<A: Adapter>(self, mix: &Mix, adapter: impl Fn() -> A) -> Vec<Event> {
         shrink::shrunk(self.events(mix), |events| self.play(events, adapter()))
+    }
+
+    /// Lets the events happen and leaves everything where it is then.
+    #[cfg(feature = "fuzz")]
+    pub(crate) fn begin<A: Adapter>(self, events: &[Event], adapter: A) {
+        let mut world = World::new(adapter, self.seed, false);
+        events.iter().for_each(|event| world.happen(*event));
     }
 
     /// Runs with the given events: those of a fuzzer, of a property test, or of a run that is cut down.

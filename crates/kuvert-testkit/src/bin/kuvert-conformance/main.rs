@@ -12,8 +12,6 @@ mod answer;
 mod args;
 mod device;
 mod home;
-mod input;
-mod kat;
 mod outcomes;
 mod peers;
 mod random;
@@ -24,6 +22,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use kuvert_core::ProtocolError;
+use kuvert_testkit::kat;
 
 use answer::Answer;
 use args::{Arguments, Command};
@@ -52,7 +51,7 @@ fn misused(error: &clap::Error) -> ! {
 fn run(arguments: &Arguments) -> Result<Answer, ProtocolError> {
     let world = &arguments.world;
     match &arguments.command {
-        Command::Kat => kat(),
+        Command::Kat => answer_all(),
         Command::Init(options) => device::init(options, world),
         Command::Bundle(options) => device::bundle(options, world),
         Command::Peer(options) => device::peer(options, world),
@@ -65,7 +64,7 @@ fn run(arguments: &Arguments) -> Result<Answer, ProtocolError> {
     }
 }
 
-fn kat() -> Result<Answer, ProtocolError> {
+fn answer_all() -> Result<Answer, ProtocolError> {
     kat::run(io::stdin().lock(), io::stdout().lock()).map_err(|_| ProtocolError::Storage)?;
     Ok(Answer::Nothing)
 }

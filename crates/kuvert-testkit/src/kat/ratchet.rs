@@ -5,7 +5,7 @@ use kuvert_core::hazmat::{self, MessageContext, RootStepInput, SealedFrame};
 use serde_json::{Value, json};
 
 use super::Refusal;
-use crate::input::Input;
+use super::input::Input;
 
 pub(super) fn root_step(input: &Input) -> Result<Value, Refusal> {
     let mix = input.optional("mix")?;

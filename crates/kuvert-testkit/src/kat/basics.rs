@@ -5,7 +5,7 @@ use kuvert_core::hazmat::{self, AgreementInput};
 use serde_json::{Value, json};
 
 use super::Refusal;
-use crate::input::Input;
+use super::input::Input;
 
 pub(super) fn hl(input: &Input) -> Result<Value, Refusal> {
     let out = hazmat::hash(input.text("s")?, &input.bytes("x")?)?;

@@ -3,34 +3,34 @@
 use serde_json::Value;
 
 /// A JSON object `{"op": …, …}`. Bytes are in hex.
-pub(crate) struct Input(Value);
+pub(super) struct Input(Value);
 
 /// A field that is missing or is not what the operation needs.
-pub(crate) struct BadField;
+pub(super) struct BadField;
 
 impl Input {
     /// Reads one line.
-    pub(crate) fn parse(line: &[u8]) -> Result<Self, BadField> {
+    pub(super) fn parse(line: &[u8]) -> Result<Self, BadField> {
         serde_json::from_slice(line).map(Self).map_err(|_| BadField)
     }
 
     /// A string.
-    pub(crate) fn text(&self, field: &str) -> Result<&str, BadField> {
+    pub(super) fn text(&self, field: &str) -> Result<&str, BadField> {
         self.0.get(field).and_then(Value::as_str).ok_or(BadField)
     }
 
     /// Bytes of any length.
-    pub(crate) fn bytes(&self, field: &str) -> Result<Vec<u8>, BadField> {
+    pub(super) fn bytes(&self, field: &str) -> Result<Vec<u8>, BadField> {
         hex::decode(self.text(field)?).map_err(|_| BadField)
     }
 
     /// Bytes of one length.
-    pub(crate) fn array<const N: usize>(&self, field: &str) -> Result<[u8; N], BadField> {
+    pub(super) fn array<const N: usize>(&self, field: &str) -> Result<[u8; N], BadField> {
         fixed(self.bytes(field)?)
     }
 
     /// Bytes of one length, or nothing: an empty string, null, or no such field.
-    pub(crate) fn optional<const N: usize>(
+    pub(super) fn optional<const N: usize>(
         &self,
         field: &str,
     ) -> Result<Option<[u8; N]>, BadField> {
@@ -42,22 +42,22 @@ impl Input {
     }
 
     /// A number that fits its type.
-    pub(crate) fn number<T: TryFrom<u64>>(&self, field: &str) -> Result<T, BadField> {
+    pub(super) fn number<T: TryFrom<u64>>(&self, field: &str) -> Result<T, BadField> {
         number(self.0.get(field).ok_or(BadField)?)
     }
 
     /// `true` or `false`.
-    pub(crate) fn flag(&self, field: &str) -> Result<bool, BadField> {
+    pub(super) fn flag(&self, field: &str) -> Result<bool, BadField> {
         self.0.get(field).and_then(Value::as_bool).ok_or(BadField)
     }
 
     /// A list of bytes.
-    pub(crate) fn list(&self, field: &str) -> Result<Vec<Vec<u8>>, BadField> {
+    pub(super) fn list(&self, field: &str) -> Result<Vec<Vec<u8>>, BadField> {
         self.items(field)?.iter().map(bytes).collect()
     }
 
     /// A list of `[index, bytes]`.
-    pub(crate) fn fragments(&self, field: &str) -> Result<Vec<(u8, [u8; 128])>, BadField> {
+    pub(super) fn fragments(&self, field: &str) -> Result<Vec<(u8, [u8; 128])>, BadField> {
         let pair = |item: &Value| match item.as_array().map(Vec::as_slice) {
             Some([index, data]) => Ok((number(index)?, fixed(bytes(data)?)?)),
             _ => Err(BadField),

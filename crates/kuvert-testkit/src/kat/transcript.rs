@@ -5,7 +5,7 @@ use kuvert_core::hazmat::{self, ChunkInput, HeadFields, HeadKey, LeafFields};
 use serde_json::{Value, json};
 
 use super::Refusal;
-use crate::input::Input;
+use super::input::Input;
 
 pub(super) fn attach_chunk(input: &Input) -> Result<Value, Refusal> {
     let (commit, chunk) = hazmat::attach_chunk(&ChunkInput {

@@ -1,4 +1,4 @@
-//! `kat`: answers single steps of the protocol, one JSON object a line.
+//! `kuvert-conformance kat`: answers single steps of the protocol, one JSON object a line.
 
 use std::io::{self, BufRead, Write};
 
@@ -6,14 +6,19 @@ use kuvert_core::ProtocolError;
 use kuvert_core::hazmat::BadInput;
 use serde_json::{Value, json};
 
-use crate::input::{BadField, Input};
-
 mod basics;
+mod input;
 mod ratchet;
 mod transcript;
 
-/// Answers each line of `questions` with a line of `answers`.
-pub(crate) fn run(questions: impl BufRead, mut answers: impl Write) -> io::Result<()> {
+use input::{BadField, Input};
+
+/// Answers each line of `questions` with a line of `answers`; an empty one is passed over.
+///
+/// # Errors
+///
+/// Only those of reading and writing: a line that cannot be answered is answered with an error.
+pub fn run(questions: impl BufRead, mut answers: impl Write) -> io::Result<()> {
     for line in questions.split(b'\n') {
         let line = line?;
         if !line.trim_ascii().is_empty() {
