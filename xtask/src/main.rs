@@ -5,6 +5,7 @@
 //! - `bench` measures Kuvert against its peers and against its own primitives;
 //! - `sim` runs the simulator and prints what share of messages is delivered under which faults;
 //! - `models` checks the formal models, query by query;
+//! - `fuzz` runs the fuzz targets, and prints what they found and covered;
 //! - `vectors` compares the vectors of the specification with what its reference computes.
 
 mod bench;
@@ -12,6 +13,7 @@ mod check;
 mod context;
 mod counts;
 mod demo;
+mod fuzz;
 mod models;
 mod sim;
 mod source;
@@ -46,6 +48,8 @@ enum Command {
     Sim(sim::Arguments),
     /// Check the formal models of the specification with Verifpal
     Models(models::Arguments),
+    /// Run the fuzz targets
+    Fuzz(fuzz::Arguments),
     /// Compute the vectors of the specification again, and compare
     Vectors(vectors::Arguments),
 }
@@ -58,6 +62,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&context, &arguments),
         Command::Sim(arguments) => sim::run(&context, &arguments),
         Command::Models(arguments) => models::run(&context, &arguments),
+        Command::Fuzz(arguments) => fuzz::run(&context, &arguments),
         Command::Vectors(arguments) => vectors::run(&context, &arguments),
     });
     match done {

@@ -26,6 +26,7 @@ const STEPS: &[Step] = &[
     step("models", "the formal models hold, and their broken twins are found", crate::models::step),
     step("wasm32", "wire and core build for the web", wasm32),
     step("benches", "the benchmarks compile", benches),
+    step("fuzz", "the fuzz targets compile, and their corpora replay", crate::fuzz::step),
     step("deny", "licences, sources and banned crates", deny),
     step("advisories", "known weaknesses of dependencies", advisories),
 ];
