@@ -264,7 +264,7 @@ impl Transcript {
             return None;
         }
         let covered = self.own.head.map_or(0, |head| head.claim.peer.size);
-        let is_many = self.peer.log.size() - covered >= ACKNOWLEDGE_EVERY;
+        let is_many = self.peer.log.size().saturating_sub(covered) >= ACKNOWLEDGE_EVERY;
         Some(if is_many { since } else { since.saturating_add(HEAD_AFTER) })
     }
 
@@ -348,7 +348,7 @@ impl Draft {
         let covered = self.next.own.head.map_or(0, |head| head.claim.own.size);
         logged.frame_type == FrameType::Transcript
             || !self.next.peer.has_spoken()
-            || self.next.own.log.size() - covered >= HEAD_EVERY
+            || self.next.own.log.size().saturating_sub(covered) >= HEAD_EVERY
             || self.next.head_due().is_some_and(|due| due <= now)
     }
 
