@@ -30,9 +30,11 @@ pub(crate) const VERIFPAL: Tool =
     Tool { name: "verifpal", version: "1.6.7", install: &["--ignore-rust-version"], exact: true };
 
 /// Builds targets for libFuzzer.
-pub(crate) const FUZZ: Tool = Tool { name: "cargo-fuzz", version: "0.13.2" };
+pub(crate) const FUZZ: Tool =
+    Tool { name: "cargo-fuzz", version: "0.13.2", install: &[], exact: false };
 /// Tells which lines a test has run.
-pub(crate) const LLVM_COV: Tool = Tool { name: "cargo-llvm-cov", version: "0.8.7" };
+pub(crate) const LLVM_COV: Tool =
+    Tool { name: "cargo-llvm-cov", version: "0.8.7", install: &[], exact: false };
 
 impl Tool {
     /// The tool's path: from `PATH`, from `target/tools`, or built from source into the latter.
