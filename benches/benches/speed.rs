@@ -1,13 +1,22 @@
-//! All measurements, in one process: `cargo xtask bench` runs it and prints the table.
+//! All measurements of time, in one process: `cargo xtask bench` runs it and prints the table.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use criterion::{BatchSize, Bencher, Criterion};
+use criterion::{BatchSize, Bencher, Criterion, SamplingMode};
+use kuvert_benches::cases::{self, Case};
 use kuvert_benches::kuvert::{self, KuvertPair, Saved};
+use kuvert_benches::mls::{self, Member, MlsPair};
+use kuvert_benches::noise::{self, NoisePair};
 use kuvert_benches::olm::{self, OlmPair, Published};
-use kuvert_benches::scenario::{BODY_LENS, Pair, Side, rows};
+use kuvert_benches::others::Maker;
+use kuvert_benches::relayed::{Keeping, Relayed, STREAM};
+use kuvert_benches::results::OWN;
+use kuvert_benches::rows::{self, SESSIONS, rows};
+use kuvert_benches::scenario::{BODY_LENS, Pair, Side};
+use kuvert_benches::stored::{Desk, Durability, Spent};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use vodozemac::olm::Account;
@@ -16,36 +25,59 @@ use vodozemac::olm::Account;
 const CHAIN: u64 = 100;
 
 fn main() {
-    let mut criterion = Criterion::default()
-        .without_plots()
-        .sample_size(100)
-        .nresamples(2_000)
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(2))
-        .configure_from_args();
-    primitives(&mut criterion);
-    handshakes(&mut criterion);
+    let criterion = || {
+        Criterion::default()
+            .without_plots()
+            .nresamples(2_000)
+            .warm_up_time(Duration::from_millis(300))
+    };
+    let precise = || criterion().measurement_time(Duration::from_secs(2));
+    let brief = || criterion().sample_size(50).measurement_time(Duration::from_secs(1));
+    let slow = || criterion().sample_size(20).measurement_time(Duration::from_secs(3));
+    primitives(&mut precise().configure_from_args());
+    primitives_of_others(&mut brief().configure_from_args());
+    let mut precise = precise().configure_from_args();
+    handshakes(&mut precise);
     for len in BODY_LENS {
-        same_chain(&mut criterion, len);
+        same_chain(&mut precise, len);
     }
-    ping_pong(&mut criterion);
-    criterion.final_summary();
+    ping_pong(&mut precise);
+    single(&mut precise);
+    let mut slow = slow().configure_from_args();
+    front_doors(&mut slow);
+    store(&mut slow);
+    relay(&mut slow);
+    slow.final_summary();
 }
 
 /// Each primitive that is part of a floor, once.
 fn primitives(criterion: &mut Criterion) {
-    let all: BTreeSet<_> =
-        rows().iter().flat_map(|row| row.floor.0.iter().map(|line| line.primitive)).collect();
-    let mut group = criterion.benchmark_group("primitive");
-    for primitive in all {
+    let mut group = criterion.benchmark_group(OWN);
+    for primitive in all_primitives() {
         group.bench_function(primitive.id(), |bencher| primitive.measure(bencher));
     }
+}
+
+/// The same by others, as far as they have it.
+fn primitives_of_others(criterion: &mut Criterion) {
+    for maker in Maker::ALL {
+        let mut group = criterion.benchmark_group(maker.group());
+        for primitive in all_primitives().into_iter().filter(|one| maker.has(*one)) {
+            group.bench_function(primitive.id(), |bencher| maker.measure(primitive, bencher));
+        }
+    }
+}
+
+fn all_primitives() -> BTreeSet<kuvert_benches::primitive::Primitive> {
+    rows().iter().flat_map(|row| row.floor.0.iter().map(|line| line.primitive)).collect()
 }
 
 fn handshakes(criterion: &mut Criterion) {
     let text = "t".repeat(BODY_LENS[0]);
     kuvert_handshake(criterion, &text);
     olm_handshake(criterion, &text);
+    noise_handshake(criterion, &text);
+    mls_handshake(criterion, &text);
 }
 
 fn kuvert_handshake(criterion: &mut Criterion, text: &str) {
@@ -103,15 +135,50 @@ fn olm_handshake(criterion: &mut Criterion, text: &str) {
     });
 }
 
+fn noise_handshake(criterion: &mut Criterion, text: &str) {
+    let keys = noise::Keys::new();
+    for (side, group) in ["initiator", "responder"].into_iter().enumerate() {
+        criterion.benchmark_group(group).bench_function("snow", |bencher| {
+            bencher.iter_custom(|iterations| {
+                (0..iterations).map(|_| noise::handshake(&keys, black_box(text)).1[side]).sum()
+            });
+        });
+    }
+}
+
+fn mls_handshake(criterion: &mut Criterion, text: &str) {
+    let (alice, bob) = (Member::new("Alice"), Member::new("Bob"));
+    let package = bob.publish();
+    let (_, first) = mls::initiate(&alice, &package, text);
+    let initiate = |alice: Member| {
+        let done = mls::initiate(&alice, black_box(&package), text);
+        (alice, done)
+    };
+    criterion.benchmark_group("initiator").bench_function("openmls", |bencher| {
+        bencher.iter_batched(|| alice.copy(), initiate, BatchSize::SmallInput);
+    });
+    let respond = |bob: Member| {
+        let done = mls::respond(&bob, black_box(&first));
+        (bob, done)
+    };
+    criterion.benchmark_group("responder").bench_function("openmls", |bencher| {
+        bencher.iter_batched(|| bob.copy(), respond, BatchSize::SmallInput);
+    });
+}
+
 fn same_chain(criterion: &mut Criterion, len: usize) {
     let text = "t".repeat(len);
     let mut group = criterion.benchmark_group(format!("encrypt-{len}"));
     group.bench_function("kuvert", |bencher| encrypt(bencher, &mut KuvertPair::new(), &text));
     group.bench_function("vodozemac", |bencher| encrypt(bencher, &mut OlmPair::new(), &text));
+    group.bench_function("snow", |bencher| encrypt(bencher, &mut NoisePair::new(), &text));
+    group.bench_function("openmls", |bencher| encrypt(bencher, &mut MlsPair::new(), &text));
     group.finish();
     let mut group = criterion.benchmark_group(format!("decrypt-{len}"));
     group.bench_function("kuvert", |bencher| decrypt(bencher, &mut KuvertPair::new(), &text));
     group.bench_function("vodozemac", |bencher| decrypt(bencher, &mut OlmPair::new(), &text));
+    group.bench_function("snow", |bencher| decrypt(bencher, &mut NoisePair::new(), &text));
+    group.bench_function("openmls", |bencher| decrypt(bencher, &mut MlsPair::new(), &text));
 }
 
 fn encrypt(bencher: &mut Bencher<'_>, pair: &mut impl Pair, text: &str) {
@@ -174,4 +241,74 @@ fn there_and_back(bencher: &mut Bencher<'_>, pair: &mut impl Pair, text: &str) {
         pair.pass(Side::Bob, black_box(text));
         pair.pass(Side::Alice, black_box(text));
     });
+}
+
+/// Envelopes for a receiver that begins again each time.
+fn single(criterion: &mut Criterion) {
+    let mut measure = |group: &str, name: &str, case: fn() -> Case| {
+        // Criterion calls the closure for each sample; some cases take long to make.
+        let case = LazyCell::new(case);
+        let mut group = criterion.benchmark_group(group);
+        group.bench_function(name, |bencher| deliver(bencher, &case));
+    };
+    measure("ahead", "kuvert", cases::ahead);
+    measure("ahead", "vodozemac", olm::ahead);
+    measure("ahead", "openmls", mls::ahead);
+    measure("skipped", "kuvert", cases::skipped);
+    measure("skipped", "vodozemac", olm::skipped);
+    measure("hostile", "kuvert", cases::hostile);
+    measure("hostile", "vodozemac", olm::hostile);
+}
+
+fn front_doors(criterion: &mut Criterion) {
+    for sessions in SESSIONS {
+        let count = usize::try_from(sessions).expect("a few thousand");
+        let case = LazyCell::new(|| cases::front_door(count));
+        // Garbage changes nothing: its receiver need not begin again.
+        let mut receiver = LazyCell::new(|| case.receiver());
+        let mut group = criterion.benchmark_group(rows::front_door(sessions));
+        group.bench_function("kuvert", |bencher| bencher.iter(|| case.deliver(&mut receiver)));
+    }
+}
+
+fn deliver(bencher: &mut Bencher<'_>, case: &Case) {
+    let begin = || case.receiver();
+    let delivered = |mut receiver| {
+        case.deliver(&mut receiver);
+        receiver
+    };
+    bencher.iter_batched(begin, delivered, BatchSize::SmallInput);
+}
+
+fn store(criterion: &mut Criterion) {
+    for (group, durability) in
+        [("store-full", Durability::Full), ("store-relaxed", Durability::Relaxed)]
+    {
+        let mut measure = |name: &str, part: fn(Spent) -> Duration| {
+            let mut desk = LazyCell::new(|| Desk::new(durability));
+            let mut group = criterion.benchmark_group(group);
+            group.bench_function(name, |bencher| {
+                let mut one = || part(desk.receive(BODY_LENS[1]));
+                bencher.iter_custom(|count| (0..count).map(|_| one()).sum());
+            });
+        };
+        measure("kuvert", |spent| spent.sealed);
+        measure("plain", |spent| spent.plain);
+    }
+}
+
+fn relay(criterion: &mut Criterion) {
+    let text = "t".repeat(BODY_LENS[0]);
+    for (name, keeping) in [("memory", Keeping::Memory), ("sqlite", Keeping::Sqlite)] {
+        let mut relayed = LazyCell::new(|| Relayed::new(keeping));
+        let mut measure = |group: &str, pass: &dyn Fn(&mut Relayed) -> Duration| {
+            let mut group = criterion.benchmark_group(group);
+            // Each sample takes long: one of each is enough.
+            group.sampling_mode(SamplingMode::Flat).bench_function(name, |bencher| {
+                bencher.iter_custom(|count| (0..count).map(|_| pass(&mut relayed)).sum());
+            });
+        };
+        measure("relay-one", &|relayed| relayed.pass(&text));
+        measure("relay-stream", &|relayed| relayed.stream(&text, STREAM));
+    }
 }

@@ -3,6 +3,7 @@
 //! Lengths of inputs are counted from the formulas, labels included, so that each hash here has as
 //! many blocks as the real one. What an implementation can compute once and keep is left out.
 
+use crate::cases::AHEAD;
 use crate::primitive::Primitive;
 use crate::scenario::padded_len;
 
@@ -93,6 +94,28 @@ impl Floor {
             .message(body_len, Primitive::Open)
     }
 
+    /// Opening a message before which a thousand are missing.
+    #[must_use]
+    pub fn ahead(body_len: usize) -> Self {
+        let skipped = u32::try_from(AHEAD).expect("a small number");
+        Self::default()
+            .add("chain-msg, skipped", skipped, Primitive::Hmac(expand_len("chain-msg", 4)))
+            .add("chain-next, skipped", skipped, Primitive::Hmac(expand_len("chain-next", 0)))
+            .message(body_len, Primitive::Open)
+    }
+
+    /// Opening a message whose key is kept.
+    #[must_use]
+    pub fn skipped(body_len: usize) -> Self {
+        Self::default().under_its_key(body_len, Primitive::Open)
+    }
+
+    /// Trying so many header keys in vain.
+    #[must_use]
+    pub fn refuse(header_keys: u32) -> Self {
+        Self::default().add("header keys", header_keys, Primitive::Refuse(HEADER))
+    }
+
     /// Both sides compute the same keys from the same transcript.
     fn schedule(self) -> Self {
         let bundle = CERT + MEDIUM_PREKEY + 1 + ONE_TIME_PREKEY;
@@ -106,10 +129,12 @@ impl Floor {
 
     /// One message, its AEADs by `aead`.
     fn message(self, body_len: usize, aead: fn(usize) -> Primitive) -> Self {
+        self.xl("chain-msg", 4).xl("chain-next", 0).under_its_key(body_len, aead)
+    }
+
+    fn under_its_key(self, body_len: usize, aead: fn(usize) -> Primitive) -> Self {
         let frame = FRAME_FIELDS + body_len;
-        self.xl("chain-msg", 4)
-            .xl("chain-next", 0)
-            .add("header", 1, aead(HEADER))
+        self.add("header", 1, aead(HEADER))
             .hl("msg-ad", 2 + 12 + HEADER + 16 + 32)
             .xl("msg-frank", 16)
             .hm("frank", frame)

@@ -5,6 +5,7 @@ use vodozemac::Curve25519PublicKey;
 use vodozemac::olm::{Account, AccountPickle, OlmMessage, Session, SessionConfig};
 use vodozemac::{Ed25519PublicKey, Ed25519Signature};
 
+use crate::cases::{AHEAD, Case, Receiver};
 use crate::scenario::{Pair, Side};
 
 /// The keys that Bob has published, signed as Matrix signs them.
@@ -118,4 +119,65 @@ impl Pair for OlmPair {
     fn open(&mut self, at: Side, envelope: &[u8]) -> usize {
         self.session(at).decrypt(&decode(envelope)).expect("a good message").len()
     }
+}
+
+/// Keys of skipped messages that a chain keeps.
+const KEPT: usize = 40;
+/// Where the ratchet key of a message begins: version, tag, length.
+const RATCHET_KEY: usize = 3;
+
+/// A thousand messages are missing before it; keys of the last forty are kept.
+#[must_use]
+pub fn ahead() -> Case {
+    let mut pair = OlmPair::new();
+    lose(&mut pair, AHEAD);
+    let envelope = pair.seal(Side::Alice, &"t".repeat(64));
+    case(&pair, envelope, true)
+}
+
+/// It was missing; its key is kept among forty.
+#[must_use]
+pub fn skipped() -> Case {
+    let mut pair = OlmPair::new();
+    let late = pair.seal(Side::Alice, &"t".repeat(64));
+    lose(&mut pair, KEPT - 1);
+    pair.pass(Side::Alice, "arrives");
+    case(&pair, late, true)
+}
+
+/// A message with another ratchet key: that is its header.
+#[must_use]
+pub fn hostile() -> Case {
+    let mut pair = OlmPair::new();
+    let mut envelope = pair.seal(Side::Alice, &"t".repeat(64));
+    envelope[RATCHET_KEY] ^= 1;
+    case(&pair, envelope, false)
+}
+
+fn lose(pair: &mut OlmPair, count: usize) {
+    for _ in 0..count {
+        pair.seal(Side::Alice, "lost");
+    }
+}
+
+fn case(pair: &OlmPair, envelope: Vec<u8>, opens: bool) -> Case {
+    let saved = serde_json::to_vec(&pair.bob.pickle()).expect("it has a form");
+    let begin = move || -> Receiver {
+        let pickle = serde_json::from_slice(&saved).expect("its own form");
+        let mut session = Session::from_pickle(pickle);
+        Box::new(move |envelope| session.decrypt(&decode(envelope)).is_ok())
+    };
+    Case::new(begin, envelope, opens)
+}
+
+/// Bytes of a session as JSON: the initiator's, fresh, and one that keeps forty keys.
+#[must_use]
+pub fn states() -> [usize; 2] {
+    let (alice, bob) = (Account::new(), Published::new());
+    let (fresh, _) = initiate(&alice, &bob, "hello");
+    let mut pair = OlmPair::new();
+    lose(&mut pair, KEPT);
+    pair.pass(Side::Alice, "arrives");
+    [&fresh, &pair.bob]
+        .map(|session| serde_json::to_vec(&session.pickle()).expect("it has a form").len())
 }

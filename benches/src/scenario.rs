@@ -1,7 +1,5 @@
 //! What is measured, and who talks.
 
-use crate::floor::Floor;
-
 /// A short text, a longer one, and the longest that fits a frame (65,535 bytes less 34).
 pub const BODY_LENS: [usize; 3] = [64, 1024, 65_501];
 
@@ -33,34 +31,6 @@ pub trait Pair {
         self.pass(Side::Bob, "x");
         self.pass(Side::Alice, "x");
     }
-}
-
-/// A row of the table: names of benchmarks, and the floor that they have.
-#[derive(Clone, Debug)]
-pub struct Row {
-    /// The group of its benchmarks.
-    pub group: String,
-    /// Its name in the table.
-    pub title: String,
-    /// What cannot be avoided.
-    pub floor: Floor,
-}
-
-/// All rows, in the order of the table.
-#[must_use]
-pub fn rows() -> Vec<Row> {
-    let row = |group: String, title: String, floor: Floor| Row { group, title, floor };
-    let first = BODY_LENS[0];
-    let mut rows = vec![
-        row("initiator".into(), "handshake, initiator".into(), Floor::initiator(first)),
-        row("responder".into(), "handshake, responder".into(), Floor::responder(first)),
-    ];
-    for len in BODY_LENS {
-        rows.push(row(format!("encrypt-{len}"), format!("encrypt {len} B"), Floor::seal(len)));
-        rows.push(row(format!("decrypt-{len}"), format!("decrypt {len} B"), Floor::open(len)));
-    }
-    rows.push(row("ping-pong".into(), format!("ping-pong {first} B"), Floor::turn(first)));
-    rows
 }
 
 /// Padmé with a floor of 256 bytes, as in the specification of messages.

@@ -5,6 +5,8 @@ use rand_core::SeedableRng;
 use vodozemac::olm::Account;
 
 use crate::kuvert::{self, KuvertPair, Saved};
+use crate::mls::{self, Member, MlsPair};
+use crate::noise::NoisePair;
 use crate::olm::{self, OlmPair, Published};
 use crate::scenario::{Pair, Side};
 
@@ -22,22 +24,43 @@ pub struct Overhead {
     pub turn: usize,
 }
 
-/// Kuvert's, for a text of `len` bytes.
-#[must_use]
-pub fn kuvert(len: usize) -> Overhead {
-    let text = "t".repeat(len);
-    let (alice, mut bob) = (Saved::new(1), Saved::new(2));
-    let mut rng = ChaCha20Rng::seed_from_u64(3);
-    let (_, first) = kuvert::initiate(&mut alice.load(), bob.publish(), &text, &mut rng);
-    later(first.len() - len, &mut KuvertPair::new(), &text)
+/// What a text of one length costs beyond itself with each.
+#[derive(Clone, Copy, Debug)]
+pub struct Overheads {
+    /// Kuvert's.
+    pub kuvert: Overhead,
+    /// vodozemac's.
+    pub vodozemac: Overhead,
+    /// A message of snow's; all are the same.
+    pub snow: usize,
+    /// openmls's; the first is the welcome and the message. It has no turn.
+    pub openmls: Overhead,
 }
 
-/// vodozemac's.
+/// All of it, for a text of `len` bytes.
 #[must_use]
-pub fn vodozemac(len: usize) -> Overhead {
+pub fn all(len: usize) -> Overheads {
     let text = "t".repeat(len);
-    let (_, first) = olm::initiate(&Account::new(), &Published::new(), &text);
-    later(first.len() - len, &mut OlmPair::new(), &text)
+    let snow = pass(&mut NoisePair::new(), Side::Alice, &text);
+    Overheads { kuvert: kuvert(&text), vodozemac: vodozemac(&text), snow, openmls: openmls(&text) }
+}
+
+fn kuvert(text: &str) -> Overhead {
+    let (alice, mut bob) = (Saved::new(1), Saved::new(2));
+    let mut rng = ChaCha20Rng::seed_from_u64(3);
+    let (_, first) = kuvert::initiate(&mut alice.load(), bob.publish(), text, &mut rng);
+    later(first.len() - text.len(), &mut KuvertPair::new(), text)
+}
+
+fn vodozemac(text: &str) -> Overhead {
+    let (_, first) = olm::initiate(&Account::new(), &Published::new(), text);
+    later(first.len() - text.len(), &mut OlmPair::new(), text)
+}
+
+fn openmls(text: &str) -> Overhead {
+    let (_, [welcome, first]) =
+        mls::initiate(&Member::new("Alice"), &Member::new("Bob").publish(), text);
+    later(welcome.len() + first.len() - text.len(), &mut MlsPair::new(), text)
 }
 
 fn later(first: usize, pair: &mut impl Pair, text: &str) -> Overhead {

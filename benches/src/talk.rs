@@ -85,12 +85,36 @@ impl Talk {
     /// Alice (0) has a session with Bob (1), and has sent nothing yet.
     #[must_use]
     pub fn begun() -> Self {
-        let (mut alice, mut bob) = (Party::new(1), Party::new(2));
+        Self::between(Party::new(1), Party::new(2))
+    }
+
+    fn between(mut alice: Party, mut bob: Party) -> Self {
         let bundle: PrekeyBundle = bob.take(|device, rng| Ok(device.bundle(true, BEGUN, rng)));
         let account = account_id(&bundle.cert.account_key);
         let bundle = VerifiedBundle::verify(bundle, &account, BEGUN).expect("a good bundle");
         alice.take(|device, rng| device.initiate(&bundle, BEGUN, rng));
         Self { people: [alice, bob], now: BEGUN, chance: ChaCha20Rng::seed_from_u64(3) }
+    }
+
+    /// Bob has so many sessions, each with someone who began it and was answered. Alice is the last.
+    ///
+    /// # Panics
+    ///
+    /// If there is to be none.
+    #[must_use]
+    pub fn with_sessions(count: usize) -> Self {
+        let mut bob = Party::new(2);
+        let mut last = None;
+        for seed in (1000..).take(count) {
+            let mut talk = Self::between(Party::new(seed), bob);
+            talk.pass(0, "hello");
+            talk.pass(1, "hello");
+            let [alice, answering] = talk.people;
+            (bob, last) = (answering, Some(alice));
+        }
+        assert_eq!(bob.device.sessions().count(), count, "one for each");
+        let people = [last.expect("one session at least"), bob];
+        Self { people, now: BEGUN, chance: ChaCha20Rng::seed_from_u64(3) }
     }
 
     /// Both have heard each other.
@@ -130,6 +154,22 @@ impl Talk {
     /// A number below `bound`.
     pub fn chance(&mut self, bound: u32) -> u32 {
         self.chance.next_u32() % bound
+    }
+
+    /// What time it is.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// One of the two anew, from what is stored.
+    ///
+    /// # Panics
+    ///
+    /// If that is damaged.
+    #[must_use]
+    pub fn loaded(&self, who: usize) -> Device {
+        Device::load(self.people[who].records.values().cloned()).expect("records of a device")
     }
 
     /// What one of the two keeps.

@@ -14,8 +14,6 @@ use rand_core::SeedableRng;
 
 use crate::kuvert::{Saved, initiate, receive};
 
-/// Messages in the transcript.
-pub const MESSAGES: usize = 100_000;
 /// Messages timed at once; each batch is a chain of its own.
 const BATCH: usize = 1000;
 
@@ -78,19 +76,29 @@ impl Logging {
         self.bodies.insert(*received.frame.message_id.as_bytes(), received.frame.body);
     }
 
-    /// Sends a batch and gives its envelopes.
-    fn batch(&mut self) -> Vec<Vec<u8>> {
+    /// Sends so many messages and gives their envelopes.
+    ///
+    /// # Panics
+    ///
+    /// If there are too many for one chain.
+    pub fn batch(&mut self, count: usize) -> Vec<Vec<u8>> {
         let text = "t".repeat(64);
-        let mut envelopes = Vec::with_capacity(BATCH);
-        for _ in 0..BATCH {
+        let mut envelopes = Vec::with_capacity(count);
+        for _ in 0..count {
             let step =
                 self.alice.encrypt(&self.peers[0], &Content::text(&text), self.now, &mut self.rng);
             let sent = commit(step.expect("a session"), &mut self.entries);
             self.bodies.insert(*sent.message_id.as_bytes(), text.as_bytes().to_vec());
             envelopes.push(sent.envelope);
         }
-        self.sent += BATCH;
+        self.sent += count;
         envelopes
+    }
+
+    /// So many messages that arrive, and an answer.
+    pub fn round(&mut self, count: usize) {
+        let envelopes = self.batch(count);
+        self.deliver(&envelopes);
     }
 
     /// Sends some batches; the time of a message in the fastest.
@@ -99,7 +107,7 @@ impl Logging {
         let mut fastest = Duration::MAX;
         for _ in 0..20 {
             let begun = Instant::now();
-            let envelopes = self.batch();
+            let envelopes = self.batch(BATCH);
             fastest = fastest.min(begun.elapsed());
             self.deliver(&envelopes);
         }
@@ -113,12 +121,15 @@ impl Logging {
         self.answer();
     }
 
-    /// Goes on until all messages are sent, and seals.
+    /// Goes on until `messages` are sent, and seals.
+    ///
+    /// # Panics
+    ///
+    /// If there is no transcript.
     #[must_use]
-    pub fn filled(mut self) -> Self {
-        while self.sent < MESSAGES {
-            let envelopes = self.batch();
-            self.deliver(&envelopes);
+    pub fn filled(mut self, messages: usize) -> Self {
+        while self.sent < messages {
+            self.round(BATCH.min(messages - self.sent));
         }
         let step = self.alice.seal_transcript(&self.peers[0], self.now, &mut self.rng);
         commit(step.expect("a transcript"), &mut self.entries);
@@ -167,6 +178,18 @@ impl Logging {
         }
     }
 
+    /// The whole file.
+    #[must_use]
+    pub fn file(&mut self) -> Vec<u8> {
+        let (entries, bodies) = self.entries();
+        let mut file = Vec::new();
+        self.export(entries, &bodies, None, |line| {
+            file.extend_from_slice(line);
+            Ok::<(), Infallible>(())
+        });
+        file
+    }
+
     /// The line of one message in the middle, by which it is proven alone: its length without the
     /// content, and the length of the inclusion proof in it.
     ///
@@ -176,7 +199,7 @@ impl Logging {
     #[must_use]
     pub fn proof_of_one(&self, entries: [Vec<Entry>; 2], bodies: &Bodies) -> (usize, usize) {
         let mut file = String::new();
-        self.export(entries, bodies, Some(MESSAGES as u64 / 2), |line| {
+        self.export(entries, bodies, Some(self.sent as u64 / 2), |line| {
             file.push_str(std::str::from_utf8(line).expect("JSON"));
             Ok::<(), Infallible>(())
         });
