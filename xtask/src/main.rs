@@ -3,6 +3,7 @@
 //! - `test` runs every check that a change must pass, and is what continuous integration runs;
 //! - `demo` builds the relay and the client and lets two people talk;
 //! - `bench` measures Kuvert against its peers and against its own primitives;
+//! - `instructions` compares how many instructions operations take with a baseline;
 //! - `sim` runs the simulator and prints what share of messages is delivered under which faults;
 //! - `models` checks the formal models, query by query;
 //! - `fuzz` runs the fuzz targets, and prints what they found and covered;
@@ -14,6 +15,7 @@ mod context;
 mod counts;
 mod demo;
 mod fuzz;
+mod instructions;
 mod models;
 mod sim;
 mod source;
@@ -43,6 +45,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Measure Kuvert against its peers and against its own primitives
     Bench(bench::Arguments),
+    /// Compare how many instructions operations take with the baseline
+    Instructions(instructions::Arguments),
     /// Simulate two people and everything that can go wrong between them
     #[command(disable_help_flag = true)]
     Sim(sim::Arguments),
@@ -60,6 +64,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&context, &arguments),
         Command::Demo(arguments) => demo::run(&context, &arguments),
         Command::Bench(arguments) => bench::run(&context, &arguments),
+        Command::Instructions(arguments) => instructions::run(&context, &arguments),
         Command::Sim(arguments) => sim::run(&context, &arguments),
         Command::Models(arguments) => models::run(&context, &arguments),
         Command::Fuzz(arguments) => fuzz::run(&context, &arguments),

@@ -74,7 +74,7 @@ impl Report {
     }
 
     fn take(&mut self, context: &Context, step: &Step) {
-        print!("{:<12}", step.name);
+        print!("{:<13}", step.name);
         // What is running now should be readable while it runs.
         let _ = io::stdout().flush();
         let begun = Instant::now();

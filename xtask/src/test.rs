@@ -25,8 +25,9 @@ const STEPS: &[Step] = &[
     step("vectors", "the vectors are what the reference computes", crate::vectors::step),
     step("models", "the formal models hold, and their broken twins are found", crate::models::step),
     step("wasm32", "wire and core build for the web", wasm32),
-    step("benches", "the benchmarks compile", benches),
+    step("benches", "the benchmarks are formatted and compile", benches),
     step("fuzz", "the fuzz targets compile, and their corpora replay", crate::fuzz::step),
+    step("instructions", "no operation takes 3 % more of them", crate::instructions::step),
     step("deny", "licences, sources and banned crates", deny),
     step("advisories", "known weaknesses of dependencies", advisories),
 ];
@@ -52,7 +53,7 @@ pub(crate) struct Arguments {
 /// When a step is asked for that does not exist.
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<bool> {
     if arguments.list {
-        STEPS.iter().for_each(|step| println!("{:<11} {}", step.name, step.about));
+        STEPS.iter().for_each(|step| println!("{:<12} {}", step.name, step.about));
         return Ok(true);
     }
     let report = Report::of(context, chosen(&arguments.steps)?);
@@ -154,15 +155,18 @@ fn have_wasm(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// A package of its own, which no other step looks at.
+/// A package of its own, which no other step looks at: as it is measured, and as it is counted.
 fn benches(context: &Context) -> Result<Outcome> {
-    let shell = &context.shell;
-    let target = context.target().join("benches");
-    let command = cmd!(
-        shell,
-        "cargo clippy --locked --manifest-path benches/Cargo.toml --target-dir {target} --all-targets --no-deps -- -D warnings"
-    );
-    context.logged("benches", command)?;
+    let (shell, target) = (&context.shell, context.target().join("benches"));
+    let formatted = cmd!(shell, "cargo fmt --manifest-path benches/Cargo.toml -- --check");
+    context.logged("benches-fmt", formatted)?;
+    for features in [None, Some("--no-default-features")] {
+        let command = cmd!(
+            shell,
+            "cargo clippy --locked --manifest-path benches/Cargo.toml --target-dir {target} --all-targets --no-deps {features...} -- -D warnings"
+        );
+        context.logged("benches", command)?;
+    }
     Ok(Outcome::Passed(String::new()))
 }
 
