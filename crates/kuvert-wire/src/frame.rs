@@ -102,6 +102,61 @@ impl Frame {
         let Self { frame_type, sent, message_id, expire_seconds, ref body, ref block } = *self;
         FrameRef { frame_type, sent, message_id, expire_seconds, body, block: block.as_deref() }
     }
+
+    /// Reads the frame that `bytes` are. The body stays where it is, in their memory: a long one is not
+    /// copied into another.
+    ///
+    /// # Errors
+    ///
+    /// As [`Decode::decode`]; `bytes` are then as before, for their owner to wipe.
+    pub fn take_from(bytes: &mut Vec<u8>) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let head = Head::decode_from(&mut reader)?;
+        let len = reader.take(head.body_len)?.len(); // MSG-5
+        let block = head.decode_block(&mut reader)?;
+        reader.finish()?;
+        let mut body = core::mem::take(bytes);
+        body.truncate(FRAME_HEAD_LEN + len);
+        body.drain(..FRAME_HEAD_LEN);
+        Ok(head.with(body, block))
+    }
+}
+
+/// What stands before the body.
+struct Head {
+    frame_type: FrameType,
+    has_block: bool,
+    sent: Timestamp,
+    message_id: MessageId,
+    expire_seconds: u32,
+    body_len: usize,
+}
+
+impl Head {
+    fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let frame_type = FrameType::from_code(reader.u8()?)?;
+        let flags = reader.u8()?;
+        if flags & !FLAG_BLOCK != 0 {
+            return Err(DecodeError::Unknown { what: "frame flag" }); // MSG-7
+        }
+        Ok(Self {
+            frame_type,
+            has_block: flags & FLAG_BLOCK != 0,
+            sent: Timestamp::decode_from(reader)?,
+            message_id: MessageId::decode_from(reader)?,
+            expire_seconds: reader.u32()?,
+            body_len: reader.len32("body", MAX_BODY)?,
+        })
+    }
+
+    fn decode_block(&self, reader: &mut Reader<'_>) -> Result<Option<Box<Block>>, DecodeError> {
+        self.has_block.then(|| Block::decode_from(reader).map(Box::new)).transpose()
+    }
+
+    fn with(self, body: Vec<u8>, block: Option<Box<Block>>) -> Frame {
+        let Self { frame_type, sent, message_id, expire_seconds, .. } = self;
+        Frame { frame_type, sent, message_id, expire_seconds, body, block }
+    }
 }
 
 /// A frame that borrows its body, so that a long one is copied once: into its envelope.
@@ -156,19 +211,10 @@ impl Encode for Frame {
 
 impl Decode for Frame {
     fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let frame_type = FrameType::from_code(reader.u8()?)?;
-        let flags = reader.u8()?;
-        if flags & !FLAG_BLOCK != 0 {
-            return Err(DecodeError::Unknown { what: "frame flag" }); // MSG-7
-        }
-        let sent = Timestamp::decode_from(reader)?;
-        let message_id = MessageId::decode_from(reader)?;
-        let expire_seconds = reader.u32()?;
-        let len = reader.len32("body", MAX_BODY)?;
-        let body = reader.take(len)?.to_vec(); // MSG-5
-        let has_block = flags & FLAG_BLOCK != 0;
-        let block = has_block.then(|| Block::decode_from(reader).map(Box::new)).transpose()?;
-        Ok(Self { frame_type, sent, message_id, expire_seconds, body, block })
+        let head = Head::decode_from(reader)?;
+        let body = reader.take(head.body_len)?.to_vec(); // MSG-5
+        let block = head.decode_block(reader)?;
+        Ok(head.with(body, block))
     }
 }
 
@@ -344,13 +390,22 @@ mod tests {
         }
     }
 
+    /// Decoded both ways, which must agree; what is refused is left as it was.
+    fn decoded(bytes: &[u8]) -> Result<Frame, DecodeError> {
+        let mut own = bytes.to_vec();
+        let result = Frame::take_from(&mut own);
+        assert_eq!(own, if result.is_ok() { &[] } else { bytes });
+        assert_eq!(Frame::decode(bytes), result);
+        result
+    }
+
     #[test]
     fn a_frame_round_trips() {
         for len in [0, 1, MAX_BODY] {
             let frame = frame(&vec![9; len]);
             let bytes = frame.encode();
             assert_eq!(bytes.len(), FRAME_HEAD_LEN + len);
-            assert_eq!(Frame::decode(&bytes), Ok(frame));
+            assert_eq!(decoded(&bytes), Ok(frame));
         }
     }
 
@@ -359,12 +414,12 @@ mod tests {
     fn the_length_agrees_with_the_bytes() {
         let mut bytes = frame(b"tea").encode();
         bytes[33] = 4;
-        assert_eq!(Frame::decode(&bytes), Err(DecodeError::Truncated { needed: 1 }));
+        assert_eq!(decoded(&bytes), Err(DecodeError::Truncated { needed: 1 }));
         bytes[33] = 2;
-        assert_eq!(Frame::decode(&bytes), Err(DecodeError::TrailingBytes { extra: 1 }));
+        assert_eq!(decoded(&bytes), Err(DecodeError::TrailingBytes { extra: 1 }));
         bytes[30] = 1;
         let refused = Err(DecodeError::TooLong { what: "body", limit: MAX_BODY });
-        assert_eq!(Frame::decode(&bytes), refused);
+        assert_eq!(decoded(&bytes), refused);
     }
 
     /// MSG-6
@@ -373,7 +428,7 @@ mod tests {
         for code in [0, 7, 255] {
             let mut bytes = frame(b"tea").encode();
             bytes[0] = code;
-            assert_eq!(Frame::decode(&bytes), Err(DecodeError::Unknown { what: "frame type" }));
+            assert_eq!(decoded(&bytes), Err(DecodeError::Unknown { what: "frame type" }));
         }
     }
 
@@ -383,7 +438,7 @@ mod tests {
         for bit in 1..8 {
             let mut bytes = frame(b"tea").encode();
             bytes[1] = 1 << bit;
-            assert_eq!(Frame::decode(&bytes), Err(DecodeError::Unknown { what: "frame flag" }));
+            assert_eq!(decoded(&bytes), Err(DecodeError::Unknown { what: "frame flag" }));
         }
     }
 
@@ -396,8 +451,8 @@ mod tests {
         let bytes = frame.encode();
         assert_eq!((bytes.len(), bytes[1]), (FRAME_HEAD_LEN + 3 + Block::LEN, 1));
         assert_eq!(bytes.len(), frame.encoded_len());
-        assert_eq!(Frame::decode(&bytes), Ok(frame));
-        assert!((0..bytes.len()).all(|len| Frame::decode(&bytes[..len]).is_err()));
+        assert_eq!(decoded(&bytes), Ok(frame));
+        assert!((0..bytes.len()).all(|len| decoded(&bytes[..len]).is_err()));
     }
 
     #[test]

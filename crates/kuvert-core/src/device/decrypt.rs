@@ -134,7 +134,7 @@ impl Device {
         let mut effects = match received.ended {
             Some(_) => self.end_effects(&id),
             None if is_followed => self.follow(peer, incoming.step, now),
-            None => vec![Effect::StepSession(Box::new(incoming.step))],
+            None => vec![Effect::StepSession(incoming.step)],
         };
         if is_forked && received.ended.is_none() && !self.is_clone_told(peer) {
             let told = self.clone_told_at(peer, now);
@@ -160,14 +160,14 @@ impl Device {
     }
 
     /// Makes an inactive session the active one.
-    fn follow(&self, peer: &Peer, mut step: SessionStep, now: Timestamp) -> Vec<Effect> {
+    fn follow(&self, peer: &Peer, mut step: Box<SessionStep>, now: Timestamp) -> Vec<Effect> {
         let mut peer = peer.clone();
         let id = step.head.id;
         step.head.status = Status::Established;
         peer.inactive.retain(|(session, _)| *session != id);
         let mut effects = become_active(&mut peer, id, now);
         effects.push(Effect::PutPeer(Box::new(peer)));
-        effects.push(Effect::StepSession(Box::new(step)));
+        effects.push(Effect::StepSession(step));
         effects
     }
 

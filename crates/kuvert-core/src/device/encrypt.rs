@@ -60,7 +60,7 @@ impl Device {
         }
         let Outbound { envelope, step } = session.seal(&frame, now, rng)?;
         let mut outgoing = outgoing(peer, session, frame.message_id, envelope);
-        let mut effects = vec![Effect::StepSession(Box::new(step))];
+        let mut effects = vec![Effect::StepSession(step)];
         if let Some((block, advance)) = logged {
             outgoing.block = Some(Box::new(block));
             effects.push(Effect::Advance(Box::new(advance)));
@@ -118,7 +118,7 @@ impl Device {
         mailbox.announced = true;
         (step.head.mailbox, step.head.previous_mailbox) = (mailbox, previous);
         let outgoing = outgoing(peer, session, frame.message_id, envelope);
-        Ok(self.step(vec![Effect::StepSession(Box::new(step))], outgoing))
+        Ok(self.step(vec![Effect::StepSession(step)], outgoing))
     }
 
     /// Seals an empty message with ten fragments on board, and lets the messages after it carry ten
@@ -144,7 +144,7 @@ impl Device {
         let Outbound { envelope, mut step } = session.seal_burst(&frame, now, rng)?;
         step.head.heal_until = heal_until;
         let outgoing = outgoing(peer, session, frame.message_id, envelope);
-        Ok(self.step(vec![Effect::StepSession(Box::new(step))], outgoing))
+        Ok(self.step(vec![Effect::StepSession(step)], outgoing))
     }
 
     /// The peer and the session that messages to it go on.

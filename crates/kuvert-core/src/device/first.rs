@@ -56,7 +56,7 @@ impl Device {
             franking: incoming.franking,
             frame: incoming.frame,
         };
-        session.adopt(incoming.step);
+        session.adopt(*incoming.step);
 
         let heard = self.hear(their.cert(), &received.frame, now)?;
         let (mut effects, events) = (self.spend_prekey(prefix, now, rng), heard.events);

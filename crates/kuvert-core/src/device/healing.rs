@@ -106,7 +106,7 @@ impl Device {
         let content = Content::control(&Control::Resend(held));
         let frame = frame_of(&content, now, rng);
         let sealed = session.seal(&frame, now, rng)?;
-        session.adopt(sealed.step);
+        session.adopt(*sealed.step);
         let out = outgoing(&peer, &session, frame.message_id, sealed.envelope);
         let mut effects = become_active(&mut peer, session.head.id, now);
         peer.recovery.accepted = true;

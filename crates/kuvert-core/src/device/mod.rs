@@ -200,7 +200,10 @@ impl Device {
 
     /// A step that has the given effects.
     fn step<T>(&mut self, effects: alloc::vec::Vec<Effect>, output: T) -> Step<'_, T> {
-        let changes = effects.iter().flat_map(|effect| self.changes_of(effect)).collect();
+        let changes = match effects.as_slice() {
+            [effect] => self.changes_of(effect),
+            effects => effects.iter().flat_map(|effect| self.changes_of(effect)).collect(),
+        };
         Step::new(changes, output, move || {
             effects.into_iter().for_each(|effect| self.adopt(effect));
         })

@@ -4,6 +4,7 @@
 //!
 //! `spec/05-messages.md`; checks MSG-5 to MSG-7 and MSG-9, AGR-9.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -22,13 +23,13 @@ use crate::error::ProtocolError;
 use crate::ratchet::pq::PqFailed;
 use crate::ratchet::receive::{Found, Opened, Refused};
 use crate::ratchet::send::Sending;
+use crate::ratchet::skipped::PageChanges;
 use crate::ratchet::state::State;
-use crate::secret::wipe;
 
 /// A sealed frame and the session after it.
 pub(crate) struct Outbound {
     pub(crate) envelope: Vec<u8>,
-    pub(crate) step: SessionStep,
+    pub(crate) step: Box<SessionStep>,
 }
 
 /// What shows to a relay that it has carried a message: its franking commitment, and the key of that.
@@ -52,7 +53,7 @@ impl core::fmt::Debug for Franking {
 pub(crate) struct Incoming {
     pub(crate) frame: Frame,
     pub(crate) franking: Franking,
-    pub(crate) step: SessionStep,
+    pub(crate) step: Box<SessionStep>,
     /// The peer has closed the session.
     pub(crate) closed: bool,
     /// An error here means that the session must be closed.
@@ -113,7 +114,8 @@ impl Session {
         }
         let sending = Sending { kind, burst, now };
         let state = self.ratchet.state.seal(sending, frame, &mut envelope, rng)?;
-        let step = SessionStep { head: self.head.clone(), state, pages: Default::default() };
+        let (head, pages) = (self.head.clone(), PageChanges::default());
+        let step = Box::new(SessionStep { head, state, pages });
         Ok(Outbound { envelope, step })
     }
 
@@ -145,13 +147,11 @@ impl Session {
         let Opened { frame: mut bytes, franking_key, state, pages, pq, is_forked } =
             self.ratchet.open(found, kind, message, now, rng)?;
         // MSG-5 MSG-6 MSG-7: authentic bytes that are no frame look like any other failure.
-        let frame = Frame::decode(&bytes).map_err(|_| ProtocolError::Undecryptable);
-        wipe(&mut bytes);
-        let frame = frame?;
+        let frame = Frame::take_from(&mut bytes).map_err(|_| ProtocolError::Undecryptable)?;
         let mut head = self.head.clone();
         head.note_heard(&state, frame.sent);
         let closed = head.obey(&frame)?;
-        let step = SessionStep { head, state, pages };
+        let step = Box::new(SessionStep { head, state, pages });
         let franking = Franking { key: franking_key, commitment: *envelope.message.franking };
         Ok(Incoming { frame, franking, step, closed, pq, is_forked })
     }
