@@ -17,9 +17,6 @@ use crate::record::{Change, Key, Version};
 use crate::session::{Begun, Head, Session, SessionStep, Status, stored};
 use crate::transcript::{Advance, Switch, Turn};
 
-/// Room for a session's record, so that it is not moved about while it is written.
-const SESSION_RECORD_HINT: usize = 4096;
-
 /// One change to a device.
 pub(super) enum Effect {
     BeginSession(Box<Session>),
@@ -273,8 +270,11 @@ pub(super) fn session_value(
     head: &Head,
     state: &crate::ratchet::state::State,
 ) -> Zeroizing<Vec<u8>> {
-    let mut value = Zeroizing::new(Vec::with_capacity(SESSION_RECORD_HINT));
+    // Exactly as long as it gets: growing would leave keys behind, and all of it is wiped in the end.
+    let len = stored::encoded_len(head, state);
+    let mut value = Zeroizing::new(Vec::with_capacity(len));
     stored::encode(head, state, &mut value);
+    debug_assert_eq!(value.len(), len);
     value
 }
 

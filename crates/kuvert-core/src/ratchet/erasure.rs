@@ -8,7 +8,7 @@
 //!
 //! A systematic Reed-Solomon code over GF(2^8) with the polynomial x^8 + x^4 + x^3 + x^2 + 1 (0x11D).
 //! Both directions are Lagrange interpolation. The weights depend on the fragments' indices alone;
-//! the bytes are only scaled and added, without branches or table look-ups on them. It corrects no
+//! the bytes are only doubled and added, without branches or table look-ups on them. It corrects no
 //! errors: what is in a fragment was authenticated before it came here.
 //!
 //! # Spec
@@ -43,12 +43,13 @@ pub(crate) fn fragment(object: &[u8], index: u8) -> Fragment {
 
 /// The polynomials' values at `index`, where they are not the object itself.
 fn beyond(object: &[u8], index: u8) -> Data {
-    let mut sum = [0; FRAGMENT_LEN];
-    for (point, chunk) in (0..).zip(object.chunks(FRAGMENT_LEN)) {
-        let points = (0..).take(needed(object.len()));
-        add_scaled(&mut sum, &padded(chunk), weight(index, point, points));
+    let points = (0..).take(needed(object.len()));
+    let weights = Weights::at(index, points.clone());
+    let mut sum = WeightedSum::default();
+    for (point, chunk) in points.zip(object.chunks(FRAGMENT_LEN)) {
+        sum.add(chunk, weights.of(point));
     }
-    sum
+    sum.finish()
 }
 
 /// Different fragments of one object, collected until they are enough.
@@ -112,35 +113,69 @@ fn interpolated(known: &[Fragment], index: u8) -> Data {
     if let Some(fragment) = known.iter().find(|fragment| fragment.index == index) {
         return fragment.data;
     }
-    let mut sum = [0; FRAGMENT_LEN];
+    let weights = Weights::at(index, known.iter().map(|fragment| fragment.index));
+    let mut sum = WeightedSum::default();
     for fragment in known {
-        let points = known.iter().map(|other| other.index);
-        add_scaled(&mut sum, &fragment.data, weight(index, fragment.index, points));
+        sum.add(&fragment.data, weights.of(fragment.index));
     }
-    sum
+    sum.finish()
 }
 
-/// Lagrange's weight of `point` at `at`: the product of `(at − o) / (point − o)` over all other
-/// points `o`.
+/// Lagrange's weights at one place: for each point `p` the product of `(at − o) / (p − o)` over all
+/// other points `o`.
 ///
-/// `at` is none of the points, and they are different: no factor is zero.
-fn weight(at: u8, point: u8, points: impl Iterator<Item = u8>) -> u8 {
-    let log = points.filter(|other| *other != point).fold(0, |log, other| {
-        log + u32::from(log_of(at ^ other)) + ORDER - u32::from(log_of(point ^ other))
-    });
-    EXP[(log % ORDER) as usize]
+/// The place is none of the points, and they are different: no factor is zero.
+struct Weights<P> {
+    at: u8,
+    points: P,
+    /// Logarithm of the product of all `at − o`.
+    numerator: u32,
 }
 
-/// `sum += factor · data`, with addition and multiplication of the field.
+impl<P: Iterator<Item = u8> + Clone> Weights<P> {
+    fn at(at: u8, points: P) -> Self {
+        let numerator = points.clone().map(|other| log_of(at ^ other)).sum();
+        Self { at, points, numerator }
+    }
+
+    fn of(&self, point: u8) -> u8 {
+        // The numerator has one factor too many: the point's own.
+        let divisors = self.points.clone().filter(|other| *other != point);
+        let divisor: u32 = divisors.map(|other| log_of(point ^ other)).sum();
+        let log =
+            self.numerator + ORDER * u32::from(INDEX_COUNT) - divisor - log_of(self.at ^ point);
+        EXP[(log % ORDER) as usize]
+    }
+}
+
+/// A sum of data, each scaled by a weight, with addition and multiplication of the field.
 ///
-/// Eight steps of double-and-add on each byte, all alike: the compiler makes vector code of it.
-fn add_scaled(sum: &mut Data, data: &Data, factor: u8) {
-    for (sum, &byte) in sum.iter_mut().zip(data) {
-        let mut multiple = byte;
-        for bit in 0..8 {
-            *sum ^= multiple & ((factor >> bit) & 1).wrapping_neg();
-            multiple = doubled(multiple);
+/// Data is added up by the bits of its weights, and the eight sums are put together in the end: seven
+/// doublings for all of them, where scaling one after the other takes seven for each.
+struct WeightedSum([Data; 8]);
+
+impl Default for WeightedSum {
+    fn default() -> Self {
+        Self([[0; FRAGMENT_LEN]; 8])
+    }
+}
+
+impl WeightedSum {
+    /// Adds `weight · data`. What is missing to a whole fragment counts as zeros.
+    fn add(&mut self, data: &[u8], weight: u8) {
+        for (bit, sum) in self.0.iter_mut().enumerate() {
+            let mask = (weight >> bit & 1).wrapping_neg();
+            sum.iter_mut().zip(data).for_each(|(sum, byte)| *sum ^= byte & mask);
         }
+    }
+
+    /// Horner's rule, from the highest bit down.
+    fn finish(self) -> Data {
+        let [low @ .., mut sum] = self.0;
+        for part in low.iter().rev() {
+            sum.iter_mut().zip(part).for_each(|(sum, part)| *sum = doubled(*sum) ^ part);
+        }
+        sum
     }
 }
 
@@ -180,8 +215,8 @@ const LOG: [u8; 256] = {
     table
 };
 
-const fn log_of(element: u8) -> u8 {
-    LOG[element as usize]
+fn log_of(element: u8) -> u32 {
+    LOG[usize::from(element)].into()
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@
 //!
 //! `spec/04-ratchet.md`, "Receiving"; checks RAT-7 and RAT-10.
 
-use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use kuvert_wire::envelope::TAG_LEN;
@@ -21,47 +21,69 @@ use kuvert_wire::{DecodeError, Reader};
 
 use crate::limits::MAX_SEEN;
 
-/// The messages received last, oldest first.
+/// The messages received last, oldest first, as they are stored.
+///
+/// States that are copies of each other share them: sending leaves them as they are.
 #[derive(Clone, Default)]
-pub(super) struct Seen(VecDeque<Place>);
+pub(super) struct Seen(Arc<Places>);
 
-#[derive(Clone, Copy)]
-struct Place {
-    chain: u32,
-    number: u32,
-    mark: [u8; 4],
+#[derive(Clone)]
+struct Places {
+    all: [Place; MAX_SEEN],
+    count: usize,
+}
+
+/// Chain, number and mark.
+type Place = [u8; 12];
+
+impl Default for Places {
+    fn default() -> Self {
+        Self { all: [[0; 12]; MAX_SEEN], count: 0 }
+    }
+}
+
+impl Places {
+    fn as_slice(&self) -> &[Place] {
+        &self.all[..self.count]
+    }
+
+    fn push(&mut self, place: Place) {
+        if self.count == MAX_SEEN {
+            self.all.copy_within(1.., 0);
+            self.count -= 1;
+        }
+        self.all[self.count] = place;
+        self.count += 1;
+    }
 }
 
 impl Seen {
     /// Notes a message whose body has opened.
     pub(super) fn note(&mut self, chain: u32, number: u32, sealed_header: &[u8]) {
-        if self.0.len() == MAX_SEEN {
-            self.0.pop_front();
-        }
-        self.0.push_back(Place { chain, number, mark: mark_of(sealed_header) });
+        let new = place(chain, number, mark_of(sealed_header));
+        Arc::make_mut(&mut self.0).push(new);
     }
 
     /// Whether another message than this one was received in its place.
     pub(super) fn contradicts(&self, chain: u32, number: u32, sealed_header: &[u8]) -> bool {
-        let mark = mark_of(sealed_header);
-        let mut places =
-            self.0.iter().filter(|place| (place.chain, place.number) == (chain, number));
-        places.any(|place| place.mark != mark)
+        let this = place(chain, number, mark_of(sealed_header));
+        self.0.as_slice().iter().any(|place| place[..8] == this[..8] && *place != this)
     }
 
     /// Whether this message was received lately, in whatever chain.
     pub(super) fn has(&self, sealed_header: &[u8]) -> bool {
         let mark = mark_of(sealed_header);
-        self.0.iter().any(|place| place.mark == mark)
+        self.0.as_slice().iter().any(|place| place[8..] == mark)
     }
 
     pub(super) fn encode_into(&self, out: &mut Vec<u8>) {
-        out.push(u8::try_from(self.0.len()).expect("at most 64 are kept"));
-        for place in &self.0 {
-            out.extend_from_slice(&place.chain.to_be_bytes());
-            out.extend_from_slice(&place.number.to_be_bytes());
-            out.extend_from_slice(&place.mark);
-        }
+        let places = self.0.as_slice();
+        out.push(u8::try_from(places.len()).expect("at most 64 are kept"));
+        out.extend_from_slice(places.as_flattened());
+    }
+
+    pub(super) fn encoded_len(&self) -> usize {
+        1 + self.0.as_slice().as_flattened().len()
     }
 
     pub(super) fn decode_from(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -69,12 +91,18 @@ impl Seen {
         if count > MAX_SEEN {
             return Err(DecodeError::TooLong { what: "received messages", limit: MAX_SEEN });
         }
-        let place = |_| {
-            let (chain, number) = (reader.u32()?, reader.u32()?);
-            Ok(Place { chain, number, mark: reader.array()? })
-        };
-        (0..count).map(place).collect::<Result<_, _>>().map(Self)
+        let mut places = Places::default();
+        for _ in 0..count {
+            places.push(reader.array()?);
+        }
+        Ok(Self(Arc::new(places)))
     }
+}
+
+fn place(chain: u32, number: u32, mark: [u8; 4]) -> Place {
+    let ([a, b, c, d], [e, f, g, h], [i, j, k, l]) =
+        (chain.to_be_bytes(), number.to_be_bytes(), mark);
+    [a, b, c, d, e, f, g, h, i, j, k, l]
 }
 
 /// Part of the header's tag. Headers have random nonces, so two of them differ here; one that comes

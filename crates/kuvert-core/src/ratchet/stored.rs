@@ -42,6 +42,19 @@ impl State {
         self.seen.encode_into(out);
     }
 
+    /// How many bytes [`State::encode_into`] appends.
+    pub(crate) fn encoded_len(&self) -> usize {
+        let sending = if self.sending.is_some() { 1 + SENDING_LEN } else { 1 };
+        let receiving = match &self.receiving {
+            Receiving::Nothing => 1,
+            Receiving::Expected { .. } => 1 + 64,
+            Receiving::Running { .. } => 1 + 32 + CHAIN_LEN,
+        };
+        let kept = 1 + self.kept.len() * CHAIN_LEN;
+        let keys = SessionId::LEN + 3 * 32;
+        keys + 1 + sending + receiving + kept + self.pq.encoded_len() + self.seen.encoded_len()
+    }
+
     /// Reads a state back; records of format 1 do not say what was received last.
     ///
     /// # Errors
@@ -65,6 +78,11 @@ impl State {
         })
     }
 }
+
+/// Four keys and three counters.
+const SENDING_LEN: usize = 4 * 32 + 3 * 4;
+/// Two keys and three counters.
+const CHAIN_LEN: usize = 2 * 32 + 3 * 4;
 
 fn put(out: &mut Vec<u8>, secret: &Secret<32>) {
     out.extend_from_slice(secret.expose());

@@ -42,6 +42,20 @@ pub(crate) fn encode(head: &Head, state: &State, out: &mut Vec<u8>) {
     state.encode_into(out);
 }
 
+/// How many bytes [`encode`] appends.
+pub(crate) fn encoded_len(head: &Head, state: &State) -> usize {
+    let begun = match &head.begun {
+        Begun::ByUs { prefix: None } => 1,
+        Begun::ByUs { prefix: Some(_) } => 1 + InitPrefix::LEN,
+        Begun::ByPeer { .. } => 1 + InitId::LEN + 32,
+    };
+    let fixed = 1 + SessionId::LEN + DeviceId::LEN + 1 + 1 + 8 + 8 + 4;
+    let previous = head.previous_mailbox.as_ref().map_or(0, Encode::encoded_len);
+    let route = head.route.as_ref().map_or(0, Encode::encoded_len);
+    let mailboxes = head.mailbox.encoded_len() + 1 + previous + 1 + route;
+    fixed + begun + mailboxes + state.encoded_len()
+}
+
 impl Session {
     /// Reads a session back; its skipped keys come in records of their own.
     ///
