@@ -1,22 +1,31 @@
-//! Secret bytes: boxed, wiped on drop, compared only in constant time, never printed.
+//! Secret bytes: in a place of their own, wiped on drop, compared only in constant time, never printed.
 //!
 //! Every key of the protocol is a [`Secret`], alone or inside a type that names its role. What this
 //! module cannot do: wipe copies that a primitive leaves in registers or on the stack while it works.
 
-use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Deref;
 
 use rand_core::CryptoRng;
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// `N` secret bytes.
 ///
-/// The bytes live in a box, so that a move copies a pointer and leaves no key behind. They are wiped
-/// on drop. There is no `Clone`, `Copy`, `Display` or serialization: [`Secret::duplicate`] and
+/// The bytes live on the heap, so that a move copies a pointer and leaves no key behind. They are wiped
+/// with their last owner. There is no `Clone`, `Copy`, `Display` or serialization: [`Secret::duplicate`] and
 /// [`Secret::expose`] can be searched for. `==` takes the same time wherever the values differ.
-pub struct Secret<const N: usize>(Box<[u8; N]>);
+pub struct Secret<const N: usize>(Arc<Bytes<N>>);
+
+struct Bytes<const N: usize>([u8; N]);
+
+impl<const N: usize> Drop for Bytes<N> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
 
 impl<const N: usize> Secret<N> {
     /// Length in bytes.
@@ -24,9 +33,11 @@ impl<const N: usize> Secret<N> {
 
     /// Starts from zeros and lets `fill` write the value in place, so that no copy exists elsewhere.
     pub fn zero_filled(fill: impl FnOnce(&mut [u8; N])) -> Self {
-        let mut secret = Self(Box::new([0; N]));
-        fill(&mut secret.0);
-        secret
+        let mut bytes = Arc::new(Bytes([0; N]));
+        if let Some(Bytes(bytes)) = Arc::get_mut(&mut bytes) {
+            fill(bytes);
+        }
+        Self(bytes)
     }
 
     /// Fresh random bytes.
@@ -43,7 +54,12 @@ impl<const N: usize> Secret<N> {
     /// The bytes, for a primitive or for sealed storage.
     #[must_use]
     pub fn expose(&self) -> &[u8; N] {
-        &self.0
+        &self.0.0
+    }
+
+    /// The same bytes with one more owner: for a copy of a state that a step may yet throw away.
+    pub(crate) fn share(&self) -> Self {
+        Self(Arc::clone(&self.0))
     }
 
     /// A second copy of the secret.
@@ -52,13 +68,13 @@ impl<const N: usize> Secret<N> {
     /// say why both copies may live.
     #[must_use]
     pub fn duplicate(&self) -> Self {
-        Self::copied_from(&self.0)
+        Self::copied_from(self.expose())
     }
 
     /// Whether both are the same, in a time that does not depend on where they differ.
     #[must_use]
     pub fn ct_eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&*other.0).into()
+        self.expose().ct_eq(other.expose()).into()
     }
 }
 
@@ -70,12 +86,7 @@ impl<const N: usize> PartialEq for Secret<N> {
 
 impl<const N: usize> Eq for Secret<N> {}
 
-impl<const N: usize> Drop for Secret<N> {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
+/// By its last owner.
 impl<const N: usize> ZeroizeOnDrop for Secret<N> {}
 
 impl<const N: usize> fmt::Debug for Secret<N> {
@@ -85,11 +96,32 @@ impl<const N: usize> fmt::Debug for Secret<N> {
     }
 }
 
-/// Wipes and empties a buffer at once. Dropping a wiping vector does it byte by byte, which for a
-/// long message costs more than opening it.
-pub(crate) fn wipe(buffer: &mut Vec<u8>) {
-    buffer.as_mut_slice().zeroize();
-    buffer.clear();
+/// Secret bytes of any number, wiped on drop, all at once.
+///
+/// A wiping vector takes what is in it byte by byte, which for a long message costs more than opening
+/// it; but the room behind, and so all of an empty one, in one go.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct SecretBytes(Zeroizing<Vec<u8>>);
+
+impl SecretBytes {
+    pub(crate) fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+}
+
+impl Deref for SecretBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for SecretBytes {
+    fn drop(&mut self) {
+        let Self(bytes) = self;
+        bytes.clear();
+    }
 }
 
 #[cfg(test)]
@@ -117,10 +149,11 @@ mod tests {
     }
 
     #[test]
-    fn wiping_empties_the_box() {
-        let mut secret = Secret::copied_from(&[7; 4]);
-        secret.0.zeroize();
-        assert_eq!(secret.expose(), &[0; 4]);
-        const { assert!(core::mem::needs_drop::<Secret<4>>()) };
+    fn the_last_owner_wipes() {
+        let secret = Secret::copied_from(&[7; 4]);
+        let shared = secret.share();
+        drop(secret);
+        assert_eq!(shared.expose(), &[7; 4]);
+        const { assert!(core::mem::needs_drop::<Bytes<4>>()) };
     }
 }

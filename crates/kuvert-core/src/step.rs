@@ -30,7 +30,6 @@ use kuvert_wire::Encode;
 use zeroize::Zeroizing;
 
 use crate::record::{Change, Key, Version};
-use crate::secret::wipe;
 
 /// The records a step changes: all of them or none, in one atomic batch.
 #[must_use = "the step's output is released only for changes that have been made durable"]
@@ -45,7 +44,8 @@ impl Drop for Changes {
     fn drop(&mut self) {
         for change in &mut self.list {
             if let Change::Put { value, .. } = change {
-                wipe(value);
+                // Emptied, it is wiped in one go; else byte by byte.
+                value.clear();
             }
         }
     }

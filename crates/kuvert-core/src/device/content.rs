@@ -14,8 +14,8 @@ use kuvert_wire::{
     AccountKey, Control, Decode, DecodeError, DeviceId, Encode, Frame, FrameType, MessageId,
     Reader, Receipt, SessionId, Timestamp,
 };
-use zeroize::Zeroizing;
 
+use crate::secret::SecretBytes;
 use crate::session::{Franking, Route};
 use crate::step::Step;
 
@@ -23,7 +23,7 @@ use crate::step::Step;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Content {
     pub(super) frame_type: FrameType,
-    pub(super) body: Zeroizing<Vec<u8>>,
+    pub(super) body: SecretBytes,
     pub(super) expire_seconds: u32,
     pub(super) message_id: Option<MessageId>,
     pub(super) sent: Option<Timestamp>,
@@ -90,7 +90,7 @@ impl Content {
     fn new(frame_type: FrameType, body: Vec<u8>) -> Self {
         Self {
             frame_type,
-            body: Zeroizing::new(body),
+            body: SecretBytes::new(body),
             expire_seconds: 0,
             message_id: None,
             sent: None,

@@ -7,7 +7,6 @@
 //!
 //! `spec/04-ratchet.md`, "Steps".
 
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use kuvert_wire::envelope::{Kind, VERSION};
@@ -20,7 +19,7 @@ use crate::secret::Secret;
 
 /// RK: takes in Diffie-Hellman results and post-quantum secrets.
 #[derive(Debug)]
-pub(crate) struct RootKey(Arc<Secret<32>>);
+pub(crate) struct RootKey(Secret<32>);
 
 /// What a root step gives.
 pub(crate) struct RootStep {
@@ -53,7 +52,7 @@ impl RootKey {
 
 /// CKs, CKr: one message key after another.
 #[derive(Debug)]
-pub(crate) struct ChainKey(Arc<Secret<32>>);
+pub(crate) struct ChainKey(Secret<32>);
 
 impl ChainKey {
     /// `ChainStep`: the key of message `number` and the chain key after it.
@@ -77,7 +76,7 @@ impl MessageKey {
 
 /// HKs, HKr, NHKs, NHKr: hides counters and ratchet keys of one chain.
 #[derive(Debug)]
-pub(crate) struct HeaderKey(Arc<Secret<32>>);
+pub(crate) struct HeaderKey(Secret<32>);
 
 impl HeaderKey {
     /// Appends `EH` to `out`: the header, sealed under a random nonce.
@@ -112,15 +111,15 @@ impl HeaderKey {
 macro_rules! shared {
     ($($key:ident),*) => {$(
         impl $key {
-            pub(crate) fn new(secret: Secret<32>) -> Self {
-                Self(Arc::new(secret))
+            pub(crate) const fn new(secret: Secret<32>) -> Self {
+                Self(secret)
             }
 
             pub(super) fn share(&self) -> Self {
-                Self(Arc::clone(&self.0))
+                Self(self.0.share())
             }
 
-            pub(crate) fn secret(&self) -> &Secret<32> {
+            pub(crate) const fn secret(&self) -> &Secret<32> {
                 &self.0
             }
         }

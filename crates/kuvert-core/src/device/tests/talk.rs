@@ -57,7 +57,7 @@ fn a_late_mailbox_name_does_not_displace_a_newer_one() {
 fn body(frame_type: FrameType, body: &[u8]) -> Content {
     let mut content = Content::text("");
     content.frame_type = frame_type;
-    content.body = zeroize::Zeroizing::new(body.to_vec());
+    content.body = crate::secret::SecretBytes::new(body.to_vec());
     content
 }
 
