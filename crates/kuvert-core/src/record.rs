@@ -9,9 +9,24 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
+use core::fmt::{self, Write};
 
 use zeroize::Zeroizing;
+
+/// The bytes that segments are made of.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        let is_mark = matches!(byte, b'-' | b'_' | b'.');
+        plain[byte as usize] = byte.is_ascii_alphanumeric() || is_mark;
+        byte += 1;
+    }
+    plain
+};
+
+/// Room for most ids, so that a key is not moved about while it is written.
+const KEY_HINT: usize = 72;
 
 /// A record's name: an ASCII path such as `session/9f3a…`, at most 200 bytes.
 ///
@@ -30,7 +45,8 @@ impl Key {
     /// If the parts make no valid key; both come from the program, never from a peer.
     #[must_use]
     pub fn new(collection: &str, id: impl fmt::Display) -> Self {
-        let key = Self(alloc::format!("{collection}/{id}"));
+        let mut key = Self(String::with_capacity(collection.len() + KEY_HINT));
+        write!(key.0, "{collection}/{id}").expect("a string takes everything");
         assert!(Self::is_valid(&key.0), "keys are built by this program");
         key
     }
@@ -42,11 +58,13 @@ impl Key {
     }
 
     fn is_valid(text: &str) -> bool {
-        let is_segment = |segment: &str| {
-            let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-            !segment.is_empty() && segment.bytes().all(is_plain)
-        };
-        text.len() <= Self::MAX_LEN && text.split('/').all(is_segment)
+        // One pass: this is done for each record of each step.
+        let (mut is_plain, mut before) = (true, b'/');
+        for byte in text.bytes() {
+            is_plain &= PLAIN[usize::from(byte)] || (byte == b'/' && before != b'/');
+            before = byte;
+        }
+        text.len() <= Self::MAX_LEN && is_plain && before != b'/'
     }
 
     /// The key's text.

@@ -37,6 +37,7 @@ impl CommitLabels {
 }
 
 /// A key to seal with, and the commitment to send with what it seals.
+#[inline]
 pub(crate) fn committing_key(
     parent: &Expander,
     labels: CommitLabels,
@@ -51,6 +52,7 @@ pub(crate) fn committing_key(
 /// # Errors
 ///
 /// [`Unauthentic`] when the commitment is another one. The comparison takes constant time.
+#[inline]
 pub(crate) fn committed_key(
     parent: &Expander,
     labels: CommitLabels,

@@ -22,6 +22,8 @@ use zeroize::Zeroizing;
 use crate::secret::Secret;
 
 const HASH_LEN: usize = 32;
+/// Infos shorter than this are put together on the stack; they are public.
+const SHORT_INFO: usize = 128;
 /// HKDF-Expand counts its blocks in one byte.
 pub(crate) const MAX_EXPAND_LEN: usize = 255 * HASH_LEN;
 
@@ -209,12 +211,14 @@ impl Expander {
     }
 
     /// `XL(k, s, ctx, N)` as a secret. One HMAC for each 32 bytes.
+    #[inline]
     pub(crate) fn expand<const N: usize>(&self, label: Label<'_>, ctx: &[&[u8]]) -> Secret<N> {
         const { assert!(N <= MAX_EXPAND_LEN) };
         Secret::zero_filled(|out| self.expand_into(label, ctx, out))
     }
 
     /// `XL(k, s, ctx, N)` where the output is public: a commitment, an id, digits.
+    #[inline]
     pub(crate) fn expand_public<const N: usize>(&self, label: Label<'_>, ctx: &[&[u8]]) -> [u8; N] {
         const { assert!(N <= MAX_EXPAND_LEN) };
         let mut out = [0; N];
@@ -223,7 +227,45 @@ impl Expander {
     }
 
     /// `XL(k, s, ctx, n)` into `out`, at most [`MAX_EXPAND_LEN`] bytes.
+    ///
+    /// Inlined, so that what is hashed is put together with lengths that are known: nearly all outputs
+    /// are one block from a short context, and feeding that in six parts costs as much as hashing it.
+    #[inline(always)]
     pub(crate) fn expand_into(&self, label: Label<'_>, ctx: &[&[u8]], out: &mut [u8]) {
+        let mut info = [0; SHORT_INFO];
+        let label_end = 2 + label.bytes().len();
+        let ctx_len: usize = ctx.iter().map(|part| part.len()).sum();
+        if out.len() > HASH_LEN || label_end + 2 + ctx_len >= SHORT_INFO {
+            return self.expand_long(label, ctx, out);
+        }
+        info[..2].copy_from_slice(&len_u16(out.len()));
+        info[2..label_end].copy_from_slice(label.bytes());
+        info[label_end..label_end + 2].copy_from_slice(&len_u16(ctx_len));
+        let mut end = label_end + 2;
+        for part in ctx {
+            info[end..end + part.len()].copy_from_slice(part);
+            end += part.len();
+        }
+        info[end] = 1; // the counter of the only block
+        self.block(&info[..=end], out);
+    }
+
+    /// One block of HKDF-Expand, for an info with its counter.
+    #[inline(never)]
+    fn block(&self, info: &[u8], out: &mut [u8]) {
+        let mut mac = self.0.clone();
+        mac.update(info);
+        if let Ok(out) = <&mut [u8; HASH_LEN]>::try_from(&mut *out) {
+            return mac.finalize_into(out.into());
+        }
+        let mut block = Zeroizing::new([0; HASH_LEN]);
+        mac.finalize_into((&mut *block).into());
+        out.copy_from_slice(&block[..out.len()]);
+    }
+
+    /// Any number of blocks, from a context of any length.
+    #[inline(never)]
+    fn expand_long(&self, label: Label<'_>, ctx: &[&[u8]], out: &mut [u8]) {
         let out_len = len_u16(out.len());
         let ctx_len = ctx.iter().map(|part| part.len()).sum();
         let absorb = |mac: &mut HmacSha256| {

@@ -17,7 +17,7 @@
 
 use alloc::vec::Vec;
 
-use kuvert_wire::envelope::{Kind, VERSION};
+use kuvert_wire::envelope::{Kind, SEALED_HEADER_LEN, VERSION};
 use kuvert_wire::frame::MAX_FRAME;
 use kuvert_wire::padding::padded_len;
 use zeroize::Zeroizing;
@@ -43,7 +43,16 @@ impl Bound<'_> {
     /// `HL("msg-ad", …)`: the context's second half.
     fn associated_data(&self, franking: &[u8; 32]) -> [u8; 32] {
         let head = [self.kind.code(), VERSION];
-        hash(Label::MSG_AD, &[&head, self.header_nonce, self.sealed_header, franking])
+        let Ok(header) = <&[u8; SEALED_HEADER_LEN]>::try_from(self.sealed_header) else {
+            return hash(Label::MSG_AD, &[&head, self.header_nonce, self.sealed_header, franking]);
+        };
+        // In one piece: a hash is fed faster once than in four parts.
+        let mut ad = [0; 2 + 12 + SEALED_HEADER_LEN + 32];
+        ad[..2].copy_from_slice(&head);
+        ad[2..14].copy_from_slice(self.header_nonce);
+        ad[14..14 + SEALED_HEADER_LEN].copy_from_slice(header);
+        ad[14 + SEALED_HEADER_LEN..].copy_from_slice(franking);
+        hash(Label::MSG_AD, &[&ad])
     }
 }
 
@@ -135,7 +144,11 @@ fn franking(key: &Secret<32>, frame: &[u8]) -> [u8; 32] {
 
 /// Length of the frame in `padded`: what stands before `0x80` and zeros, if the class is right.
 fn unpad(padded: &[u8]) -> Result<usize, Unauthentic> {
-    let frame_len = padded.iter().rposition(|&byte| byte != 0).ok_or(Unauthentic)?;
+    // By 32 bytes first: most of a short message is padding.
+    let (head, blocks) = padded.as_rchunks::<32>();
+    let zeros = blocks.iter().rev().take_while(|block| **block == [0; 32]).count();
+    let rest = &padded[..head.len() + 32 * (blocks.len() - zeros)];
+    let frame_len = rest.iter().rposition(|&byte| byte != 0).ok_or(Unauthentic)?;
     if padded[frame_len] != 0x80 {
         return Err(Unauthentic); // MSG-3
     }
