@@ -20,6 +20,7 @@ const STEPS: &[Step] = &[
     step("clippy", "no warning in any target", clippy),
     step("doc", "the documentation builds without a warning", doc),
     step("nextest", "the tests", nextest),
+    step("portable", "the core's tests without the feature `fast`", portable),
     step("doctest", "the examples in the documentation", doctest),
     step("sim", "1,000 simulated lives lose nothing in silence", crate::sim::step),
     step("vectors", "the vectors are what the reference computes", crate::vectors::step),
@@ -103,6 +104,20 @@ fn nextest(context: &Context) -> Result<Outcome> {
     let command =
         cmd!(shell, "{nextest} nextest run --locked --workspace --all-features --profile ci");
     tested(&context.finish("nextest", command)?, Counts::of_nextest)
+}
+
+/// Every feature but the one that takes the place of code that others run.
+fn portable(context: &Context) -> Result<Outcome> {
+    let shell = &context.shell;
+    let Ok(nextest) = NEXTEST.path(context) else {
+        let command = cmd!(shell, "cargo test --locked -p kuvert-core --features hazmat,tap --lib");
+        return tested(&context.finish("portable", command)?, Counts::of_libtest);
+    };
+    let command = cmd!(
+        shell,
+        "{nextest} nextest run --locked -p kuvert-core --features hazmat,tap --profile ci"
+    );
+    tested(&context.finish("portable", command)?, Counts::of_nextest)
 }
 
 /// Where cargo-nextest cannot be had, the tests still run.

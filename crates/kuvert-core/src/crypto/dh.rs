@@ -11,12 +11,8 @@
 //! `spec/00-conventions.md`, "Primitives".
 
 use rand_core::CryptoRng;
-#[cfg(not(kuvert_null_crypto))]
-use x25519_dalek::{PublicKey, StaticSecret};
 
-use super::BadKey;
-#[cfg(kuvert_null_crypto)]
-use super::null::{PublicKey, StaticSecret};
+use super::{BadKey, backend};
 use crate::secret::Secret;
 
 /// A Diffie-Hellman private key, 32 bytes, with its public key computed once.
@@ -33,7 +29,7 @@ impl DhSecret {
 
     /// A key whose 32 bytes were stored. Any value is a key: clamping happens on use.
     pub(crate) fn from_secret(secret: Secret<32>) -> Self {
-        let public = *PublicKey::from(&dalek(&secret)).as_bytes();
+        let public = backend::x25519_base(&secret);
         Self { secret, public }
     }
 
@@ -80,11 +76,7 @@ impl core::fmt::Debug for DhSecret {
 ///
 /// [`BadKey`] when the result is all zero: `their` key is of small order.
 pub(crate) fn agree(secret: &Secret<32>, their: &[u8; 32]) -> Result<Secret<32>, BadKey> {
-    let shared = dalek(secret).diffie_hellman(&PublicKey::from(*their));
-    if !shared.was_contributory() {
-        return Err(BadKey); // AGR-4
-    }
-    Ok(Secret::copied_from(shared.as_bytes()))
+    backend::x25519(secret, their).ok_or(BadKey) // AGR-4
 }
 
 /// Whether every agreement with this public key would give zero.
@@ -99,7 +91,7 @@ pub(crate) fn is_small_order(public: &[u8; 32]) -> bool {
 
 /// All encodings, top bit aside, of the points of order 1, 2, 4 and 8 on the curve and its twist:
 /// 0, 1, two of order 8, p − 1, and the non-canonical p and p + 1.
-const SMALL_ORDER: [[u8; 32]; 7] = [
+pub(super) const SMALL_ORDER: [[u8; 32]; 7] = [
     little(0),
     little(1),
     [
@@ -125,15 +117,10 @@ const fn little(number: u8) -> [u8; 32] {
 }
 
 /// 2^255 − 256 + `low`; the prime p has `low` = 0xed.
-const fn near_prime(low: u8) -> [u8; 32] {
+pub(super) const fn near_prime(low: u8) -> [u8; 32] {
     let mut out = [0xff; 32];
     (out[0], out[31]) = (low, 0x7f);
     out
-}
-
-/// The primitive's own type; it wipes itself.
-fn dalek(secret: &Secret<32>) -> StaticSecret {
-    StaticSecret::from(*secret.expose())
 }
 
 #[cfg(test)]

@@ -3,10 +3,11 @@
 //! | module | what | crate |
 //! |---|---|---|
 //! | [`kdf`] | hash, MAC, HKDF and the table of all labels | sha2, hmac |
-//! | [`aead`] | ChaCha20-Poly1305, in place | chacha20poly1305 |
+//! | [`aead`] | ChaCha20-Poly1305, in place | chacha20poly1305 or graviola |
 //! | [`commit`] | keys that commit to what they open | on `kdf` |
-//! | [`dh`] | X25519, zero results refused | x25519-dalek |
-//! | [`sign`] | Ed25519, strict verification | ed25519-dalek |
+//! | [`dh`] | X25519, zero results refused | x25519-dalek or graviola |
+//! | [`sign`] | Ed25519, strict verification | ed25519-dalek or graviola |
+//! | [`backend`] | which of two crates does X25519, Ed25519 and the AEAD | |
 //! | [`kem`] | ML-KEM-768 and -1024, kept as seeds | libcrux-ml-kem |
 //!
 //! Built for a fuzzer with `--cfg kuvert_null_crypto`, the module `null` stands in for the crates of
@@ -22,6 +23,7 @@
 use subtle::ConstantTimeEq;
 
 pub(crate) mod aead;
+mod backend;
 pub(crate) mod commit;
 pub(crate) mod dh;
 pub(crate) mod kdf;

@@ -104,10 +104,6 @@ impl SigningKey {
         Self(*seed)
     }
 
-    pub(super) const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-
     pub(super) const fn verifying_key(&self) -> VerifyingKey {
         VerifyingKey(self.0)
     }

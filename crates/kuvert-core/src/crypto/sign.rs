@@ -8,25 +8,22 @@
 //!
 //! `spec/00-conventions.md`, "Primitives".
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
-#[cfg(not(kuvert_null_crypto))]
-use ed25519_dalek::{
-    Signature as Ed25519Signature, SigningKey, VerifyingKey, ed25519::signature::MultipartSigner,
-};
 use kuvert_wire::Signature;
 use rand_core::CryptoRng;
 
 use super::BadSignature;
+use super::backend::{self, SigningKey};
 use super::kdf::Label;
-#[cfg(kuvert_null_crypto)]
-use super::null::{Signature as Ed25519Signature, SigningKey, VerifyingKey};
 use crate::secret::Secret;
 
-/// An Ed25519 private key, kept expanded in a box that wipes itself; stored as its 32-byte seed.
-pub(crate) struct SigningSecret(Box<SigningKey>);
+/// An Ed25519 private key, kept expanded where it wipes itself; stored as its 32-byte seed.
+pub(crate) struct SigningSecret {
+    seed: Secret<32>,
+    key: SigningKey,
+}
 
 impl SigningSecret {
     /// A fresh key.
@@ -36,17 +33,17 @@ impl SigningSecret {
 
     /// The key with this seed.
     pub(crate) fn from_seed(seed: &Secret<32>) -> Self {
-        Self(Box::new(SigningKey::from_bytes(seed.expose())))
+        Self { seed: seed.share(), key: SigningKey::from_seed(seed) }
     }
 
     /// The seed, for sealed storage.
     pub(crate) fn seed(&self) -> &[u8; 32] {
-        self.0.as_bytes()
+        self.seed.expose()
     }
 
     /// The public key.
     pub(crate) fn public(&self) -> [u8; 32] {
-        self.0.verifying_key().to_bytes()
+        self.key.public()
     }
 
     /// Signs `L(label)` and the parts, in order.
@@ -56,13 +53,13 @@ impl SigningSecret {
 
     /// Signs bytes that begin with a label of their own, as relay requests do.
     pub(crate) fn sign_bytes(&self, parts: &[&[u8]]) -> Signature {
-        Signature::from_bytes(self.0.multipart_sign(parts).to_bytes())
+        Signature::from_bytes(self.key.sign(parts))
     }
 }
 
 impl fmt::Debug for SigningSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(_) = self;
+        let Self { seed: _, key: _ } = self;
         f.write_str("SigningSecret(32 bytes)")
     }
 }
@@ -99,9 +96,10 @@ pub(crate) fn verify_bytes(
     if !is_canonical(public) {
         return Err(BadSignature);
     }
-    let key = VerifyingKey::from_bytes(public).map_err(|_| BadSignature)?;
-    let signature = Ed25519Signature::from_bytes(signature.as_bytes());
-    key.verify_strict(message, &signature).map_err(|_| BadSignature)
+    match backend::verify(public, message, signature.as_bytes()) {
+        true => Ok(()),
+        false => Err(BadSignature),
+    }
 }
 
 /// Whether the key's y-coordinate is below 2^255 − 19. Decompression reduces it silently, so that

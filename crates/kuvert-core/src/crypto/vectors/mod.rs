@@ -24,7 +24,7 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-fn json(path: &str) -> Value {
+pub(super) fn json(path: &str) -> Value {
     serde_json::from_str(&read(path)).unwrap()
 }
 
@@ -41,19 +41,19 @@ fn wycheproof(name: &str, mut check: impl FnMut(&Value, &Value)) {
     assert_eq!(Some(count), file["numberOfTests"].as_u64(), "{name}");
 }
 
-fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
+pub(super) fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
     value[field].as_array().unwrap_or_else(|| panic!("no list {field}"))
 }
 
-fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+pub(super) fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value[field].as_str().unwrap_or_else(|| panic!("no text {field} in {value}"))
 }
 
-fn bytes(value: &Value, field: &str) -> Vec<u8> {
+pub(super) fn bytes(value: &Value, field: &str) -> Vec<u8> {
     hex::decode(text(value, field)).unwrap()
 }
 
-fn array<const N: usize>(value: &Value, field: &str) -> [u8; N] {
+pub(super) fn array<const N: usize>(value: &Value, field: &str) -> [u8; N] {
     bytes(value, field).try_into().unwrap()
 }
 

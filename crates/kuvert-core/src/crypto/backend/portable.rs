@@ -1,0 +1,102 @@
+//! dalek and RustCrypto: every target, no assembly, no standard library.
+
+use alloc::boxed::Box;
+
+use chacha20poly1305::aead::inout::InOutBuf;
+#[cfg(not(kuvert_null_crypto))]
+use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit};
+#[cfg(not(kuvert_null_crypto))]
+use ed25519_dalek::{
+    Signature, SigningKey as DalekKey, VerifyingKey, ed25519::signature::MultipartSigner,
+};
+#[cfg(not(kuvert_null_crypto))]
+use x25519_dalek::{PublicKey, StaticSecret};
+
+use crate::crypto::aead::{NONCE_LEN, TAG_LEN};
+#[cfg(kuvert_null_crypto)]
+use crate::crypto::null::{
+    ChaCha20Poly1305, PublicKey, Signature, SigningKey as DalekKey, StaticSecret, VerifyingKey,
+};
+use crate::secret::Secret;
+
+#[cfg(not(all(
+    feature = "fast",
+    not(kuvert_null_crypto),
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+pub(super) const IS_FAST: bool = false;
+
+#[cfg(not(all(
+    feature = "fast",
+    not(kuvert_null_crypto),
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+pub(super) const fn is_supported() -> bool {
+    false
+}
+
+pub(super) fn x25519_base(secret: &Secret<32>) -> [u8; 32] {
+    *PublicKey::from(&dalek(secret)).as_bytes()
+}
+
+pub(super) fn x25519(secret: &Secret<32>, their: &[u8; 32]) -> Option<Secret<32>> {
+    let shared = dalek(secret).diffie_hellman(&PublicKey::from(*their));
+    shared.was_contributory().then(|| Secret::copied_from(shared.as_bytes()))
+}
+
+/// The primitive's own type; it wipes itself.
+fn dalek(secret: &Secret<32>) -> StaticSecret {
+    StaticSecret::from(*secret.expose())
+}
+
+pub(super) fn seal(
+    key: &Secret<32>,
+    nonce: &[u8; NONCE_LEN],
+    ad: &[u8],
+    text: &mut [u8],
+) -> [u8; TAG_LEN] {
+    let tag = cipher(key).encrypt_inout_detached(nonce.into(), ad, InOutBuf::from(text));
+    tag.expect("everything sealed is far below the 256 GiB limit").into()
+}
+
+pub(super) fn open(
+    key: &Secret<32>,
+    nonce: &[u8; NONCE_LEN],
+    ad: &[u8],
+    (text, tag): (&[u8], &[u8; TAG_LEN]),
+    out: &mut [u8],
+) -> bool {
+    let is_open = InOutBuf::new(text, out).is_ok_and(|buffers| {
+        cipher(key).decrypt_inout_detached(nonce.into(), ad, buffers, tag.into()).is_ok()
+    });
+    if !is_open {
+        out.fill(0);
+    }
+    is_open
+}
+
+fn cipher(key: &Secret<32>) -> ChaCha20Poly1305 {
+    ChaCha20Poly1305::new(key.expose().into())
+}
+
+pub(super) fn verify(public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+    let signature = Signature::from_bytes(signature);
+    VerifyingKey::from_bytes(public).is_ok_and(|key| key.verify_strict(message, &signature).is_ok())
+}
+
+/// Expanded, in a box that wipes itself.
+pub(in crate::crypto) struct SigningKey(Box<DalekKey>);
+
+impl SigningKey {
+    pub(super) fn from_seed(seed: &Secret<32>) -> Self {
+        Self(Box::new(DalekKey::from_bytes(seed.expose())))
+    }
+
+    pub(super) fn public(&self) -> [u8; 32] {
+        self.0.verifying_key().to_bytes()
+    }
+
+    pub(super) fn sign(&self, parts: &[&[u8]]) -> [u8; 64] {
+        self.0.multipart_sign(parts).to_bytes()
+    }
+}
