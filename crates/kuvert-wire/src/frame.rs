@@ -12,6 +12,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::codec::{Decode, DecodeError, Encode, Reader};
 use crate::id::{DeliveryToken, MailboxId, MessageId, Timestamp};
@@ -79,7 +80,7 @@ impl FrameType {
 }
 
 /// One frame. Its body is bounded at [`MAX_BODY`] bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
     /// What it is about.
     pub frame_type: FrameType,
@@ -160,7 +161,7 @@ impl Head {
 }
 
 /// A frame that borrows its body, so that a long one is copied once: into its envelope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct FrameRef<'a> {
     /// What it is about.
     pub frame_type: FrameType,
@@ -174,6 +175,31 @@ pub struct FrameRef<'a> {
     pub body: &'a [u8],
     /// Its place in its sender's log, while a transcript is running.
     pub block: Option<&'a Block>,
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        shown("Frame", &self.as_ref(), f)
+    }
+}
+
+impl fmt::Debug for FrameRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        shown("FrameRef", self, f)
+    }
+}
+
+/// All but what it says.
+fn shown(name: &str, frame: &FrameRef<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let FrameRef { frame_type, sent, message_id, expire_seconds, body, block } = frame;
+    f.debug_struct(name)
+        .field("frame_type", frame_type)
+        .field("sent", sent)
+        .field("message_id", message_id)
+        .field("expire_seconds", expire_seconds)
+        .field("body_len", &body.len())
+        .field("block", block)
+        .finish()
 }
 
 impl Encode for FrameRef<'_> {

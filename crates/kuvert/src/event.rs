@@ -115,7 +115,7 @@ impl fmt::Display for Sender {
 }
 
 /// One message that arrived.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     pub(crate) sender: Sender,
     pub(crate) id: MessageId,
@@ -168,6 +168,20 @@ impl Message {
     /// [`NotText`] if the sender put something other than UTF-8 into it.
     pub fn text(&self) -> Result<&str, NotText> {
         core::str::from_utf8(&self.body).map_err(|_| NotText)
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sender, id, sent, received, body, mode } = self;
+        f.debug_struct("Message")
+            .field("sender", sender)
+            .field("id", id)
+            .field("sent", sent)
+            .field("received", received)
+            .field("body_len", &body.len())
+            .field("mode", mode)
+            .finish()
     }
 }
 
