@@ -14,6 +14,7 @@ use core::fmt;
 
 use kuvert_wire::AccountKey;
 
+use crate::crypto::ct_eq;
 use crate::crypto::kdf::{Expander, Label, hash};
 use crate::secret::Secret;
 
@@ -41,16 +42,20 @@ impl SafetyNumber {
 
     /// Compares with what the other side reads aloud or shows; white space does not count.
     ///
-    /// `None` unless all 60 digits are there and equal. Only this makes a [`SafetyNumberMatch`].
+    /// `None` unless all 60 digits are there and equal. Only this makes a [`SafetyNumberMatch`]. How long
+    /// it takes does not depend on which digits differ.
     ///
     /// # Spec
     ///
     /// `spec/01-identity.md`; check IDN-5.
     #[must_use]
     pub fn compare(&self, theirs: &str) -> Option<SafetyNumberMatch> {
-        let theirs = theirs.chars().filter(|c| !c.is_whitespace());
-        let ours = self.digits.iter().map(|&digit| char::from(digit));
-        ours.eq(theirs).then_some(SafetyNumberMatch { accounts: self.accounts }) // IDN-5
+        let mut theirs = theirs.chars().filter(|c| !c.is_whitespace());
+        // What is no character of one byte is no digit, and 0 is none either.
+        let mut digit = || u8::try_from(theirs.next()?).ok();
+        let read = core::array::from_fn::<_, DIGITS, _>(|_| digit().unwrap_or(0));
+        let is_same = ct_eq(&self.digits, &read) && theirs.next().is_none();
+        is_same.then_some(SafetyNumberMatch { accounts: self.accounts }) // IDN-5
     }
 }
 

@@ -1,0 +1,52 @@
+//! Calls in random order of two inputs, out of one place in memory.
+
+use std::env;
+use std::hint::black_box;
+
+use dudect_bencher::rand::RngExt as _;
+use dudect_bencher::{BenchRng, Class, CtRunner};
+
+/// Calls before the first that is measured.
+const WARM_UP: usize = 1000;
+/// Samples where nothing is said.
+const SAMPLES: usize = 100_000;
+
+/// Times `act` on `left` and `right`, which have one length. What is chosen is put in one place first, and
+/// both are read for it: neither a cache nor a branch tells them apart.
+pub(crate) fn compare<T>(
+    runner: &mut CtRunner,
+    rng: &mut BenchRng,
+    [left, right]: [&[u8]; 2],
+    act: impl Fn(&[u8]) -> T,
+) {
+    let mut input = left.to_vec();
+    for _ in 0..WARM_UP {
+        act(left);
+        act(right);
+    }
+    for _ in 0..samples() {
+        let is_left = rng.random::<bool>();
+        let mask = 0_u8.wrapping_sub(u8::from(is_left));
+        for ((byte, left), right) in input.iter_mut().zip(left).zip(right) {
+            *byte = left & mask | right & !mask;
+        }
+        runner.run_one(class(is_left), || act(&input));
+    }
+}
+
+/// Opaque to the compiler, which would otherwise make two copies of what is timed, one for each class.
+pub(crate) fn class(is_left: bool) -> Class {
+    black_box([Class::Right, Class::Left])[usize::from(is_left)]
+}
+
+/// How many calls a case has.
+pub(crate) fn samples() -> usize {
+    env::var("KUVERT_TIMING_SAMPLES").map_or(SAMPLES, |count| count.parse().expect("a number"))
+}
+
+/// A copy with one bit of one byte changed.
+pub(crate) fn flipped(bytes: &[u8], place: usize) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes[place] ^= 1;
+    bytes
+}

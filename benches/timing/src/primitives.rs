@@ -1,0 +1,97 @@
+//! Comparisons of secrets, of what a store sealed, and of safety numbers.
+
+use dudect_bencher::rand::{Rng as _, RngExt as _};
+use dudect_bencher::{BenchRng, CtRunner};
+use kuvert_core::at_rest::{OVERHEAD, RecordKey};
+use kuvert_core::safety_number::SafetyNumber;
+use kuvert_core::secret::Secret;
+use kuvert_wire::AccountKey;
+
+use crate::measure::{class, compare, flipped, samples};
+
+const SALT: [u8; 16] = [5; 16];
+const AD: &[u8] = b"session/1 v2";
+/// Bytes of the commitment in front of a sealed record.
+const COMMITMENT: usize = 32;
+
+/// Shows that the measurement bites: stops at the first byte that differs.
+pub(crate) fn control_early_exit(runner: &mut CtRunner, rng: &mut BenchRng) {
+    let ours = [7; 64];
+    let [left, right] = [0, 63].map(|place| flipped(&ours, place));
+    let differs = |theirs: &[u8]| ours.iter().zip(theirs).position(|(a, b)| a != b);
+    compare(runner, rng, [&left, &right], differs);
+}
+
+fn secrets(
+    runner: &mut CtRunner,
+    rng: &mut BenchRng,
+    other: impl Fn(&mut BenchRng) -> [[u8; 32]; 2],
+) {
+    let ours = Secret::copied_from(&[7; 32]);
+    for _ in 0..samples() {
+        let [left, right] = other(rng);
+        let is_left = rng.random::<bool>();
+        let mask = 0_u8.wrapping_sub(u8::from(is_left));
+        let theirs = Secret::copied_from(&std::array::from_fn(|place| {
+            left[place] & mask | right[place] & !mask
+        }));
+        runner.run_one(class(is_left), || ours.ct_eq(&theirs));
+    }
+}
+
+/// The same secret against a random one.
+pub(crate) fn secret_random(runner: &mut CtRunner, rng: &mut BenchRng) {
+    secrets(runner, rng, |rng| {
+        let mut random = [0; 32];
+        rng.fill_bytes(&mut random);
+        [[7; 32], random]
+    });
+}
+
+/// A secret that differs in its first byte against one that differs in its last.
+pub(crate) fn secret_second_half(runner: &mut CtRunner, rng: &mut BenchRng) {
+    secrets(runner, rng, |_| {
+        let [mut first, mut last] = [[7; 32]; 2];
+        first[0] = 8;
+        last[31] = 8;
+        [first, last]
+    });
+}
+
+fn record(runner: &mut CtRunner, rng: &mut BenchRng, places: impl Fn(usize) -> [usize; 2]) {
+    let key = RecordKey::for_store(&Secret::copied_from(&[1; 32]));
+    let sealed = key.seal(&SALT, AD, &[9; 256]);
+    assert_eq!(sealed.len(), 256 + OVERHEAD);
+    let [left, right] = places(sealed.len()).map(|place| flipped(&sealed, place));
+    compare(runner, rng, [&left, &right], |sealed| key.open(&SALT, AD, sealed).is_ok());
+}
+
+/// A sealed record whose commitment is wrong in the first byte against the last.
+pub(crate) fn record_commitment(runner: &mut CtRunner, rng: &mut BenchRng) {
+    record(runner, rng, |_| [0, COMMITMENT - 1]);
+}
+
+/// A sealed record whose tag is wrong in the first byte against the last.
+pub(crate) fn record_tag(runner: &mut CtRunner, rng: &mut BenchRng) {
+    record(runner, rng, |len| [len - 16, len - 1]);
+}
+
+/// A wrong commitment against a wrong tag: the commitment is checked first.
+pub(crate) fn differs_record_commitment_or_tag(runner: &mut CtRunner, rng: &mut BenchRng) {
+    record(runner, rng, |len| [0, len - 1]);
+}
+
+/// A safety number that differs in its first digit against one that differs in its last.
+pub(crate) fn safety_number(runner: &mut CtRunner, rng: &mut BenchRng) {
+    let [a, b] = [1, 2].map(|byte| AccountKey::from_bytes([byte; 32]));
+    let number = SafetyNumber::between(&a, &b);
+    let text = number.to_string().into_bytes();
+    let [left, right] = [0, text.len() - 1].map(|place| {
+        let mut text = text.clone();
+        text[place] = if text[place] == b'5' { b'6' } else { b'5' };
+        text
+    });
+    compare(runner, rng, [&left, &right], |text| {
+        number.compare(std::str::from_utf8(text).expect("digits and spaces")).is_some()
+    });
+}
