@@ -7,6 +7,8 @@
 //! - `sim` runs the simulator and prints what share of messages is delivered under which faults;
 //! - `models` checks the formal models, query by query;
 //! - `fuzz` runs the fuzz targets, and prints what they found and covered;
+//! - `timing` measures whether time tells what it must not;
+//! - `release` builds the programs twice and compares, and writes what is published with them;
 //! - `vectors` compares the vectors of the specification with what its reference computes.
 
 mod bench;
@@ -17,10 +19,12 @@ mod demo;
 mod fuzz;
 mod instructions;
 mod models;
+mod release;
 mod sim;
 mod source;
 mod steps;
 mod test;
+mod timing;
 mod tools;
 mod vectors;
 
@@ -54,6 +58,10 @@ enum Command {
     Models(models::Arguments),
     /// Run the fuzz targets
     Fuzz(fuzz::Arguments),
+    /// Measure whether time tells what it must not
+    Timing(timing::Arguments),
+    /// Build the programs twice, compare them, and write what is published with them
+    Release(release::Arguments),
     /// Compute the vectors of the specification again, and compare
     Vectors(vectors::Arguments),
 }
@@ -68,6 +76,8 @@ fn main() -> ExitCode {
         Command::Sim(arguments) => sim::run(&context, &arguments),
         Command::Models(arguments) => models::run(&context, &arguments),
         Command::Fuzz(arguments) => fuzz::run(&context, &arguments),
+        Command::Timing(arguments) => timing::run(&context, &arguments),
+        Command::Release(arguments) => release::run(&context, &arguments),
         Command::Vectors(arguments) => vectors::run(&context, &arguments),
     });
     match done {

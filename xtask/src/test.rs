@@ -17,6 +17,7 @@ const STEPS: &[Step] = &[
     step("layers", "crates import only from lower layers", check::crates::step),
     step("modules", "the core's modules import only from their left", check::modules::step),
     step("relay", "relay and transports are built without the core", check::relay::step),
+    step("deps", "each dependency has its row in the docs", check::dependencies::step),
     step("clippy", "no warning in any target", clippy),
     step("doc", "the documentation builds without a warning", doc),
     step("nextest", "the tests", nextest),
@@ -170,17 +171,21 @@ fn have_wasm(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// A package of its own, which no other step looks at: as it is measured, and as it is counted.
+/// Packages of their own, which no other step looks at; the first as it is measured, and as it is counted.
 fn benches(context: &Context) -> Result<Outcome> {
     let (shell, target) = (&context.shell, context.target().join("benches"));
-    let formatted = cmd!(shell, "cargo fmt --manifest-path benches/Cargo.toml -- --check");
-    context.logged("benches-fmt", formatted)?;
-    for features in [None, Some("--no-default-features")] {
+    for (log, manifest, features) in [
+        ("benches", "benches/Cargo.toml", None),
+        ("benches-counted", "benches/Cargo.toml", Some("--no-default-features")),
+        ("benches-timing", "benches/timing/Cargo.toml", None),
+    ] {
+        let formatted = cmd!(shell, "cargo fmt --manifest-path {manifest} -- --check");
+        context.logged("benches-fmt", formatted)?;
         let command = cmd!(
             shell,
-            "cargo clippy --locked --manifest-path benches/Cargo.toml --target-dir {target} --all-targets --no-deps {features...} -- -D warnings"
+            "cargo clippy --locked --manifest-path {manifest} --target-dir {target} --all-targets --no-deps {features...} -- -D warnings"
         );
-        context.logged("benches", command)?;
+        context.logged(log, command)?;
     }
     Ok(Outcome::Passed(String::new()))
 }

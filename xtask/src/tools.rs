@@ -24,6 +24,9 @@ pub(crate) const NEXTEST: Tool =
 /// Checks licences, sources and banned crates.
 pub(crate) const DENY: Tool =
     Tool { name: "cargo-deny", version: "0.20.2", install: &[], exact: false };
+/// Lists what a program is built from.
+pub(crate) const CYCLONEDX: Tool =
+    Tool { name: "cargo-cyclonedx", version: "0.5.9", install: &[], exact: false };
 /// Searches the formal models. What it finds depends on its version. It asks for a newer compiler
 /// than ours and does not need it.
 pub(crate) const VERIFPAL: Tool =

@@ -1,6 +1,7 @@
 //! Checks that read the tree: each holds a promise of the design against the files.
 
 pub(crate) mod crates;
+pub(crate) mod dependencies;
 pub(crate) mod ids;
 pub(crate) mod modules;
 pub(crate) mod relay;
