@@ -9,13 +9,15 @@
 //! - `fuzz` runs the fuzz targets, and prints what they found and covered;
 //! - `timing` measures whether time tells what it must not;
 //! - `release` builds the programs twice and compares, and writes what is published with them;
-//! - `vectors` compares the vectors of the specification with what its reference computes.
+//! - `vectors` compares the vectors of the specification with what its reference computes;
+//! - `wasm` builds wire and core without `std`, and runs their tests as WebAssembly in Node.
 
 mod bench;
 mod check;
 mod context;
 mod counts;
 mod demo;
+mod features;
 mod fuzz;
 mod instructions;
 mod models;
@@ -23,10 +25,12 @@ mod release;
 mod sim;
 mod source;
 mod steps;
+mod targets;
 mod test;
 mod timing;
 mod tools;
 mod vectors;
+mod wasm;
 
 use std::process::ExitCode;
 
@@ -64,6 +68,8 @@ enum Command {
     Release(release::Arguments),
     /// Compute the vectors of the specification again, and compare
     Vectors(vectors::Arguments),
+    /// Build wire and core without std, and run their tests as WebAssembly
+    Wasm(wasm::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -79,6 +85,7 @@ fn main() -> ExitCode {
         Command::Timing(arguments) => timing::run(&context, &arguments),
         Command::Release(arguments) => release::run(&context, &arguments),
         Command::Vectors(arguments) => vectors::run(&context, &arguments),
+        Command::Wasm(arguments) => wasm::run(&context, &arguments),
     });
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -3,11 +3,11 @@
 use anyhow::{Result, bail};
 use xshell::cmd;
 
-use crate::check;
 use crate::context::{Context, Finished};
 use crate::counts::Counts;
 use crate::steps::{Action, Outcome, Report, Step, TestsFailed};
 use crate::tools::{DENY, NEXTEST};
+use crate::{check, features, wasm};
 
 /// The quick ones first, so that a slip shows within seconds.
 const STEPS: &[Step] = &[
@@ -26,7 +26,8 @@ const STEPS: &[Step] = &[
     step("sim", "1,000 simulated lives lose nothing in silence", crate::sim::step),
     step("vectors", "the vectors are what the reference computes", crate::vectors::step),
     step("models", "the formal models hold, and their broken twins are found", crate::models::step),
-    step("wasm32", "wire and core build for the web", wasm32),
+    step("features", "the crates compile with each of their features alone", features::step),
+    step("wasm32", "wire and core build without std, for the web and bare metal", wasm::step),
     step("benches", "the benchmarks are formatted and compile", benches),
     step("fuzz", "the fuzz targets compile, and their corpora replay", crate::fuzz::step),
     step("instructions", "no operation takes 3 % more of them", crate::instructions::step),
@@ -147,28 +148,6 @@ fn tested(run: &Finished, read: fn(&str) -> Option<Counts>) -> Result<Outcome> {
         (false, Some(counts)) => Err(TestsFailed { counts, text: run.failure() }.into()),
         (false, None) => bail!(run.failure()),
     }
-}
-
-const WASM: &str = "wasm32-unknown-unknown";
-
-fn wasm32(context: &Context) -> Result<Outcome> {
-    let shell = &context.shell;
-    if let Err(error) = have_wasm(context) {
-        return Ok(Outcome::Skipped(format!("the target {WASM} is not to be had: {error}")));
-    }
-    let command = cmd!(shell, "cargo build --locked -p kuvert-wire -p kuvert-core --target {WASM}");
-    context.logged("wasm32", command)?;
-    Ok(Outcome::Passed(String::new()))
-}
-
-fn have_wasm(context: &Context) -> Result<()> {
-    let shell = &context.shell;
-    let libdir = cmd!(shell, "rustc --print target-libdir --target {WASM}").quiet().read()?;
-    if std::fs::read_dir(libdir).is_ok() {
-        return Ok(());
-    }
-    cmd!(shell, "rustup target add {WASM}").quiet().ignore_stdout().ignore_stderr().run()?;
-    Ok(())
 }
 
 /// Packages of their own, which no other step looks at; the first as it is measured, and as it is counted.

@@ -31,13 +31,15 @@ pub(crate) const CYCLONEDX: Tool =
 /// than ours and does not need it.
 pub(crate) const VERIFPAL: Tool =
     Tool { name: "verifpal", version: "1.6.7", install: &["--ignore-rust-version"], exact: true };
-
 /// Builds targets for libFuzzer.
 pub(crate) const FUZZ: Tool =
     Tool { name: "cargo-fuzz", version: "0.13.2", install: &[], exact: false };
 /// Tells which lines a test has run.
 pub(crate) const LLVM_COV: Tool =
     Tool { name: "cargo-llvm-cov", version: "0.8.7", install: &[], exact: false };
+/// Compiles crates with their features one by one.
+pub(crate) const HACK: Tool =
+    Tool { name: "cargo-hack", version: "0.6.46", install: &[], exact: false };
 
 impl Tool {
     /// The tool's path: from `PATH`, from `target/tools`, or built from source into the latter.
