@@ -10,12 +10,14 @@
 //! - `timing` measures whether time tells what it must not;
 //! - `release` builds the programs twice and compares, and writes what is published with them;
 //! - `vectors` compares the vectors of the specification with what its reference computes;
-//! - `wasm` builds wire and core without `std`, and runs their tests as WebAssembly in Node.
+//! - `wasm` builds wire and core without `std`, and runs their tests as WebAssembly in Node;
+//! - `coverage` prints what of wire and core their tests run.
 
 mod bench;
 mod check;
 mod context;
 mod counts;
+mod coverage;
 mod demo;
 mod features;
 mod fuzz;
@@ -70,6 +72,8 @@ enum Command {
     Vectors(vectors::Arguments),
     /// Build wire and core without std, and run their tests as WebAssembly
     Wasm(wasm::Arguments),
+    /// Print what of wire and core their tests run
+    Coverage(coverage::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -86,6 +90,7 @@ fn main() -> ExitCode {
         Command::Release(arguments) => release::run(&context, &arguments),
         Command::Vectors(arguments) => vectors::run(&context, &arguments),
         Command::Wasm(arguments) => wasm::run(&context, &arguments),
+        Command::Coverage(arguments) => coverage::run(&context, &arguments),
     });
     match done {
         Ok(true) => ExitCode::SUCCESS,
