@@ -35,12 +35,12 @@ pub(crate) fn compare<T>(
 }
 
 /// Opaque to the compiler, which would otherwise make two copies of what is timed, one for each class.
-pub(crate) fn class(is_left: bool) -> Class {
+fn class(is_left: bool) -> Class {
     black_box([Class::Right, Class::Left])[usize::from(is_left)]
 }
 
 /// How many calls a case has.
-pub(crate) fn samples() -> usize {
+fn samples() -> usize {
     env::var("KUVERT_TIMING_SAMPLES").map_or(SAMPLES, |count| count.parse().expect("a number"))
 }
 
