@@ -7,7 +7,7 @@ use kuvert_core::safety_number::SafetyNumber;
 use kuvert_core::secret::Secret;
 use kuvert_wire::AccountKey;
 
-use crate::measure::{class, compare, flipped, samples};
+use crate::measure::{compare, flipped};
 
 const OURS: [u8; 32] = [7; 32];
 const SALT: [u8; 16] = [5; 16];
