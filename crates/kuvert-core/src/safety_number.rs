@@ -14,7 +14,7 @@ use core::fmt;
 
 use kuvert_wire::AccountKey;
 
-use crate::crypto::ct_eq;
+use crate::crypto::ct_same;
 use crate::crypto::kdf::{Expander, Label, hash};
 use crate::secret::Secret;
 
@@ -54,7 +54,7 @@ impl SafetyNumber {
         // What is no character of one byte is no digit, and 0 is none either.
         let mut digit = || u8::try_from(theirs.next()?).ok();
         let read = core::array::from_fn::<_, DIGITS, _>(|_| digit().unwrap_or(0));
-        let is_same = ct_eq(&self.digits, &read) && theirs.next().is_none();
+        let is_same = ct_same(&self.digits, &read) && theirs.next().is_none();
         is_same.then_some(SafetyNumberMatch { accounts: self.accounts }) // IDN-5
     }
 }

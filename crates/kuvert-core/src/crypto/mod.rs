@@ -62,5 +62,11 @@ pub(crate) fn ct_eq(ours: &[u8], theirs: &[u8]) -> bool {
     if null::is_lax() {
         return ours.len() == theirs.len();
     }
+    ct_same(ours, theirs)
+}
+
+/// The same for what is no MAC, and means something to a fuzzer, too.
+#[must_use]
+pub(crate) fn ct_same(ours: &[u8], theirs: &[u8]) -> bool {
     ours.ct_eq(theirs).into()
 }
