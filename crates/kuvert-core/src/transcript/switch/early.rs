@@ -26,10 +26,14 @@ impl Switch {
         now: Timestamp,
     ) -> Option<Turn> {
         let arrived = Arrived::message(logged, sent, block, now)?;
-        if self.ours.is_none() || block.head.is_none() || self.early.contains(&arrived) {
+        if self.ours.is_none() || block.head.is_none() {
             return None;
         }
         let mut next = self.owing_what_ended(now).unwrap_or_else(|| self.clone());
+        let is_copy = |held: &Arrived| {
+            (held.seq, held.head) == (arrived.seq, arrived.head) && held.agrees(&arrived)
+        };
+        next.early.retain(|held| !is_copy(held));
         next.early.push(arrived);
         let excess = next.early.len().saturating_sub(MAX_EARLY);
         next.early.drain(..excess);

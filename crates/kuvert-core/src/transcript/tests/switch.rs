@@ -278,6 +278,11 @@ fn what_comes_before_the_peers_start_is_taken_up_with_it() {
         let (block, advance) = running.append(&logged, at(3), &mut bob.rng).unwrap();
         let turn = alice.switch.hold(&logged, at(3), &block, at(4)).unwrap();
         alice.adopt(turn);
+        let held = alice.switch.record().unwrap().value.len();
+        let again = alice.switch.hold(&logged, at(3), &block, at(5)).unwrap();
+        alice.adopt(again);
+        let same = alice.switch.record().unwrap().value.len();
+        assert_eq!(held, same, "sent again it takes no second place");
         running = advance.next;
     }
     alice.hear(&second, 2, &bob);
