@@ -157,7 +157,7 @@ fn a_first_message_for_someone_else_does_not_open() {
 fn a_certificate_that_its_account_has_not_signed_is_refused() {
     let mut world = World::new();
     let bundle = world.bundle(true);
-    let (signer, alice) = (&world.bob.account, world.alice.cert().cert().account_key);
+    let (signer, alice) = (&world.bob.account(), world.alice.cert().cert().account_key);
     let mallory = IdentityKeyPair::certified_by(signer, alice, &mut world.rng);
     let prefix = initiate(&mallory, &bundle, &mut world.rng).unwrap().prefix;
     let refused = AgreementError::Cert(CertError::BadSignature);
@@ -169,7 +169,7 @@ fn a_certificate_that_its_account_has_not_signed_is_refused() {
 fn a_session_within_one_account_is_refused_on_both_sides() {
     let mut world = World::new();
     let bundle = world.bundle(true);
-    let (account, key) = (&world.bob.account, world.bob.cert().cert().account_key);
+    let (account, key) = (&world.bob.account(), world.bob.cert().cert().account_key);
     let own = IdentityKeyPair::certified_by(account, key, &mut world.rng);
     let refused = Some(AgreementError::OwnAccount);
     assert_eq!(initiate(&own, &bundle, &mut world.rng).err(), refused);

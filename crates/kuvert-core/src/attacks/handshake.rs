@@ -25,7 +25,7 @@ use crate::secret::Secret;
 
 fn sign_cert(mut cert: DeviceCert, by: &IdentityKeyPair) -> DeviceCert {
     cert.account_key = by.cert().cert().account_key;
-    cert.signature = by.account.sign(Label::SIG_DEVICE, &[&cert.signed_bytes()]);
+    cert.signature = by.account().sign(Label::SIG_DEVICE, &[&cert.signed_bytes()]);
     cert
 }
 
@@ -37,10 +37,10 @@ fn own_bundle(change: impl FnOnce(&mut PrekeyBundle)) -> PrekeyBundle {
     change(&mut bundle);
     let id = own.device_id().as_bytes();
     let bytes = bundle.medium.signed_bytes();
-    bundle.medium.signature = own.device.sign(Label::SIG_MEDIUM_PREKEY, &[id, &bytes]);
+    bundle.medium.signature = own.device().sign(Label::SIG_MEDIUM_PREKEY, &[id, &bytes]);
     if let Some(one_time) = &mut bundle.one_time {
         let bytes = one_time.signed_bytes();
-        one_time.signature = own.device.sign(Label::SIG_ONETIME_PREKEY, &[id, &bytes]);
+        one_time.signature = own.device().sign(Label::SIG_ONETIME_PREKEY, &[id, &bytes]);
     }
     bundle
 }

@@ -62,7 +62,7 @@ impl Number {
 
 /// The private scalar behind a signing key.
 fn scalar(key: &SigningSecret) -> [u8; 32] {
-    let digest = Sha512::digest(key.seed());
+    let digest = Sha512::digest(key.seed().expose());
     let mut scalar: [u8; 32] = digest[..32].try_into().expect("half of 64 bytes");
     scalar[0] &= 0xf8;
     scalar[31] = scalar[31] & 0x7f | 0x40;
@@ -139,7 +139,7 @@ fn small_order_key_on_prekeys() {
     let (own, bundle) = (identity(), party.bundle(true));
     let mut cert = own.cert().cert().clone();
     cert.device_key = DeviceKey::from_bytes(NEUTRAL);
-    cert.signature = own.account.sign(Label::SIG_DEVICE, &[&cert.signed_bytes()]);
+    cert.signature = own.account().sign(Label::SIG_DEVICE, &[&cert.signed_bytes()]);
     assert!(VerifiedCert::verify(cert.clone()).is_ok());
     let mut forged = PrekeyBundle { cert, ..bundle };
     forged.medium.signature = for_the_neutral_key();
@@ -158,15 +158,15 @@ fn small_order_commitment() {
     let own = identity();
     let mut cert = own.cert().cert().clone();
     let message = signed_message(Label::SIG_DEVICE, &[&cert.signed_bytes()]);
-    cert.signature = with_the_neutral_commitment(&own.account, &message);
-    assert!(is_valid_loosely(&own.account.public(), &message, &cert.signature));
+    cert.signature = with_the_neutral_commitment(&own.account(), &message);
+    assert!(is_valid_loosely(&own.account().public(), &message, &cert.signature));
     refused(cert);
 
     let (mut bundle, own) = signed_bundle();
     let bytes = bundle.medium.signed_bytes();
     let message = signed_message(Label::SIG_MEDIUM_PREKEY, &[own.device_id().as_bytes(), &bytes]);
-    bundle.medium.signature = with_the_neutral_commitment(&own.device, &message);
-    assert!(is_valid_loosely(&own.device.public(), &message, &bundle.medium.signature));
+    bundle.medium.signature = with_the_neutral_commitment(&own.device(), &message);
+    assert!(is_valid_loosely(&own.device().public(), &message, &bundle.medium.signature));
     let refused = BundleError::BadSignature { prekey: "medium" };
     assert_eq!(verified(bundle).err(), Some(refused));
 
@@ -174,7 +174,7 @@ fn small_order_commitment() {
     let one_time = bundle.one_time.as_mut().expect("has one");
     let bytes = one_time.signed_bytes();
     let message = signed_message(Label::SIG_ONETIME_PREKEY, &[own.device_id().as_bytes(), &bytes]);
-    one_time.signature = with_the_neutral_commitment(&own.device, &message);
+    one_time.signature = with_the_neutral_commitment(&own.device(), &message);
     let refused = BundleError::BadSignature { prekey: "one-time" };
     assert_eq!(verified(bundle).err(), Some(refused));
 }

@@ -37,8 +37,8 @@ impl SigningSecret {
     }
 
     /// The seed, for sealed storage.
-    pub(crate) fn seed(&self) -> &[u8; 32] {
-        self.seed.expose()
+    pub(crate) const fn seed(&self) -> &Secret<32> {
+        &self.seed
     }
 
     /// The public key.

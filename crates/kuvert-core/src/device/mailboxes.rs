@@ -45,7 +45,7 @@ impl Device {
     #[must_use]
     pub fn sign_for_relay(&self, key: &MailboxKey, message: &[u8]) -> Option<Signature> {
         if *key == self.front_door_key() {
-            return Some(self.identity.device.sign_bytes(&[message]));
+            return Some(self.identity.device().sign_bytes(&[message]));
         }
         let (_, mailbox) = self.session_mailboxes().find(|(_, mailbox)| mailbox.key == *key)?;
         Some(mailbox.sign(message))

@@ -43,7 +43,7 @@ impl MediumPrekeyPair {
             signature: Signature::from_bytes([0; Signature::LEN]),
         };
         let signed: [&[u8]; 2] = [our.device_id().as_bytes(), &public.signed_bytes()];
-        public.signature = our.device.sign(Label::SIG_MEDIUM_PREKEY, &signed);
+        public.signature = our.device().sign(Label::SIG_MEDIUM_PREKEY, &signed);
         Self { public, secrets }
     }
 

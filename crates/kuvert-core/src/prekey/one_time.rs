@@ -30,7 +30,7 @@ impl OneTimePrekeyPair {
         let signature = Signature::from_bytes([0; Signature::LEN]);
         let mut public = OneTimePrekey { id: random_id(rng), x, ek, signature };
         let signed: [&[u8]; 2] = [our.device_id().as_bytes(), &public.signed_bytes()];
-        public.signature = our.device.sign(Label::SIG_ONETIME_PREKEY, &signed);
+        public.signature = our.device().sign(Label::SIG_ONETIME_PREKEY, &signed);
         Self { public, secrets }
     }
 

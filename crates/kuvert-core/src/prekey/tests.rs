@@ -45,7 +45,7 @@ impl Bob {
         change(&mut bundle.medium);
         let bytes = bundle.medium.signed_bytes();
         let parts: [&[u8]; 2] = [self.identity.device_id().as_bytes(), &bytes];
-        bundle.medium.signature = self.identity.device.sign(Label::SIG_MEDIUM_PREKEY, &parts);
+        bundle.medium.signature = self.identity.device().sign(Label::SIG_MEDIUM_PREKEY, &parts);
         bundle
     }
 
@@ -55,7 +55,7 @@ impl Bob {
         change(&mut one_time);
         let bytes = one_time.signed_bytes();
         let parts: [&[u8]; 2] = [self.identity.device_id().as_bytes(), &bytes];
-        one_time.signature = self.identity.device.sign(Label::SIG_ONETIME_PREKEY, &parts);
+        one_time.signature = self.identity.device().sign(Label::SIG_ONETIME_PREKEY, &parts);
         PrekeyBundle { one_time: Some(one_time), ..self.bundle() }
     }
 
@@ -121,7 +121,7 @@ fn a_medium_prekey_that_the_device_has_not_signed_is_refused() {
 #[test]
 fn a_medium_prekey_of_another_device_of_the_account_is_refused() {
     let mut bob = Bob::new();
-    let (account, key) = (&bob.identity.account, bob.identity.cert().cert().account_key);
+    let (account, key) = (&bob.identity.account(), bob.identity.cert().cert().account_key);
     let other = IdentityKeyPair::certified_by(account, key, &mut bob.rng);
     let bundle = PrekeyBundle { cert: other.cert().cert().clone(), ..bob.bundle() };
     let refused = BundleError::BadSignature { prekey: "medium" };

@@ -220,9 +220,11 @@ impl Stepping<'_> {
             Receiving::Running { chain, .. } if known(chain) => {
                 return Err(ProtocolError::Undecryptable); // RAT-8
             }
-            Receiving::Running { chain, .. } => {
-                (chain.id + 1, header.previous_chain_length.saturating_sub(chain.next_number))
-            }
+            // An id tells six chains apart. It may begin again.
+            Receiving::Running { chain, .. } => (
+                chain.id.wrapping_add(1),
+                header.previous_chain_length.saturating_sub(chain.next_number),
+            ),
             Receiving::Nothing | Receiving::Expected { .. } => (0, 0),
         };
         if self.state.kept.iter().any(known) {

@@ -213,7 +213,7 @@ pub(crate) fn generate_start<R: CryptoRng + ?Sized>(
         start.key = TranscriptKey::from_bytes(secret.public());
         let signed = signed_parts(&start, our.cert().account_key(), their);
         let parts: [&[u8]; 5] = core::array::from_fn(|i| &signed[i][..]);
-        start.signature = our.device.sign(Label::SIG_TRANSCRIPT_KEY, &parts);
+        start.signature = our.device().sign(Label::SIG_TRANSCRIPT_KEY, &parts);
     }
     (start, SpeakerKey(secret))
 }

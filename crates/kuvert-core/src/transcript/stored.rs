@@ -196,7 +196,7 @@ fn encode_fixed(fixed: &Fixed, out: &mut Vec<u8>) {
         party.start.encode_into(out);
     }
     out.push(u8::from(fixed.key.0.is_some()));
-    fixed.key.0.iter().for_each(|key| out.extend_from_slice(key.seed()));
+    fixed.key.0.iter().for_each(|key| out.extend_from_slice(key.seed().expose()));
 }
 
 fn decode_fixed(reader: &mut Reader<'_>) -> Result<Fixed, DecodeError> {

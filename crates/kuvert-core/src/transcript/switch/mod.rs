@@ -189,7 +189,7 @@ impl Switch {
             return Ok(Statement { body, sent: ours.sent, turn: self.clone().turned(None) });
         }
         let (start, key) = generate_start(mode, our, their.account_key(), rng);
-        let seed = key.0.map(|key| Secret::copied_from(key.seed()));
+        let seed = key.0.map(|key| key.seed().share());
         let mut next = self.clone();
         let sent = next.speak(now);
         next.ours = Some(OurStart { start, seed, sent });
