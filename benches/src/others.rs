@@ -1,5 +1,5 @@
-//! The primitives as ring and AWS-LC have them, in C and assembly: what somebody who may choose freely
-//! would take.
+//! The primitives as ring and AWS-LC have them, in C and assembly, and the AEAD as libcrux has it: what
+//! somebody who may choose freely would take.
 
 use std::hint::black_box;
 
@@ -15,11 +15,13 @@ pub enum Maker {
     Ring,
     /// AWS-LC, by way of aws-lc-rs.
     AwsLc,
+    /// libcrux: Kuvert's own for short texts.
+    Libcrux,
 }
 
 impl Maker {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Ring, Self::AwsLc];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Ring, Self::AwsLc, Self::Libcrux];
 
     /// The group of its benchmarks.
     #[must_use]
@@ -27,13 +29,19 @@ impl Maker {
         match self {
             Self::Ring => "ring",
             Self::AwsLc => "aws-lc",
+            Self::Libcrux => "libcrux",
         }
     }
 
     /// Whether it has such a primitive.
     #[must_use]
     pub const fn has(self, primitive: Primitive) -> bool {
+        let is_aead = matches!(
+            primitive,
+            Primitive::Seal(_) | Primitive::Open(_) | Primitive::Refuse(_)
+        );
         match primitive {
+            _ if matches!(self, Self::Libcrux) => is_aead,
             Primitive::Kem1024Check => false,
             Primitive::Kem768Generate
             | Primitive::Kem1024Generate
@@ -49,6 +57,10 @@ impl Maker {
             (Self::Ring, Primitive::X25519Base) => ring_x25519::base(bencher),
             (Self::Ring, Primitive::X25519) => ring_x25519::agree(bencher),
             (Self::Ring, other) => by_ring::measure(other, bencher),
+            (Self::Libcrux, Primitive::Seal(len)) => libcrux::seal(len, bencher),
+            (Self::Libcrux, Primitive::Open(len)) => libcrux::open(len, &[4; 32], bencher),
+            (Self::Libcrux, Primitive::Refuse(len)) => libcrux::open(len, &[5; 32], bencher),
+            (Self::Libcrux, other) => unreachable!("libcrux is not measured for {other:?}"),
             (Self::AwsLc, Primitive::X25519Base) => aws_lc::base(bencher),
             (Self::AwsLc, Primitive::X25519) => aws_lc::agree(bencher),
             (Self::AwsLc, other) if self.has(other) && !Self::Ring.has(other) => {
@@ -160,6 +172,31 @@ mod ring_x25519 {
             agree_ephemeral(ours, &theirs, |secret| secret[0]).expect("good keys")
         };
         bencher.iter_batched(key, agree, BatchSize::SmallInput);
+    }
+}
+
+mod libcrux {
+    use super::*;
+    use libcrux_chacha20poly1305::{decrypt_detached, encrypt_detached};
+
+    pub(super) fn seal(len: usize, bencher: &mut Bencher<'_>) {
+        let (text, mut sealed, mut tag) = (vec![7; len], vec![0; len], [0; 16]);
+        bencher.iter(|| {
+            let key = black_box(&[4; 32]);
+            encrypt_detached(key, &text, &mut sealed, &mut tag, &[], &[0; 12]).is_ok()
+        });
+    }
+
+    pub(super) fn open(len: usize, key: &[u8; 32], bencher: &mut Bencher<'_>) {
+        let (mut text, mut sealed, mut tag) = (vec![7; len], vec![0; len], [0; 16]);
+        encrypt_detached(&[4; 32], &text, &mut sealed, &mut tag, &[], &[0; 12])
+            .expect("short enough");
+        let is_right = *key == [4; 32];
+        bencher.iter(|| {
+            let opened =
+                decrypt_detached(black_box(key), &mut text, &sealed, &tag, &[], &[0; 12]);
+            assert_eq!(opened.is_ok(), is_right);
+        });
     }
 }
 

@@ -7,11 +7,9 @@
 //!
 //! Nothing of a plaintext comes out under a wrong tag: the output is then zero.
 //!
-//! Speed: in a plain x86-64 build the crate's vector code for Poly1305 is not inlined and costs some
-//! 2 µs whatever the length, most of a short message. Programs may build with
-//! `RUSTFLAGS='--cfg poly1305_backend="soft"'`: about a fifth of the time up to 256 bytes, a quarter
-//! more at 64 KiB. With `-C target-cpu=x86-64-v3` both are fast. A library cannot choose this for
-//! its users.
+//! Speed: in a plain x86-64 build `RustCrypto`'s vector code for Poly1305 is not inlined and costs more than 1 µs
+//! whatever the length, which was most of a short message. Texts of up to 512 bytes are therefore for
+//! another implementation (`backend/short.rs`).
 //!
 //! # Spec
 //!

@@ -1,11 +1,12 @@
-//! X25519, Ed25519 and ChaCha20-Poly1305 by one of two implementations.
+//! X25519, Ed25519 and ChaCha20-Poly1305 by one of several implementations.
 //!
 //! | module | crates | when |
 //! |---|---|---|
 //! | [`portable`] | dalek, RustCrypto | always |
+//! | `short` | libcrux | the AEAD of short texts in `portable` |
 //! | `fast` | graviola | feature `fast`, x86-64 or aarch64, and a processor that has what it needs |
 //!
-//! Both give the same bytes and refuse the same inputs: tests compare them, and all published vectors
+//! All give the same bytes and refuse the same inputs: tests compare them, and all published vectors
 //! run with either. Nothing outside `crypto` can tell which one works.
 
 #[cfg(all(
@@ -19,6 +20,8 @@ mod fast;
     expect(clippy::useless_conversion, reason = "the stand-ins take plain arrays")
 )]
 mod portable;
+#[cfg(not(kuvert_null_crypto))]
+mod short;
 #[cfg(all(
     test,
     feature = "fast",

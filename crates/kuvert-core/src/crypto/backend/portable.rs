@@ -1,4 +1,4 @@
-//! dalek and RustCrypto: every target, no assembly, no standard library.
+//! dalek and RustCrypto, and libcrux for short texts: every target, no assembly, no standard library.
 
 use alloc::boxed::Box;
 
@@ -12,6 +12,8 @@ use ed25519_dalek::{
 #[cfg(not(kuvert_null_crypto))]
 use x25519_dalek::{PublicKey, StaticSecret};
 
+#[cfg(not(kuvert_null_crypto))]
+use super::short;
 use crate::crypto::aead::{NONCE_LEN, TAG_LEN};
 #[cfg(kuvert_null_crypto)]
 use crate::crypto::null::{
@@ -55,6 +57,10 @@ pub(super) fn seal(
     ad: &[u8],
     text: &mut [u8],
 ) -> [u8; TAG_LEN] {
+    #[cfg(not(kuvert_null_crypto))]
+    if text.len() <= short::LONGEST_TEXT {
+        return short::seal(key, nonce, ad, text);
+    }
     let tag = cipher(key).encrypt_inout_detached(nonce.into(), ad, InOutBuf::from(text));
     tag.expect("everything sealed is far below the 256 GiB limit").into()
 }
@@ -66,6 +72,10 @@ pub(super) fn open(
     (text, tag): (&[u8], &[u8; TAG_LEN]),
     out: &mut [u8],
 ) -> bool {
+    #[cfg(not(kuvert_null_crypto))]
+    if text.len() <= short::LONGEST_TEXT {
+        return short::open(key, nonce, ad, (text, tag), out);
+    }
     let is_open = InOutBuf::new(text, out).is_ok_and(|buffers| {
         cipher(key).decrypt_inout_detached(nonce.into(), ad, buffers, tag.into()).is_ok()
     });
