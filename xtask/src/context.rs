@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
-use xshell::{Cmd, Shell};
+use xshell::{Cmd, Shell, cmd};
 
 /// Lines of a failed command's log that are shown; the rest stays in the file.
 const SHOWN_LINES: usize = 400;
@@ -37,6 +37,25 @@ impl Context {
             Some(folder) => self.root.join(folder),
             None => self.root.join("target"),
         }
+    }
+
+    /// Copies all tracked files, as they are, to a folder that is emptied before.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read or written.
+    pub(crate) fn copy_tracked(&self, to: &Path) -> Result<()> {
+        if to.exists() {
+            fs::remove_dir_all(to).with_context(|| format!("clearing {}", to.display()))?;
+        }
+        let shell = &self.shell;
+        let tracked = cmd!(shell, "git ls-files -z").quiet().read()?;
+        for name in tracked.split('\0').filter(|name| !name.is_empty()) {
+            let copy = to.join(name);
+            fs::create_dir_all(copy.parent().context("a file is in a folder")?)?;
+            fs::copy(self.root.join(name), &copy).with_context(|| format!("copying {name}"))?;
+        }
+        Ok(())
     }
 
     /// Runs `command` without input, and keeps what it prints in `target/xtask/NAME.log`.

@@ -8,7 +8,7 @@ use crate::steps::Outcome;
 use crate::tools::HACK;
 
 /// What is meant to be published, and whose callers choose features.
-const PUBLISHED: [&str; 6] =
+pub(crate) const PUBLISHED: [&str; 6] =
     ["kuvert-wire", "kuvert-core", "kuvert-store", "kuvert-transport", "kuvert", "kuvert-relay"];
 
 /// Compiles them one by one: built as a workspace, one crate gets the features another asked for.

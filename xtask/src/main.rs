@@ -11,8 +11,11 @@
 //! - `release` builds the programs twice and compares, and writes what is published with them;
 //! - `vectors` compares the vectors of the specification with what its reference computes;
 //! - `wasm` builds wire and core without `std`, and runs their tests as WebAssembly in Node;
-//! - `coverage` prints what of wire and core their tests run.
+//! - `coverage` prints what of wire and core their tests run;
+//! - `api` compares what the published crates show with what was agreed on;
+//! - `minimal` compiles the published crates with the least versions that they allow.
 
+mod api;
 mod bench;
 mod check;
 mod context;
@@ -22,6 +25,7 @@ mod demo;
 mod features;
 mod fuzz;
 mod instructions;
+mod minimal;
 mod models;
 mod release;
 mod sim;
@@ -74,6 +78,10 @@ enum Command {
     Wasm(wasm::Arguments),
     /// Print what of wire and core their tests run
     Coverage(coverage::Arguments),
+    /// Compare what the published crates show with what was agreed on
+    Api(api::Arguments),
+    /// Compile the published crates with the least versions that they allow
+    Minimal(minimal::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -91,6 +99,8 @@ fn main() -> ExitCode {
         Command::Vectors(arguments) => vectors::run(&context, &arguments),
         Command::Wasm(arguments) => wasm::run(&context, &arguments),
         Command::Coverage(arguments) => coverage::run(&context, &arguments),
+        Command::Api(arguments) => api::run(&context, &arguments),
+        Command::Minimal(arguments) => minimal::run(&context, &arguments),
     });
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -22,6 +22,7 @@ const STEPS: &[Step] = &[
     step("doc", "the documentation builds without a warning", doc),
     step("nextest", "the tests", nextest),
     step("portable", "the core's tests without the feature `fast`", portable),
+    step("api", "the published crates show what was agreed on", crate::api::step),
     step("doctest", "the examples in the documentation", doctest),
     step("sim", "1,000 simulated lives lose nothing in silence", crate::sim::step),
     step("vectors", "the vectors are what the reference computes", crate::vectors::step),

@@ -16,7 +16,7 @@ pub(super) fn build(context: &Context, name: &str) -> Result<Vec<(&'static str, 
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("clearing {}", folder.display()))?;
     }
-    copy_tracked(context, &source)?;
+    context.copy_tracked(&source)?;
     println!("building in {}", folder.display());
     let shell = &context.shell;
     let packages = PROGRAMS.iter().flat_map(|(package, _)| ["-p", package]);
@@ -50,17 +50,6 @@ fn places(source: &Path, target: &Path) -> Result<[(PathBuf, &'static str); 3]> 
 fn flags(flag: &str, places: &[(PathBuf, &str)]) -> String {
     let flags = places.iter().map(|(from, to)| format!("{flag}={}={to}", from.display()));
     flags.collect::<Vec<_>>().join(" ")
-}
-
-fn copy_tracked(context: &Context, to: &Path) -> Result<()> {
-    let shell = &context.shell;
-    let tracked = cmd!(shell, "git ls-files -z").quiet().read()?;
-    for name in tracked.split('\0').filter(|name| !name.is_empty()) {
-        let copy = to.join(name);
-        fs::create_dir_all(copy.parent().context("a file is in a folder")?)?;
-        fs::copy(context.root.join(name), &copy).with_context(|| format!("copying {name}"))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
