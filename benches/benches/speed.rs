@@ -13,7 +13,7 @@ use kuvert_benches::noise::{self, NoisePair};
 use kuvert_benches::olm::{self, OlmPair, Published};
 use kuvert_benches::others::Maker;
 use kuvert_benches::relayed::{Keeping, Relayed, STREAM};
-use kuvert_benches::results::OWN;
+use kuvert_benches::results::{OURS, OWN};
 use kuvert_benches::rows::{self, SESSIONS, rows};
 use kuvert_benches::scenario::{BODY_LENS, Pair, Side};
 use kuvert_benches::stored::{Desk, Durability, Spent};
@@ -86,7 +86,7 @@ fn kuvert_handshake(criterion: &mut Criterion, text: &str) {
     let mut rng = ChaCha20Rng::seed_from_u64(3);
     let (_, envelope) = kuvert::initiate(&mut alice.load(), bundle.clone(), text, &mut rng);
 
-    criterion.benchmark_group("initiator").bench_function("kuvert", |bencher| {
+    criterion.benchmark_group("initiator").bench_function(OURS, |bencher| {
         let begin = || (alice.load(), bundle.clone());
         bencher.iter_batched(
             begin,
@@ -97,7 +97,7 @@ fn kuvert_handshake(criterion: &mut Criterion, text: &str) {
             BatchSize::SmallInput,
         );
     });
-    criterion.benchmark_group("responder").bench_function("kuvert", |bencher| {
+    criterion.benchmark_group("responder").bench_function(OURS, |bencher| {
         let begin = || bob.load();
         bencher.iter_batched(
             begin,
@@ -169,13 +169,13 @@ fn mls_handshake(criterion: &mut Criterion, text: &str) {
 fn same_chain(criterion: &mut Criterion, len: usize) {
     let text = "t".repeat(len);
     let mut group = criterion.benchmark_group(format!("encrypt-{len}"));
-    group.bench_function("kuvert", |bencher| encrypt(bencher, &mut KuvertPair::new(), &text));
+    group.bench_function(OURS, |bencher| encrypt(bencher, &mut KuvertPair::new(), &text));
     group.bench_function("vodozemac", |bencher| encrypt(bencher, &mut OlmPair::new(), &text));
     group.bench_function("snow", |bencher| encrypt(bencher, &mut NoisePair::new(), &text));
     group.bench_function("openmls", |bencher| encrypt(bencher, &mut MlsPair::new(), &text));
     group.finish();
     let mut group = criterion.benchmark_group(format!("decrypt-{len}"));
-    group.bench_function("kuvert", |bencher| decrypt(bencher, &mut KuvertPair::new(), &text));
+    group.bench_function(OURS, |bencher| decrypt(bencher, &mut KuvertPair::new(), &text));
     group.bench_function("vodozemac", |bencher| decrypt(bencher, &mut OlmPair::new(), &text));
     group.bench_function("snow", |bencher| decrypt(bencher, &mut NoisePair::new(), &text));
     group.bench_function("openmls", |bencher| decrypt(bencher, &mut MlsPair::new(), &text));
@@ -229,8 +229,7 @@ fn chunked(
 fn ping_pong(criterion: &mut Criterion) {
     let text = "t".repeat(BODY_LENS[0]);
     let mut group = criterion.benchmark_group("ping-pong");
-    group
-        .bench_function("kuvert", |bencher| there_and_back(bencher, &mut KuvertPair::new(), &text));
+    group.bench_function(OURS, |bencher| there_and_back(bencher, &mut KuvertPair::new(), &text));
     group
         .bench_function("vodozemac", |bencher| there_and_back(bencher, &mut OlmPair::new(), &text));
 }
@@ -251,12 +250,12 @@ fn single(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(group);
         group.bench_function(name, |bencher| deliver(bencher, &case));
     };
-    measure("ahead", "kuvert", cases::ahead);
+    measure("ahead", OURS, cases::ahead);
     measure("ahead", "vodozemac", olm::ahead);
     measure("ahead", "openmls", mls::ahead);
-    measure("skipped", "kuvert", cases::skipped);
+    measure("skipped", OURS, cases::skipped);
     measure("skipped", "vodozemac", olm::skipped);
-    measure("hostile", "kuvert", cases::hostile);
+    measure("hostile", OURS, cases::hostile);
     measure("hostile", "vodozemac", olm::hostile);
 }
 
@@ -267,7 +266,7 @@ fn front_doors(criterion: &mut Criterion) {
         // Garbage changes nothing: its receiver need not begin again.
         let mut receiver = LazyCell::new(|| case.receiver());
         let mut group = criterion.benchmark_group(rows::front_door(sessions));
-        group.bench_function("kuvert", |bencher| bencher.iter(|| case.deliver(&mut receiver)));
+        group.bench_function(OURS, |bencher| bencher.iter(|| case.deliver(&mut receiver)));
     }
 }
 
@@ -292,7 +291,7 @@ fn store(criterion: &mut Criterion) {
                 bencher.iter_custom(|count| (0..count).map(|_| one()).sum());
             });
         };
-        measure("kuvert", |spent| spent.sealed);
+        measure(OURS, |spent| spent.sealed);
         measure("plain", |spent| spent.plain);
     }
 }

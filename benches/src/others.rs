@@ -36,10 +36,8 @@ impl Maker {
     /// Whether it has such a primitive.
     #[must_use]
     pub const fn has(self, primitive: Primitive) -> bool {
-        let is_aead = matches!(
-            primitive,
-            Primitive::Seal(_) | Primitive::Open(_) | Primitive::Refuse(_)
-        );
+        let is_aead =
+            matches!(primitive, Primitive::Seal(_) | Primitive::Open(_) | Primitive::Refuse(_));
         match primitive {
             _ if matches!(self, Self::Libcrux) => is_aead,
             Primitive::Kem1024Check => false,
@@ -193,8 +191,7 @@ mod libcrux {
             .expect("short enough");
         let is_right = *key == [4; 32];
         bencher.iter(|| {
-            let opened =
-                decrypt_detached(black_box(key), &mut text, &sealed, &tag, &[], &[0; 12]);
+            let opened = decrypt_detached(black_box(key), &mut text, &sealed, &tag, &[], &[0; 12]);
             assert_eq!(opened.is_ok(), is_right);
         });
     }

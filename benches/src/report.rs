@@ -2,6 +2,7 @@
 
 mod around;
 mod bytes;
+mod fast;
 mod floors;
 mod proven;
 mod times;
@@ -26,7 +27,12 @@ pub struct Section {
 /// What criterion has measured.
 #[must_use]
 pub fn measured(results: &Results) -> Vec<Section> {
-    vec![times::section(results), around::section(results), floors::section(results)]
+    vec![
+        times::section(results),
+        fast::section(results),
+        around::section(results),
+        floors::section(results),
+    ]
 }
 
 /// What is the same in each run: bytes on the wire and in the store.

@@ -22,7 +22,14 @@ pub struct Time {
     pub median: f64,
 }
 
-/// The name under which Kuvert's own primitives are measured.
+/// The name under which Kuvert is measured.
+pub const OURS: &str = if cfg!(feature = "fast") { FAST } else { DEFAULT };
+/// As it is when nothing is chosen.
+pub const DEFAULT: &str = "kuvert";
+/// With its feature `fast`.
+pub const FAST: &str = "kuvert-fast";
+/// The name under which the primitives are measured that a floor is made of: dalek's, `RustCrypto`'s, and
+/// libcrux's for ML-KEM.
 pub const OWN: &str = "primitive";
 
 impl Results {
@@ -33,7 +40,7 @@ impl Results {
         read(&path)
     }
 
-    /// Microseconds of a primitive with the crate that Kuvert uses.
+    /// Microseconds of a primitive with those.
     #[must_use]
     pub fn own(&self, primitive: Primitive) -> Option<f64> {
         self.time(OWN, &primitive.id()).map(|time| time.min)

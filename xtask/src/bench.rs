@@ -8,6 +8,7 @@ mod page;
 mod sections;
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
@@ -71,6 +72,9 @@ fn measure(context: &Context, arguments: &Arguments) -> Result<Sections> {
     let command = cargo(context, "bench").args(["--bench", "speed", "--"]);
     let command = command.args(arguments.quick.then_some("--quick")).args(&arguments.filter);
     context.logged("bench", command.env("CRITERION_HOME", &criterion))?;
+    if arguments.filter.is_none() {
+        measure_fast(context, arguments, &criterion)?;
+    }
     let measured = report(context, &[criterion.into_os_string(), json.clone().into()])?;
     let (machine, costs) = (machine(context)?, costs(context)?);
     let mut numbers: Value = serde_json::from_slice(&fs::read(&json)?)?;
@@ -78,6 +82,14 @@ fn measure(context: &Context, arguments: &Arguments) -> Result<Sections> {
     numbers["hostile"] = costs.lines().skip(1).filter_map(cost).collect();
     fs::write(&json, format!("{numbers:#}\n"))?;
     Ok(Sections::default().with("machine", &machine).and(measured).with("hostile", &costs))
+}
+
+/// Kuvert alone, with its feature `fast`: what does not depend on it was measured before.
+fn measure_fast(context: &Context, arguments: &Arguments, criterion: &Path) -> Result<()> {
+    let command = cargo(context, "bench").args(["--features", "fast", "--bench", "speed", "--"]);
+    let command = command.args(arguments.quick.then_some("--quick")).arg("/kuvert-fast");
+    context.logged("bench-fast", command.env("CRITERION_HOME", criterion))?;
+    Ok(())
 }
 
 fn report(context: &Context, arguments: &[std::ffi::OsString]) -> Result<Sections> {

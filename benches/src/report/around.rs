@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Section, lines, micros, number, quotient, ratio};
 use crate::relayed::STREAM;
-use crate::results::Results;
+use crate::results::{DEFAULT, Results};
 
 pub(super) fn section(results: &Results) -> Section {
     let min = |group, name| results.time(group, name).map(|time| time.min);
@@ -12,7 +12,7 @@ pub(super) fn section(results: &Results) -> Section {
         ("SQLite, durable when it returns", "store-full"),
         ("SQLite, durable later", "store-relaxed"),
     ]
-    .map(|(title, group)| (title, min(group, "kuvert"), min(group, "plain")));
+    .map(|(title, group)| (title, min(group, DEFAULT), min(group, "plain")));
     let relays = [("clients keep it in memory", "memory"), ("clients keep it in SQLite", "sqlite")]
         .map(|(title, name)| {
             let each = min("relay-stream", name).map(|time| time / f64::from(STREAM));

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Section, lines, micros, number, quotient, ratio};
-use crate::results::{Results, Time};
+use crate::results::{DEFAULT, Results, Time};
 use crate::rows::{Row, rows};
 
 const PEERS: [&str; 3] = ["vodozemac", "snow", "openmls"];
@@ -50,7 +50,7 @@ impl Measured {
         let time = |name| Some(results.time(&row.group, name)?.of_one(row.times));
         Self {
             title: row.title.clone(),
-            kuvert: time("kuvert"),
+            kuvert: time(DEFAULT),
             own: results.sum(&row.floor, |one| results.own(one)),
             best: results.sum(&row.floor, |one| Some(results.best(one)?.0)),
             peers: PEERS.map(time),
