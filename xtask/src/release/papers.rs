@@ -34,8 +34,10 @@ pub(super) fn bills(context: &Context, folder: &Path) -> Result<()> {
     context.logged("cyclonedx", command.env("SOURCE_DATE_EPOCH", time))?;
     for (package, program) in PROGRAMS {
         let bill = source.join("crates").join(package).join("bom.json");
-        let copy = folder.join(format!("{program}.cdx.json"));
-        fs::copy(&bill, copy).with_context(|| format!("the bill of {package}"))?;
+        let text = fs::read_to_string(&bill).with_context(|| format!("the bill of {package}"))?;
+        // Crates of our own are named by where they are, which is nobody's business.
+        let text = text.replace(&source.display().to_string(), "/kuvert");
+        fs::write(folder.join(format!("{program}.cdx.json")), text)?;
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ use super::pq::PqRatchet;
 use super::seen::Seen;
 use super::state::{Receiving, ReceivingChain, SendingChain, State};
 use crate::crypto::dh::DhSecret;
-use crate::limits::MAX_OLD_CHAINS;
+use crate::limits::{MAX_CHAIN, MAX_OLD_CHAINS};
 use crate::secret::Secret;
 
 impl State {
@@ -163,9 +163,19 @@ fn decode_chain(reader: &mut Reader<'_>) -> Result<ReceivingChain, DecodeError> 
         id: reader.u32()?,
         ratchet_key: RatchetPublicKey::decode_from(reader)?,
         header_key: HeaderKey::new(secret(reader)?),
-        next_number: reader.u32()?,
+        next_number: number(reader)?,
         pq_mixed: reader.u32()?,
     })
+}
+
+/// The next number of a chain of the peer's: it is counted on from, which must not overflow.
+fn number(reader: &mut Reader<'_>) -> Result<u32, DecodeError> {
+    let number = reader.u32()?;
+    if number > MAX_CHAIN {
+        Err(DecodeError::Invalid { what: "length of a chain" })
+    } else {
+        Ok(number)
+    }
 }
 
 fn decode_kept(reader: &mut Reader<'_>) -> Result<Vec<ReceivingChain>, DecodeError> {

@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use kuvert_wire::envelope::Kind;
-use kuvert_wire::{Encode, Envelope, RatchetPublicKey, Reader, SessionId, Timestamp};
+use kuvert_wire::{DecodeError, Encode, Envelope, RatchetPublicKey, Reader, SessionId, Timestamp};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
@@ -185,6 +185,24 @@ fn two_seals_of_one_state_share_no_key() {
     let (first, second) = (tail(&first), tail(&second));
     let zeros = |a: &[u8], b: &[u8]| a.iter().zip(b).filter(|(a, b)| a == b).count();
     assert!(zeros(&first[40..256], &second[40..256]) < 20, "the padding's key stream differs");
+}
+
+/// What is counted on from a stored number cannot overflow.
+#[test]
+fn a_stored_chain_is_not_longer_than_any_gets() {
+    let (mut alice, _) = running();
+    let mut stored = vec![];
+    alice.state().encode_into(&mut stored);
+    let sending = 1 + 4 * 32 + 3 * 4;
+    let place = 16 + 3 * 32 + 1 + sending + 1 + 32 + 4 + 2 * 32;
+    let mut read = |number: u32| {
+        stored[place..place + 4].copy_from_slice(&number.to_be_bytes());
+        State::decode_from(&mut Reader::new(&stored), true).err()
+    };
+    let refused = Some(DecodeError::Invalid { what: "length of a chain" });
+    assert_eq!(read(MAX_CHAIN), None);
+    assert_eq!(read(MAX_CHAIN + 1), refused);
+    assert_eq!(read(u32::MAX), refused);
 }
 
 /// RAT-1
