@@ -217,7 +217,7 @@ fn decode_identity(reader: &mut Reader<'_>) -> Result<IdentityKeyPair, DecodeErr
 
 fn unhex<const N: usize>(text: &str) -> Result<[u8; N], DecodeError> {
     let invalid = DecodeError::Invalid { what: "record name" };
-    if text.len() != 2 * N || !text.is_ascii() {
+    if text.len() != 2 * N {
         return Err(invalid);
     }
     let mut out = [0; N];

@@ -92,9 +92,7 @@ impl Device {
     /// not, or a person has said so.
     pub(super) fn may_speak(&self, cert: &DeviceCert) -> bool {
         let id = device_id(cert);
-        let is_settled = |peer: &Peer| {
-            peer.device_id() == id || peer.recovery.question == Question::Accepted(id)
-        };
+        let is_settled = |peer: &Peer| peer.recovery.question == Question::Accepted(id);
         let mut accepted = self.devices_of(&cert.account_key).filter(|peer| peer.recovery.accepted);
         self.peers.contains_key(&id) || accepted.all(is_settled)
     }

@@ -1,6 +1,7 @@
 //! Several sessions with one peer: crossed, taken over, set aside, ended.
 
 use super::*;
+use crate::device::effect::session_value;
 
 #[test]
 fn both_begin_at_once_and_no_message_is_lost() {
@@ -76,20 +77,17 @@ fn a_late_answer_to_a_session_we_replaced_does_not_bring_it_back() {
     assert_eq!(active(&alice, &bob.id()), active(&bob, &alice.id()));
 }
 
-#[test]
-fn strangers_cannot_fill_all_places() {
-    let (mut alice, mut bob) = begun(true);
-    let hello = alice.send(&bob.id(), "hello");
-    bob.hears(&hello, "hello");
-    let first = bob.device.sessions().next().expect("one").session;
-    // Sessions of strangers, as if each had come by a first message of its own.
-    let record = bob.store.0.get(&Key::new("session", first)).expect("stored").value.clone();
-    for n in 0..crate::limits::MAX_UNANSWERED_SESSIONS {
+impl Party {
+    /// A session of a stranger's, as if it had come by a first message; the higher the number, the later.
+    fn knows_stranger(&mut self, n: usize) -> Peer {
+        let stored = self.device.sessions.values().next().expect("one to take after");
+        let head = &stored.value.head;
+        let record = session_value(head, &stored.value.ratchet.state);
+        let mut cert = self.device.peers[&head.peer].value.cert.clone();
         let mut id = [0xee; 16];
         id[..8].copy_from_slice(&u64::try_from(n).expect("fits").to_be_bytes());
         let mut session = Session::decode(&record).expect("its own bytes");
         session.head.id = kuvert_wire::SessionId::from_bytes(id);
-        let mut cert = alice.device.cert().clone();
         cert.device_key =
             kuvert_wire::DeviceKey::from_bytes([id, id].concat().try_into().expect("32"));
         let mut peer = Peer::new(cert);
@@ -97,11 +95,22 @@ fn strangers_cannot_fill_all_places() {
         session.head.peer = peer.device_id();
         session.head.created = Timestamp::from_millis(u64::try_from(n).expect("fits"));
         let effects = vec![
-            Effect::PutPeer(alloc::boxed::Box::new(peer)),
+            Effect::PutPeer(alloc::boxed::Box::new(peer.clone())),
             Effect::BeginSession(alloc::boxed::Box::new(session)),
         ];
-        bob.device.step(effects, ()).commit(|c| bob.store.apply(c)).expect("stored");
+        self.device.step(effects, ()).commit(|c| self.store.apply(c)).expect("stored");
+        peer
     }
+}
+
+#[test]
+fn strangers_cannot_fill_all_places() {
+    let (mut alice, mut bob) = begun(true);
+    let hello = alice.send(&bob.id(), "hello");
+    bob.hears(&hello, "hello");
+    let first = bob.device.sessions().next().expect("one").session;
+    let newest = crate::limits::MAX_UNANSWERED_SESSIONS;
+    (0..newest).for_each(|n| drop(bob.knows_stranger(n)));
     let before = bob.device.sessions().count();
     let mut carol = Party::new(3);
     let bundle = bob.bundle(true);
@@ -111,6 +120,26 @@ fn strangers_cannot_fill_all_places() {
     assert_eq!(bob.device.sessions().count(), before, "the oldest made room");
     assert_eq!(bob.device.peers().count(), before, "and is forgotten");
     assert!(bob.device.sessions().any(|session| session.session == first));
+}
+
+/// The session that makes room may not be the only one of its stranger's.
+#[test]
+fn a_stranger_with_another_session_is_not_forgotten_with_its_oldest() {
+    let (mut alice, mut bob) = begun(true);
+    bob.hears(&alice.send(&bob.id(), "hello"), "hello");
+    let strangers: Vec<_> =
+        (0..crate::limits::MAX_UNANSWERED_SESSIONS).map(|n| bob.knows_stranger(n)).collect();
+    let (oldest, newest) = (&strangers[0], &strangers[strangers.len() - 1]);
+    let (first, last) = (oldest.active.expect("one"), newest.active.expect("one"));
+    let mut both = alloc::boxed::Box::new(oldest.clone());
+    (both.active, both.inactive) = (Some(last), vec![(first, bob.now)]);
+    bob.device.step(vec![Effect::PutPeer(both)], ()).commit(|c| bob.store.apply(c)).expect("ok");
+    let mut carol = Party::new(3);
+    carol.initiate(&bob.bundle(true)).expect("begins");
+    bob.hears(&carol.send(&bob.id(), "hello from carol"), "hello from carol");
+    assert!(bob.device.sessions().all(|session| session.session != first), "it made room");
+    let left = bob.device.peer(&oldest.device_id()).expect("is not forgotten").active();
+    assert_eq!(left.map(|session| session.session), Some(last));
 }
 
 #[test]
@@ -163,24 +192,6 @@ fn each_session_of_ours_has_a_tie_of_its_own() {
         let facts = alice.device.peer(&bob.id()).and_then(|peer| peer.active());
         assert!(facts.expect("active").begun_by_us);
     }
-}
-
-#[test]
-fn a_peer_record_of_format_2_is_read() {
-    let (mut alice, mut bob) = leader_and_follower();
-    alice.initiate(&bob.bundle(true)).expect("begins");
-    bob.initiate(&alice.bundle(true)).expect("begins");
-    let from_bob = bob.send(&alice.id(), "crossing");
-    alice.hears(&from_bob, "crossing");
-    let peer = &alice.device.peers[&bob.id()].value;
-    assert!(peer.crossed);
-    let mut record = peer.encode();
-    let crossed = 1 + kuvert_wire::DeviceCert::LEN + 1;
-    assert_eq!(record.remove(crossed), 1);
-    record[0] = 2;
-    let read = Peer::decode(&record).expect("of an earlier version");
-    assert!(!read.crossed);
-    assert_eq!((read.active, read.inactive), (peer.active, peer.inactive.clone()));
 }
 
 /// MSG-12

@@ -1,12 +1,17 @@
 //! Devices against each other, over stores that check every version and reload after every step.
 
+mod bounds;
 mod crossing;
 mod first;
 mod healing;
+mod kept;
 mod outcomes;
 mod question;
+mod records;
+mod statements;
 mod talk;
 mod transcripts;
+mod waiting;
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;

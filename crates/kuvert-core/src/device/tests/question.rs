@@ -104,3 +104,57 @@ fn strangers_may_come_with_any_device() {
     let hello = second.send(&bob.id(), "me again");
     assert_eq!(texts(&bob.take(&hello, None)), ["me again"]);
 }
+
+fn question(bob: &mut Party, bundle: &VerifiedBundle) -> Vec<Outcome> {
+    let asked = bob.device.question_identity(bundle).commit(|c| bob.store.apply(c));
+    bob.reload();
+    asked.expect("stored").into_iter().collect()
+}
+
+/// IDN-7
+#[test]
+fn after_a_no_nobody_is_asked_again() {
+    let (alice, mut second, mut bob, _) = asked();
+    answer(&mut bob, &alice, &second.id(), false);
+    let before = bob.store.clone();
+    let again = second.send(&bob.id(), "it is really me");
+    let cause = ProtocolError::IdentityChanged;
+    assert_eq!(bob.take(&again, None), [Outcome::Rejected { cause, peer: Some(second.id()) }]);
+    assert_eq!(question(&mut bob, &second.bundle(true)), []);
+    assert!(bob.store == before, "the answer stands");
+}
+
+#[test]
+fn of_a_known_device_and_of_a_stranger_nobody_is_asked() {
+    let (mut alice, mut bob) = established();
+    let mut stranger = Party::new(3);
+    for bundle in [alice.bundle(true), stranger.bundle(true)] {
+        assert_eq!(question(&mut bob, &bundle), []);
+    }
+    let sealed = bob.try_send(&alice.id(), &Content::text("tea"));
+    assert!(sealed.is_ok(), "nothing is in question");
+}
+
+/// IDN-7
+#[test]
+fn after_a_yes_a_session_of_ours_opens_what_waited_as_well() {
+    let (alice, mut second, mut bob, _) = asked();
+    answer(&mut bob, &alice, &second.id(), true);
+    assert_eq!(bob.initiate(&second.bundle(true)), Ok(second.id()));
+    assert_eq!(bob.device.waiting_count(), 1);
+    assert_eq!(texts(&bob.retry()), ["my new phone"]);
+    assert_eq!(bob.device.waiting_count(), 0);
+}
+
+/// IDN-7
+#[test]
+fn an_old_device_that_comes_back_gives_way_with_its_sessions() {
+    let (mut alice, mut second, mut bob, _) = asked();
+    answer(&mut bob, &alice, &second.id(), true);
+    alice.initiate(&bob.bundle(true)).expect("begins");
+    bob.hears(&alice.send(&bob.id(), "I am still here"), "I am still here");
+    assert!(active(&bob, &alice.id()).is_some());
+    assert_eq!(bob.initiate(&second.bundle(true)), Ok(second.id()));
+    assert!(bob.device.peer(&alice.id()).is_none());
+    assert_eq!(bob.device.sessions().count(), 1, "the new device's");
+}

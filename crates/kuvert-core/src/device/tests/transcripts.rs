@@ -6,10 +6,10 @@ use super::outcomes::texts;
 use super::*;
 use crate::transcript::{Finding, Side, SwitchState, Transcript};
 
-type Sealed<'d> = Result<Step<'d, Outgoing>, ProtocolError>;
+pub(super) type Sealed<'d> = Result<Step<'d, Outgoing>, ProtocolError>;
 
 impl Party {
-    fn say(
+    pub(super) fn say(
         &mut self,
         what: impl for<'d> FnOnce(&'d mut Device, Timestamp, &mut ChaCha20Rng) -> Sealed<'d>,
     ) -> Vec<u8> {
@@ -20,20 +20,20 @@ impl Party {
         outgoing.envelope
     }
 
-    fn start(&mut self, peer: &DeviceId, mode: Mode) -> Vec<u8> {
+    pub(super) fn start(&mut self, peer: &DeviceId, mode: Mode) -> Vec<u8> {
         self.say(|device, now, rng| device.start_transcript(peer, mode, now, rng))
     }
 
-    fn stop(&mut self, peer: &DeviceId) -> Vec<u8> {
+    pub(super) fn stop(&mut self, peer: &DeviceId) -> Vec<u8> {
         self.say(|device, now, rng| device.stop_transcript(peer, now, rng))
     }
 
-    fn seal(&mut self, peer: &DeviceId) -> Vec<u8> {
+    pub(super) fn seal(&mut self, peer: &DeviceId) -> Vec<u8> {
         self.say(|device, now, rng| device.seal_transcript(peer, now, rng))
     }
 
     /// What is told of the transcript when this arrives.
-    fn events(&mut self, envelope: &[u8]) -> Vec<TranscriptEvent> {
+    pub(super) fn events(&mut self, envelope: &[u8]) -> Vec<TranscriptEvent> {
         let event = |outcome| match outcome {
             Outcome::Transcript { event, .. } => Some(event),
             _ => None,
@@ -41,12 +41,12 @@ impl Party {
         self.take(envelope, None).into_iter().filter_map(event).collect()
     }
 
-    fn transcript(&self, peer: &DeviceId) -> &Transcript {
+    pub(super) fn transcript(&self, peer: &DeviceId) -> &Transcript {
         self.device.transcripts(peer).pop().expect("has one")
     }
 }
 
-fn running(mode: Mode) -> (Party, Party) {
+pub(super) fn running(mode: Mode) -> (Party, Party) {
     let (mut alice, mut bob) = established();
     let offer = alice.start(&bob.id(), mode);
     assert_eq!(bob.events(&offer), [TranscriptEvent::Asked(mode)]);
@@ -55,7 +55,7 @@ fn running(mode: Mode) -> (Party, Party) {
     (alice, bob)
 }
 
-fn talk(from: &mut Party, to: &mut Party, text: &str) {
+pub(super) fn talk(from: &mut Party, to: &mut Party, text: &str) {
     let envelope = from.send(&to.id(), text);
     let outcomes = to.take(&envelope, None);
     assert_eq!(texts(&outcomes), [text]);

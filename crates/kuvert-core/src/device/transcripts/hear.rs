@@ -42,9 +42,9 @@ impl Device {
         now: Timestamp,
     ) -> Result<Heard, ProtocolError> {
         let peer = device_id(their);
-        if frame.block.is_some() {
+        if let Some(block) = frame.block.as_deref() {
             let is_logged = is_logged(frame.frame_type, &frame.body);
-            let heard = is_logged.then(|| self.hear_logged(&peer, frame, now));
+            let heard = is_logged.then(|| self.hear_logged(&peer, frame, block, now));
             return heard.ok_or(ProtocolError::Malformed); // MSG-9
         }
         if is_logged(frame.frame_type, &frame.body) {
@@ -71,8 +71,7 @@ impl Device {
         }
     }
 
-    fn hear_logged(&self, peer: &DeviceId, frame: &Frame, now: Timestamp) -> Heard {
-        let Some(block) = frame.block.as_deref() else { return Heard::default() };
+    fn hear_logged(&self, peer: &DeviceId, frame: &Frame, block: &Block, now: Timestamp) -> Heard {
         let Frame { frame_type, message_id, ref body, sent, .. } = *frame;
         let logged = Logged { frame_type, message_id, body };
         let Some(log) = self.log_of_message(peer, &logged, sent, block) else {
