@@ -205,5 +205,47 @@ mod tests {
             assert!(!ProtocolError::ALL[..i].contains(error));
             assert_eq!(ProtocolError::from_code(error.code()), Some(*error));
         }
+        for code in [0, 20, 255] {
+            assert_eq!(ProtocolError::from_code(code), None);
+        }
+    }
+
+    #[test]
+    fn each_error_says_whose_move_it_is() {
+        use Advice::{AskUser, Drop, FetchNewBundle, FixCaller, ReportBug, RetryLater};
+        let of = |advice| {
+            let all = ProtocolError::ALL.into_iter().filter(move |error| error.advice() == advice);
+            all.map(ProtocolError::name).collect::<alloc::vec::Vec<_>>().join(" ")
+        };
+        let skipped = "Undecryptable Duplicate TooManySkipped TooManySessions";
+        assert_eq!(of(Drop), format!("Malformed UnsupportedVersion {skipped}"));
+        assert_eq!(of(AskUser), "BadSignature BadKey IdentityChanged StateRollback");
+        assert_eq!(of(RetryLater), "Expired ChainExhausted Storage");
+        assert_eq!(of(FetchNewBundle), "UnknownPrekey NoSession PqFailed Closed");
+        assert_eq!((of(FixCaller), of(ReportBug)), ("TooLarge".into(), "Rng".into()));
+    }
+
+    #[test]
+    fn texts_tell_errors_apart() {
+        let texts = ProtocolError::ALL.map(|error| format!("{error}"));
+        for (i, text) in texts.iter().enumerate() {
+            assert!(text.starts_with(|c: char| c.is_lowercase()) && !text.ends_with('.'), "{text}");
+            assert!(!texts[..i].contains(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_has_one_of_three_names() {
+        let of = |error: DecodeError| ProtocolError::from(error);
+        assert_eq!(
+            of(DecodeError::UnsupportedVersion { found: 9 }),
+            ProtocolError::UnsupportedVersion
+        );
+        assert_eq!(
+            of(DecodeError::TooLong { what: "envelope", limit: 1 }),
+            ProtocolError::TooLarge
+        );
+        assert_eq!(of(DecodeError::TooLong { what: "relay", limit: 1 }), ProtocolError::Malformed);
+        assert_eq!(of(DecodeError::Invalid { what: "relay" }), ProtocolError::Malformed);
     }
 }

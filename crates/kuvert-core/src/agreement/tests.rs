@@ -186,3 +186,20 @@ fn debug_has_no_secrets() {
         assert!(!text.contains(&alloc::format!("{:?}", &secret.expose()[..4])[1..15]));
     }
 }
+
+#[test]
+fn a_refused_agreement_has_the_protocols_name_for_it() {
+    use crate::error::ProtocolError;
+    let names: [(AgreementError, ProtocolError); 7] = [
+        (AgreementError::UnknownPrekey, ProtocolError::UnknownPrekey),
+        (crate::crypto::BadKey.into(), ProtocolError::BadKey),
+        (AgreementError::OwnAccount, ProtocolError::BadKey),
+        (crate::crypto::Unauthentic.into(), ProtocolError::Undecryptable),
+        (DecodeError::Truncated { needed: 1 }.into(), ProtocolError::Malformed),
+        (DecodeError::UnsupportedVersion { found: 9 }.into(), ProtocolError::UnsupportedVersion),
+        (CertError::BadSignature.into(), ProtocolError::BadSignature),
+    ];
+    for (error, name) in names {
+        assert_eq!(ProtocolError::from(error), name, "{error}");
+    }
+}

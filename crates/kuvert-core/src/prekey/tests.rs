@@ -209,3 +209,35 @@ fn a_one_time_prekey_of_small_order_is_refused() {
     let bundle = bob.with_one_time(|one_time| one_time.x = PrekeyPublic::from_bytes([0; 32]));
     assert_eq!(bob.verify(bundle).err(), Some(BundleError::BadKey));
 }
+
+#[test]
+fn a_refused_bundle_says_what_is_wrong_and_whose_move_it_is() {
+    use crate::error::{Advice, ProtocolError};
+    let hours = |count: u64| Duration::from_secs(count * 3600);
+    let asks = [
+        (BundleError::Cert(CertError::BadSignature), ProtocolError::BadSignature),
+        (BundleError::IdentityChanged, ProtocolError::IdentityChanged),
+        (BundleError::BadSignature { prekey: "medium" }, ProtocolError::BadSignature),
+        (BundleError::SameId, ProtocolError::Malformed),
+        (BundleError::BadTerm, ProtocolError::Malformed),
+        (BundleError::BadKey, ProtocolError::BadKey),
+    ];
+    for (error, name) in asks {
+        assert_eq!((error.advice(), ProtocolError::from(error)), (Advice::AskUser, name));
+    }
+    let late = BundleError::Expired { age: hours(30) };
+    let early = BundleError::NotYetValid { ahead: hours(26) };
+    for error in [late, early] {
+        assert_eq!(error.advice(), Advice::RetryLater);
+        assert_eq!(ProtocolError::from(error), ProtocolError::Expired);
+    }
+    let texts = [late, early, BundleError::BadSignature { prekey: "one-time" }];
+    assert_eq!(
+        texts.map(|error| alloc::format!("{error}")),
+        [
+            "the medium prekey expired 30 hours ago",
+            "the medium prekey was made 26 hours in the future",
+            "the device has not signed its one-time prekey",
+        ]
+    );
+}

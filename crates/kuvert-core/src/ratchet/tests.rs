@@ -1,5 +1,7 @@
 //! Two ratchets against each other, and each check broken alone.
 
+mod bounds;
+
 use alloc::vec;
 use alloc::vec::Vec;
 

@@ -19,6 +19,7 @@ mod findings;
 mod forks;
 mod frozen;
 mod mutations;
+mod places;
 mod size;
 mod switch;
 mod talk;

@@ -182,3 +182,56 @@ impl Cause {
         Wrong { cause: self, entry: Some(seq) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+    use ProtocolError::{BadSignature, Malformed, TooLarge, UnsupportedVersion};
+
+    /// Each check of a file, and what a program that knows only the protocol's errors is told.
+    const ALL: [(Cause, &str, ProtocolError); 19] = [
+        (Cause::NotCanonical, "TRA-30", Malformed),
+        (Cause::Version, "TRA-31", UnsupportedVersion),
+        (Cause::Certificate, "TRA-32", BadSignature),
+        (Cause::SigningKey, "TRA-33", BadSignature),
+        (Cause::Head, "TRA-34", BadSignature),
+        (Cause::HeadPlace, "TRA-35", Malformed),
+        (Cause::HeadOrder, "TRA-36", Malformed),
+        (Cause::HeadsDisagree, "TRA-37", BadSignature),
+        (Cause::Order, "TRA-38", Malformed),
+        (Cause::LeafPlace, "TRA-39", Malformed),
+        (Cause::Chain, "TRA-40", BadSignature),
+        (Cause::Content, "TRA-41", BadSignature),
+        (Cause::Parts, "TRA-42", Malformed),
+        (Cause::Proof, "TRA-43", BadSignature),
+        (Cause::Consistency, "TRA-44", BadSignature),
+        (Cause::Digest, "TRA-45", BadSignature),
+        (Cause::TooLong, "TRA-47", TooLarge),
+        (Cause::NoFork, "TRA-48", BadSignature),
+        (Cause::Incomplete, "TRA-49", Malformed),
+    ];
+
+    #[test]
+    fn each_cause_names_its_check_and_is_told_apart() {
+        for (i, (cause, check, error)) in ALL.into_iter().enumerate() {
+            assert_eq!(cause.check(), check);
+            assert_eq!(ProtocolError::from(Refused { cause, line: 1, entry: None }), error);
+            assert!(ALL[..i].iter().all(|(other, ..)| other.text() != cause.text()), "{cause:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_of_an_entry_or_of_a_line() {
+        let device = DeviceId::from_bytes([7; 16]);
+        for (cause, check, _) in ALL {
+            let text = cause.text();
+            let refused = Refused { cause, line: 12, entry: None };
+            assert_eq!(format!("{refused}"), format!("line 12: {text} ({check})"));
+            let refused = Refused { cause, line: 12, entry: Some((device, 3)) };
+            let entry = format!("entry 3 of device {device}: {text} ({check})");
+            assert_eq!(format!("{refused}"), entry);
+        }
+    }
+}
