@@ -198,4 +198,14 @@ mod tests {
         let put = Change::Put { key: Key::new("a", "b"), expected: Version::ABSENT, value };
         assert_eq!(format!("{put:?}"), "Put(a/b over 0, 11 bytes)");
     }
+
+    #[test]
+    fn debug_of_a_record_tells_name_version_and_size() {
+        let value = Zeroizing::new(b"tea at four".to_vec());
+        let record = Record { key: Key::new("a", "b"), version: Version::from_number(3), value };
+        assert_eq!(format!("{record:?}"), "Record(a/b, version 3, 11 bytes)");
+        let delete = Change::Delete { key: Key::new("a", "b"), expected: Version::from_number(3) };
+        assert_eq!(format!("{delete:?}"), "Delete(a/b at 3)");
+        assert_eq!((delete.key().as_str(), delete.expected().number()), ("a/b", 3));
+    }
 }

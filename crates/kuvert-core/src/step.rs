@@ -242,4 +242,13 @@ mod tests {
         assert_eq!(pending.release(third.committed()), Ok("envelope"));
         assert_eq!(adopted.load(Ordering::Relaxed), 1);
     }
+
+    #[test]
+    fn debug_shows_no_output() {
+        let adopted = AtomicU64::new(0);
+        assert_eq!(alloc::format!("{:?}", step(&adopted)), "Step(0 changes)");
+        let (changes, pending) = step(&adopted).split();
+        assert!(changes.is_empty());
+        assert_eq!(alloc::format!("{pending:?}"), "Pending");
+    }
 }

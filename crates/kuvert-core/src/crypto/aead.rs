@@ -153,4 +153,14 @@ mod tests {
         let sealed = seal(&key(), &NONCE, b"", b"tea");
         assert_eq!(open_to(&key(), &NONCE, b"", &sealed, &mut [0; 4]), Err(Unauthentic));
     }
+
+    #[test]
+    fn what_is_shorter_than_a_tag_is_refused_and_leaves_zeros() {
+        for len in [0, 1, TAG_LEN - 1] {
+            let mut out = [7; 5];
+            let refused = open_to(&key(), &NONCE, b"ad", &[0; TAG_LEN][..len], &mut out);
+            assert_eq!((refused, out), (Err(Unauthentic), [0; 5]));
+            assert!(open(&key(), &NONCE, b"ad", &[0; TAG_LEN][..len]).is_err());
+        }
+    }
 }

@@ -435,4 +435,28 @@ mod tests {
         adopt(&mut skipped, changes);
         assert_eq!(skipped.count(), 1);
     }
+
+    #[test]
+    fn a_page_has_keys_in_their_order() {
+        let id = PageId { chain: 1, base: 128 };
+        let page = |offsets: &[u8]| {
+            let mut bytes = Timestamp::from_millis(5).encode();
+            bytes.push(u8::try_from(offsets.len()).unwrap());
+            offsets
+                .iter()
+                .for_each(|offset| bytes.extend([&[*offset, 0, 0, 1][..], &[7; 32]].concat()));
+            bytes
+        };
+        let read = |bytes: &[u8]| {
+            let mut reader = Reader::new(bytes);
+            Page::decode(id, &mut reader).and_then(|page| reader.finish().map(|()| page))
+        };
+        let good = page(&[0, 1, 63]);
+        assert_eq!(read(&good).map(|page| page.encode()), Ok(good.clone()));
+        assert!((0..good.len()).all(|len| read(&good[..len]).is_err()));
+        for bad in [&[][..], &[1, 0], &[1, 1], &[0, 64], &[255]] {
+            let invalid = DecodeError::Invalid { what: "page of skipped keys" };
+            assert_eq!(read(&page(bad)).err(), Some(invalid), "{bad:?}");
+        }
+    }
 }

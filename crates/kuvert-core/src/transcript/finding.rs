@@ -167,6 +167,9 @@ mod tests {
             let bytes = finding.encode();
             assert_eq!(bytes.len(), finding.encoded_len());
             assert_eq!(Finding::decode(&bytes), Ok(finding));
+            for len in 0..bytes.len() {
+                assert!(Finding::decode(&bytes[..len]).is_err(), "{finding:?} cut to {len}");
+            }
         }
     }
 }

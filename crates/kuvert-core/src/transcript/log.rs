@@ -180,4 +180,33 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_trail_of_another_length_is_refused() {
+        let encoded = |frontier: &Frontier, base: &Frontier, before: Option<TreeHash>, len| {
+            let mut bytes = [frontier.encode(), base.encode()].concat();
+            bytes.push(u8::from(before.is_some()));
+            before.iter().for_each(|before| before.encode_into(&mut bytes));
+            (0..len).for_each(|i: u64| hash_of_leaf(&i.to_be_bytes()).encode_into(&mut bytes));
+            bytes
+        };
+        let frontier = |len: u64| {
+            let mut frontier = Frontier::default();
+            (0..len).for_each(|i| frontier.push(hash_of_leaf(&i.to_be_bytes())));
+            frontier
+        };
+        let invalid = Err(DecodeError::Invalid { what: "trail of a log" });
+        let (none, three, many) = (frontier(0), frontier(3), frontier(MAX_TRAIL as u64 + 1));
+        let before = Some(hash_of_leaf(&2_u64.to_be_bytes()));
+        assert!(Log::decode(&encoded(&three, &none, None, 3)).is_ok());
+        assert!(Log::decode(&encoded(&three, &three, before, 0)).is_ok());
+        for (bytes, what) in [
+            (encoded(&many, &none, None, MAX_TRAIL as u64 + 1), "too long"),
+            (encoded(&none, &three, before, 0), "it begins behind its end"),
+            (encoded(&three, &none, before, 3), "a leaf before the first"),
+            (encoded(&three, &three, None, 0), "no leaf before the trail"),
+        ] {
+            assert_eq!(Log::decode(&bytes), invalid, "{what}");
+        }
+    }
 }

@@ -362,6 +362,14 @@ fn proofs_begin_with_a_label_of_their_own_and_cover_the_nonce() {
 }
 
 #[test]
+fn names_are_hashes_over_labels_of_their_own() {
+    let key = proof::mailbox_id_bytes(&MailboxKey::from_bytes([1; 32]));
+    assert_eq!(key, [&crate::label::label("mailbox-id")[..], &[1; 32]].concat());
+    let token = proof::token_id_bytes(&DeliveryToken::from_bytes([2; 16]));
+    assert_eq!(token, [&crate::label::label("token-id")[..], &[2; 16]].concat());
+}
+
+#[test]
 fn debug_shows_neither_token_nor_envelope() {
     let shown = alloc::format!("{:?}", post(Some([0xab; 16]), vec![0xcd; 40]));
     assert!(!shown.contains("171") && !shown.contains("ab, ab") && !shown.contains("205"));

@@ -476,12 +476,31 @@ mod tests {
         let expected = [target(own, 7, 2, 1), target(own, 9, 1, 3), target(other, 3, 1, 1)];
         assert_eq!(Target::of_entries(entries), expected);
         assert_eq!(Target::of_entries([(own, u64::MAX, 1)]).len(), 1);
+        let full = target(own, 0, u32::MAX, 1);
+        assert!(!full.goes_on_with(own, u32::MAX.into(), 1), "its count has 32 bits");
+        assert!(target(own, 1, u32::MAX - 1, 1).goes_on_with(own, u32::MAX.into(), 1));
     }
 
     #[test]
     fn a_target_covers_its_range() {
         let target = redaction().targets[0];
         assert_eq!([6, 7, 8, 9].map(|seq| target.covers(seq)), [false, true, true, false]);
+    }
+
+    #[test]
+    fn a_rule_has_a_visible_name_of_at_most_64_characters() {
+        let longest = "a".repeat(64);
+        assert_eq!(PolicyId::new(&longest).as_ref().map(PolicyId::as_str), Some(&longest[..]));
+        for bad in ["a".repeat(65), "house rules".into(), "håus".into()] {
+            assert_eq!(PolicyId::new(&bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_words() {
+        let what = "keeping this".into();
+        let consent = Consent { step: ConsentStep::Given, policy: PolicyId::default(), what };
+        assert_eq!(alloc::format!("{consent:?}"), "Consent(Given, 12 bytes)");
     }
 
     #[test]

@@ -79,7 +79,9 @@ fn a_stop_that_was_heard_is_not_said_again() {
     let under_way = bob.send(&alice.id(), "under way");
     let stop = bob.stop(&alice.id());
     assert_eq!(alice.events(&stop), [TranscriptEvent::Stopped]);
-    assert_eq!(alice.events(&bob.stop_again(&alice.id())), [], "once is enough");
+    for _ in 0..2 {
+        assert_eq!(alice.events(&bob.stop_again(&alice.id())), [], "once is enough");
+    }
     both_wait(&mut alice, &mut bob);
     assert_eq!(texts(&alice.take(&under_way, None)), ["under way"]);
     assert!(!alice.device.is_transcript_state_due(&bob.id()));

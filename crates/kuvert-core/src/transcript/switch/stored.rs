@@ -132,3 +132,34 @@ impl Decode for TheirStart {
         Ok(Self { start: Start::decode_from(reader)?, sent: Timestamp::decode_from(reader)? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kuvert_wire::Signature;
+    use kuvert_wire::transcript::{Mode, TranscriptKey};
+
+    use super::*;
+
+    #[test]
+    fn a_start_is_as_long_as_it_says_and_no_part_of_it_is_one() {
+        let start = Start {
+            mode: Mode::Signed,
+            nonce: TranscriptNonce::from_bytes([1; 32]),
+            key: TranscriptKey::from_bytes([2; 32]),
+            signature: Signature::from_bytes([3; 64]),
+        };
+        let sent = Timestamp::from_millis(4);
+        for seed in [None, Some(Secret::copied_from(&[5; 32]))] {
+            let ours = OurStart { start, seed, sent };
+            let bytes = ours.encode();
+            assert_eq!(bytes.len(), ours.encoded_len());
+            assert!((0..bytes.len()).all(|len| OurStart::decode(&bytes[..len]).is_err()));
+            assert_eq!(OurStart::decode(&bytes), Ok(ours));
+        }
+        let theirs = TheirStart { start, sent };
+        let bytes = theirs.encode();
+        assert_eq!(bytes.len(), theirs.encoded_len());
+        assert!((0..bytes.len()).all(|len| TheirStart::decode(&bytes[..len]).is_err()));
+        assert_eq!(TheirStart::decode(&bytes), Ok(theirs));
+    }
+}

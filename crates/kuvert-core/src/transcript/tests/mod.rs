@@ -21,6 +21,7 @@ mod frozen;
 mod mutations;
 mod places;
 mod size;
+mod stored;
 mod switch;
 mod talk;
 

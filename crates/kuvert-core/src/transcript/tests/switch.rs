@@ -4,15 +4,15 @@ use super::super::{Statement, SwitchState, Turn};
 use super::*;
 use crate::error::ProtocolError;
 
-struct Device {
+pub(super) struct Device {
     keys: IdentityKeyPair,
-    switch: Switch,
-    rng: ChaCha20Rng,
-    begun: Vec<Advance>,
+    pub(super) switch: Switch,
+    pub(super) rng: ChaCha20Rng,
+    pub(super) begun: Vec<Advance>,
 }
 
 impl Device {
-    fn pair() -> [Self; 2] {
+    pub(super) fn pair() -> [Self; 2] {
         let mut rngs = [1, 2].map(ChaCha20Rng::seed_from_u64);
         let keys = rngs.each_mut().map(|rng| IdentityKeyPair::generate(at(0), rng));
         let ids = keys.each_ref().map(|keys| *keys.device_id());
@@ -23,7 +23,7 @@ impl Device {
         [device(one, ids[1], one_rng), device(other, ids[0], other_rng)]
     }
 
-    fn adopt(&mut self, turn: Turn) {
+    pub(super) fn adopt(&mut self, turn: Turn) {
         let Change::Put { key, value, expected } = turn.change else { panic!("a put") };
         let version = expected.next();
         let loaded = Switch::load(&Record { key, version, value }).unwrap();
@@ -32,20 +32,20 @@ impl Device {
         self.begun.extend(turn.begins);
     }
 
-    fn start(&mut self, mode: Mode, peer: &Self) -> TranscriptBody {
+    pub(super) fn start(&mut self, mode: Mode, peer: &Self) -> TranscriptBody {
         let their = peer.keys.cert();
         let said = self.switch.start(mode, &self.keys, their, at(0), &mut self.rng).unwrap();
         self.adopt(said.turn);
         said.body
     }
 
-    fn stop(&mut self) -> TranscriptBody {
+    pub(super) fn stop(&mut self) -> TranscriptBody {
         let said = self.switch.stop(at(0)).unwrap();
         self.adopt(said.turn);
         said.body
     }
 
-    fn hear(&mut self, body: &TranscriptBody, sent: u64, peer: &Self) {
+    pub(super) fn hear(&mut self, body: &TranscriptBody, sent: u64, peer: &Self) {
         self.hear_at(body, at(sent), at(sent), peer);
     }
 
