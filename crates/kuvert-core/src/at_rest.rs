@@ -202,4 +202,10 @@ mod tests {
         assert_ne!(name, names.blind(&name, b"session"));
         assert_ne!(names.blind(b"ab", b"c"), names.blind(b"a", b"bc"));
     }
+
+    #[test]
+    fn debug_shows_no_key() {
+        let keys = (RecordKey::for_store(&master(1)), NameKey::new(&master(1)));
+        assert_eq!(alloc::format!("{keys:?}"), "(RecordKey { .. }, NameKey { .. })");
+    }
 }

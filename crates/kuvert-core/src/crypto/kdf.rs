@@ -406,4 +406,18 @@ mod tests {
         let long = expand::<32>(&key, Label::FRANK, &[]);
         assert_ne!(short.expose()[..], long.expose()[..16]);
     }
+
+    #[test]
+    fn a_label_has_its_length_before_it() {
+        assert_eq!(with_len::<1>(b""), [0]);
+        assert_eq!(with_len::<4>(b"tea"), *b"\x03tea");
+        assert_eq!(with_len::<255>(&[7; 254])[..2], [254, 7]);
+    }
+
+    #[test]
+    fn debug_shows_no_key() {
+        let key = Secret::copied_from(&[9; 32]);
+        let shown = alloc::format!("{:?} {:?}", Expander::new(&key), Mac::new(&key));
+        assert_eq!(shown, "Expander Mac");
+    }
 }

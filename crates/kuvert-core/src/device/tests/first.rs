@@ -195,3 +195,20 @@ fn prekeys_are_kept_in_stock() {
     bob.reload();
     assert!(!bob.device.mediums.contains_key(&upload.medium.id));
 }
+
+/// MSG-20
+#[test]
+fn who_begins_anew_without_a_word_of_what_it_holds_has_forgotten_the_session() {
+    for (skipped, is_suspected) in [(0, true), (1, false)] {
+        let (mut alice, mut bob) = established();
+        bob.hears(&alice.send(&bob.id(), "confirmed"), "confirmed");
+        alice.initiate(&bob.bundle(true)).expect("begins anew");
+        for _ in 0..skipped {
+            drop(alice.send(&bob.id(), "late"));
+        }
+        let anew = alice.send(&bob.id(), "anew");
+        bob.hears(&anew, "anew");
+        let suspected = bob.device.peer(&alice.id()).expect("known").clone_suspected();
+        assert_eq!(suspected.is_some(), is_suspected, "{skipped} of the session are late");
+    }
+}

@@ -189,3 +189,23 @@ fn a_new_session_that_is_never_answered_can_be_healed_again() {
     bob.reload();
     assert!(!bob.device.peer(&alice.id()).expect("known").is_healing());
 }
+
+/// The keys of the session are gone with the message that could not be: a new one has to be begun.
+#[test]
+fn a_session_that_ends_by_its_post_quantum_part_is_replaced() {
+    let (mut alice, mut bob) = established();
+    let mut received = bob.hears(&alice.send(&bob.id(), "tea"), "tea");
+    received.ended = Some(SessionEnd::PqFailed);
+    let effects = bob.device.end_effects(&received.session);
+    let opening = crate::device::decrypt::Opening { effects, received, events: vec![] };
+    let (effects, outcomes) = bob.device.opened(opening, bob.now, &mut bob.rng);
+    bob.device.step(effects, ()).commit(|c| bob.store.apply(c)).expect("stored");
+    bob.reload();
+    let due = bob.device.next_reset().expect("is due");
+    let started = Outcome::HealingStarted { peer: alice.id(), not_before: due };
+    assert!(matches!(&outcomes[..], [Outcome::Message(_), other] if *other == started));
+    assert!(bob.device.peer(&alice.id()).expect("known").is_closed());
+    bob.now = due;
+    let resend = bob.reset(&alice.bundle(true), &[], Reset::Automatic).expect("within the budget");
+    assert!(matches!(alice.take(&resend, None)[..], [Outcome::Message(_)]));
+}

@@ -197,3 +197,36 @@ fn debug_shows_no_secret() {
     }
     assert!(!text.contains("tea"));
 }
+
+/// A token without a mailbox is for nothing, and a late one for nothing any more.
+#[test]
+fn a_delivery_token_belongs_to_the_mailbox_that_was_named() {
+    let (mut alice, mut bob) = established();
+    let token = |byte| kuvert_wire::DeliveryToken::from_bytes([byte; 16]);
+    let named = |bob: &Party, peer: &DeviceId| {
+        let session = active(bob, peer).expect("has one");
+        let route = &bob.device.sessions[&session].value.head.route;
+        route.as_ref().map(|named| named.route.token)
+    };
+    let says = |alice: &mut Party, bob: &mut Party, byte, sent| {
+        let content = Content::control(&Control::DeliveryToken(token(byte))).dated(sent);
+        let envelope = alice.try_send(&bob.id(), &content).expect("can send");
+        bob.receive(&envelope).expect("opens");
+    };
+    let now = alice.now;
+    says(&mut alice, &mut bob, 1, now);
+    assert_eq!(named(&bob, &alice.id()), None, "no mailbox is named");
+    let relay = "ws://127.0.0.1:9";
+    let step = alice.device.announce_mailbox(&bob.id(), relay, alice.now, &mut alice.rng);
+    let outgoing = step.expect("can send").commit(|c| alice.store.apply(c)).expect("stored");
+    alice.reload();
+    bob.receive(&outgoing.envelope).expect("opens");
+    let first = named(&bob, &alice.id()).expect("is named");
+    assert!(first.is_some() && first != Some(token(2)));
+    let late = Timestamp::from_millis(now.as_millis() - 1000);
+    says(&mut alice, &mut bob, 2, late);
+    assert_eq!(named(&bob, &alice.id()), Some(first), "late");
+    let later = alice.now.saturating_add(Duration::from_secs(1));
+    says(&mut alice, &mut bob, 3, later);
+    assert_eq!(named(&bob, &alice.id()), Some(Some(token(3))));
+}

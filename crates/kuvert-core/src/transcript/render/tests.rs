@@ -144,3 +144,127 @@ fn what_was_erased_is_visible() {
     assert!(text.contains("Not shown: 1, 0 of them announced as erased"));
     let _: String = page;
 }
+
+/// Each way in which an erasure or a consent can be said.
+#[test]
+fn every_notice_has_words_of_its_own() {
+    let mut pair = Pair::new(Mode::Signed);
+    let target = Target { log: LogSide::Sender, first: 0, count: 1, parts: 1 };
+    let redactions = [
+        (AskedBy::Sender, Reason::Wish, "asked for by Alice <a>, a wish"),
+        (AskedBy::Receiver, Reason::Expired, "asked for by Bob, its time is over"),
+        (AskedBy::Sender, Reason::Mistake, "asked for by Alice <a>, sent by mistake"),
+        (AskedBy::Other, Reason::Other, "asked for by somebody else, another reason"),
+    ];
+    let mut expected = alloc::vec::Vec::new();
+    for (number, (asked_by, reason, words)) in (1..).zip(redactions) {
+        let (policy, targets) = (PolicyId::default(), alloc::vec![target]);
+        let redaction = Redaction { number, asked_by, reason, policy, targets };
+        let sent = pair.low.notice(&TranscriptBody::Redaction(redaction), at(2));
+        assert_eq!(pair.high.hear(&sent), []);
+        expected.push(format!("(erasure {number}: entry 0 of Alice <a>; {words})"));
+    }
+    for (step, words) in [
+        (ConsentStep::Given, "(consents to “this”)"),
+        (ConsentStep::Withdrawn, "(does not consent, or no longer consents, to “this”)"),
+    ] {
+        let consent = Consent { step, policy: PolicyId::default(), what: "this".to_string() };
+        let sent = pair.low.notice(&TranscriptBody::Consent(consent), at(3));
+        assert_eq!(pair.high.hear(&sent), []);
+        expected.push(words.to_string());
+    }
+    let results = [Erasure::Partly, Erasure::Refused].to_vec();
+    let receipt = ErasureReceipt { seq: 1, policy: PolicyId::default(), results };
+    let sent = pair.low.notice(&TranscriptBody::ErasureReceipt(receipt), at(4));
+    assert_eq!(pair.high.hear(&sent), []);
+    expected.push("(to entry 1 of Bob: partly erased, kept)".to_string());
+    pair.seal(5);
+    let text = to_text(&verified(&pair), &view());
+    for words in expected {
+        assert!(text.contains(&words), "{words}\n{text}");
+    }
+}
+
+#[test]
+fn what_is_no_text_is_named() {
+    let mut pair = Pair::new(Mode::Signed);
+    let cut = alloc::vec![0; 40];
+    for (frame_type, body) in [
+        (FrameType::Amendment, &b"edit"[..]),
+        (FrameType::Attachment, &cut),
+        (FrameType::Message, b"a\tb\nc"),
+    ] {
+        let sent = pair.low.write(frame_type, body, at(1));
+        assert_eq!(pair.high.hear(&sent), []);
+    }
+    pair.seal(2);
+    let text = to_text(&verified(&pair), &view());
+    assert!(text.contains("(an edit, a deletion or a reaction)"), "{text}");
+    assert!(text.contains("(an attachment)"), "its descriptor is cut short: {text}");
+    assert!(text.contains("    a\\u{9}b\n    c\n"), "a tab has no effect, a new line has: {text}");
+}
+
+/// Which of the two vouches for an entry.
+#[test]
+fn each_entry_says_who_covers_it() {
+    let mut pair = Pair::talked(Mode::Signed, 5);
+    pair.tell(Side::Low, "acknowledged", 50);
+    let head = pair.high.seal(at(51));
+    let advance = pair.low.transcript.receive_head(&head, at(51));
+    pair.low.adopts(advance);
+    let text = to_text(&verified(&pair), &view());
+    assert!(text.contains("Alice <a>  [acknowledged by its receiver]\n    acknowledged"), "{text}");
+    pair.tell(Side::Low, "covered", 60);
+    pair.low.seal(at(61));
+    let text = to_text(&verified(&pair), &view());
+    assert!(text.contains("Alice <a>  [covered by its sender]\n    covered"), "{text}");
+    assert!(!text.contains("Contradictions"));
+}
+
+#[test]
+fn contradictions_and_erasures_stand_in_the_heading() {
+    let mut pair = Pair::talked(Mode::Signed, 5);
+    let target = Target { log: LogSide::Sender, first: 0, count: 1, parts: 1 };
+    let redaction = Redaction {
+        number: 1,
+        asked_by: AskedBy::Sender,
+        reason: Reason::Wish,
+        policy: PolicyId::default(),
+        targets: alloc::vec![target],
+    };
+    let notice = TranscriptBody::Redaction(redaction);
+    for findings in [0, 1] {
+        let sent = pair.low.notice(&notice, at(31));
+        assert_eq!(pair.high.hear(&sent).len(), findings, "its number is taken");
+    }
+    pair.seal(32);
+    let mut entries = pair.low.entries();
+    let body = pair.low.body(&entries[0][0]).unwrap();
+    entries[0][0] = entries[0][0].erased(&body, 1).unwrap();
+    let export = pair.low.transcript.export::<core::convert::Infallible>(entries).unwrap();
+    let file = export.to_bytes(|entry| pair.low.body(entry)).unwrap();
+    let verified = verify(&file).unwrap();
+    let text = to_text(&verified, &view());
+    assert!(text.contains("Contradictions: 1: one side had another history"), "{text}");
+    assert!(text.contains("(erased, as announced)"), "{text}");
+    assert!(text.contains("Not shown: 1, 1 of them announced as erased"), "{text}");
+    let shown = format!("{:?} {:?}", verified.items()[0], view());
+    assert!(
+        shown.starts_with("VerifiedItem { side: Low, seq: 0, content: Redacted, .. }"),
+        "{shown}"
+    );
+    assert!(shown.ends_with("View { names: [\"Alice <a>\", \"Bob\"], .. }"), "{shown}");
+}
+
+#[test]
+fn who_has_signed_nothing_is_said_to() {
+    let mut pair = Pair::new(Mode::Signed);
+    let sent = pair.low.write(FrameType::Message, b"tea", at(1));
+    assert_eq!(pair.high.hear(&sent), []);
+    pair.low.seal(at(2));
+    let text = to_text(&verified(&pair), &view());
+    assert_eq!(text.matches(", no checkpoint of theirs in the file)").count(), 1, "{text}");
+    let nothing = verify(&pair.low.file_of(|_, _| false)).unwrap();
+    let text = to_text(&nothing, &view());
+    assert!(text.contains("Entries: 0\n") && !text.contains("From: "), "{text}");
+}

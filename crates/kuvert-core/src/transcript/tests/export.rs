@@ -191,3 +191,38 @@ fn authentic_entries_that_contradict_each_other_are_reported() {
     let verified = verify(&pair.low.file()).unwrap();
     assert_eq!(verified.report().contradictions[0].seq, 1);
 }
+
+/// An attachment's descriptor without its name and type, and the other way about.
+#[test]
+fn parts_of_an_attachment_are_shown_apart() {
+    let mut pair = Pair::new(Mode::Signed);
+    let sent = pair.low.write(FrameType::Attachment, &[7; 200], at(1));
+    assert_eq!(pair.high.hear(&sent), []);
+    pair.seal(2);
+    for (mask, message, body) in [
+        (0b01, Some((FrameType::Attachment, sent.message_id)), None),
+        (0b10, None, Some(&[7; 200][..])),
+        (0b00, None, None),
+    ] {
+        let mut file = alloc::vec::Vec::new();
+        let choose = |_: Side, _: &Entry| Show::Parts { body: sent.body.clone(), mask };
+        let written = pair.low.export().write(choose, |line| {
+            file.extend_from_slice(line);
+            Ok::<_, core::convert::Infallible>(())
+        });
+        written.unwrap();
+        let verified = verify(&file).unwrap();
+        let item = &verified.items()[0];
+        assert_eq!((item.message(), item.body()), (message, body), "{mask:b}");
+    }
+}
+
+#[test]
+fn what_is_not_there_any_more_is_left_out() {
+    let pair = Pair::talked(Mode::Signed, 6);
+    let lost = pair.low.entries()[0][1].message().unwrap().1;
+    let body = |entry: &Entry| pair.low.body(entry).filter(|_| entry.message().unwrap().1 != lost);
+    let report = verify(&pair.low.export().to_bytes(body).unwrap()).unwrap().report().clone();
+    assert_eq!((report.entries, report.missing.len()), (5, 1));
+    assert_eq!((report.missing[0].side, report.missing[0].first), (Side::Low, 1));
+}

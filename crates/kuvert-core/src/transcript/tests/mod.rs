@@ -19,6 +19,7 @@ mod findings;
 mod forks;
 mod frozen;
 mod mutations;
+mod owed;
 mod places;
 mod size;
 mod stored;
@@ -84,6 +85,10 @@ impl Person {
         self.apply(&advance.changes);
         self.transcript = advance.next;
         advance.findings
+    }
+
+    pub(super) fn adopts(&mut self, advance: Advance) {
+        assert_eq!(self.adopt(advance), []);
     }
 
     pub(super) fn write(&mut self, frame_type: FrameType, body: &[u8], time: Timestamp) -> Sent {

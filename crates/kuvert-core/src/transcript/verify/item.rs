@@ -181,3 +181,90 @@ fn message_of(part: &[u8]) -> Option<((FrameType, MessageId), &[u8])> {
     let (id, body) = rest.split_first_chunk()?;
     Some(((logged_type(*code)?, MessageId::from_bytes(*id)), body))
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use kuvert_wire::transcript::{ConversationId, Salt, TreeHash};
+    use kuvert_wire::{DeviceId, Timestamp};
+
+    use super::*;
+
+    /// An entry whose sender has committed to just these parts.
+    fn committed(parts: Vec<Part>) -> Result<VerifiedItem, Cause> {
+        let device = DeviceId::from_bytes([1; 16]);
+        let commitments: Vec<_> =
+            (0_u16..).zip(&parts).map(|(j, part)| commitment_of(j, part)).collect();
+        let leaf = Leaf {
+            conversation: ConversationId::from_bytes([2; 32]),
+            device,
+            seq: 3,
+            prev: TreeHash::NONE,
+            seen: 0,
+            seen_hash: TreeHash::NONE,
+            time: Timestamp::from_millis(4),
+            cm: commitment_to_all(&commitments).ok_or(Cause::Parts)?,
+        };
+        checked(Side::Low, Item { device, seq: 3, leaf, proof: None, parts })
+    }
+
+    fn open(data: &[u8]) -> Part {
+        Part::Open { salt: Salt::from_bytes([5; 32]), data: data.to_vec() }
+    }
+
+    fn message(code: u8, body: &[u8]) -> Part {
+        open(&[&[code][..], &[6; 16], body].concat())
+    }
+
+    fn closed() -> Part {
+        Part::Closed(PartCommitment::from_bytes([7; 32]))
+    }
+
+    /// TRA-42
+    #[test]
+    fn parts_are_those_of_one_message_whoever_committed_to_them() {
+        let stop = [2; 33];
+        for (parts, what) in [
+            (vec![message(1, b"tea"), message(1, b"four"), open(b"five")], "three parts"),
+            (vec![message(1, b"tea"), open(b"more")], "two of a text"),
+            (vec![message(4, b"")], "an attachment without its descriptor"),
+            (vec![message(4, b"x"), open(b"descriptor")], "a body before the descriptor"),
+            (vec![open(b"")], "no type"),
+            (vec![open(&[1; 16])], "half a name"),
+            (vec![message(2, b"")], "a receipt"),
+            (vec![message(9, b"")], "an unknown type"),
+            (vec![message(5, b"")], "no notice"),
+            (vec![message(5, &stop)], "a stop, which is not logged"),
+        ] {
+            assert_eq!(committed(parts).err(), Some(Cause::Parts), "{what}");
+        }
+    }
+
+    #[test]
+    fn what_is_open_of_a_message_is_shown() {
+        let id = MessageId::from_bytes([6; 16]);
+        for (parts, shown, body) in [
+            (vec![message(1, b"tea")], Some(FrameType::Message), Some(&b"tea"[..])),
+            (vec![message(6, b"edit")], Some(FrameType::Amendment), Some(b"edit")),
+            (vec![message(4, b""), open(b"file")], Some(FrameType::Attachment), Some(b"file")),
+            (vec![message(4, b""), closed()], Some(FrameType::Attachment), None),
+            (vec![closed(), open(b"file")], None, Some(b"file")),
+            (vec![closed()], None, None),
+        ] {
+            let item = committed(parts).unwrap();
+            assert_eq!(item.message(), shown.map(|frame_type| (frame_type, id)));
+            assert_eq!(item.body(), body);
+        }
+    }
+
+    /// TRA-41
+    #[test]
+    fn another_content_than_what_was_committed_to_is_refused() {
+        let good = committed(vec![message(1, b"tea")]).unwrap();
+        let (leaf, device) = (*good.leaf(), DeviceId::from_bytes([1; 16]));
+        let parts = vec![message(1, b"coffee")];
+        let refused = checked(Side::Low, Item { device, seq: 3, leaf, proof: None, parts });
+        assert_eq!(refused.err(), Some(Cause::Content));
+    }
+}

@@ -255,3 +255,46 @@ fn a_refusal_names_check_and_entry() {
         "line 1: it is not written as exported files are (TRA-30)"
     );
 }
+
+/// TRA-43
+#[test]
+fn a_run_that_has_ended_is_not_gone_on_with() {
+    let pair = Pair::talked(Mode::Signed, 12);
+    let of = |chosen: &dyn Fn(u64) -> bool| {
+        let file = pair.low.file_of(|side, seq| side == Side::Low && chosen(seq));
+        String::from_utf8(file).unwrap()
+    };
+    let (front, back) = (of(&|seq| seq <= 1), of(&|seq| seq >= 2));
+    let last = front.split_inclusive('\n').find(|line| line.contains("\"seq\":1,")).unwrap();
+    let rest: String =
+        back.split_inclusive('\n').filter(|line| line.contains("\"seq\":")).collect();
+    let both = front.replacen(last, &format!("{},\n{rest}", last.trim_end()), 1);
+    let refused = refused(&both);
+    assert_eq!((refused.cause, refused.entry.unwrap().1), (Cause::Proof, 2));
+}
+
+/// TRA-47
+#[test]
+fn a_line_that_is_too_long_is_refused_with_its_end_as_well() {
+    let mut line = alloc::vec![b'x'; super::super::MAX_LINE];
+    line.push(b'\n');
+    let refused = verify(&line).unwrap_err();
+    assert_eq!((refused.cause, refused.line), (Cause::TooLong, 1));
+}
+
+#[test]
+fn progress_is_counted_in_entries() {
+    let file = Pair::talked(Mode::Signed, 9).low.file();
+    let mut verifier = super::Verifier::default();
+    let mut counts = alloc::vec::Vec::new();
+    for line in file.split_inclusive(|byte| *byte == b'\n') {
+        verifier.push(line).unwrap();
+        counts.push(verifier.entries());
+    }
+    assert!(counts.is_sorted() && counts.starts_with(&[0, 0, 0, 0, 1, 2]), "{counts:?}");
+    assert_eq!(counts.last(), Some(&9));
+    assert_eq!(format!("{verifier:?}"), format!("Verifier {{ line: {}, .. }}", counts.len()));
+    assert_eq!(verifier.push(b"more\n").map_err(|refused| refused.cause), Err(Cause::Incomplete));
+    assert_eq!(verifier.entries(), 0, "nothing of a refused file counts");
+    assert_eq!(verifier.push(b"").map_err(|refused| refused.cause), Err(Cause::Incomplete));
+}
