@@ -258,6 +258,7 @@ mod tests {
             let recovery = Recovery { accepted: true, healing, resets, clone_suspected, question };
             let bytes = recovery.encode();
             assert_eq!(bytes.len(), recovery.encoded_len());
+            assert!((0..bytes.len()).all(|len| Recovery::decode(&bytes[..len]).is_err()));
             assert_eq!(Recovery::decode(&bytes), Ok(recovery));
         }
     }

@@ -476,6 +476,7 @@ mod tests {
         let expected = [target(own, 7, 2, 1), target(own, 9, 1, 3), target(other, 3, 1, 1)];
         assert_eq!(Target::of_entries(entries), expected);
         assert_eq!(Target::of_entries([(own, u64::MAX, 1)]).len(), 1);
+        assert!(!target(own, 7, 2, 1).goes_on_with(own, 10, 1), "entry 9 is between");
         let full = target(own, 0, u32::MAX, 1);
         assert!(!full.goes_on_with(own, u32::MAX.into(), 1), "its count has 32 bits");
         assert!(target(own, 1, u32::MAX - 1, 1).goes_on_with(own, u32::MAX.into(), 1));

@@ -197,3 +197,20 @@ fn an_answer_that_closes_the_new_session_heals_nothing() {
     assert!(!outcomes.contains(&Outcome::Healed { peer: alice.id() }), "{outcomes:?}");
     assert!(bob.device.peer(&alice.id()).expect("known").is_closed());
 }
+
+#[test]
+fn on_a_closed_session_nothing_is_sent() {
+    let (alice, mut bob) = established();
+    let id = alice.id();
+    let step = bob.device.close(&id).expect("known");
+    step.commit(|c| bob.store.apply(c)).expect("stored");
+    bob.reload();
+    let closed = Some(ProtocolError::Closed);
+    assert_eq!(bob.device.heal(&id, bob.now, &mut bob.rng).err(), closed);
+    let relay = "ws://127.0.0.1:9";
+    let announced = bob.device.announce_mailbox(&id, relay, bob.now, &mut bob.rng);
+    assert_eq!(announced.err(), closed);
+    let mode = kuvert_wire::transcript::Mode::Signed;
+    let started = bob.device.start_transcript(&id, mode, bob.now, &mut bob.rng);
+    assert_eq!(started.err(), closed);
+}

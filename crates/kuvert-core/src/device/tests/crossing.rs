@@ -288,3 +288,19 @@ fn three_inactive_sessions_are_kept() {
     }
     assert_eq!(alice.device.sessions().count(), 4);
 }
+
+/// Its newest message says which session a peer sends on, whichever of its own it is.
+#[test]
+fn a_peer_that_goes_back_to_its_first_session_is_followed() {
+    let (mut alice, mut bob) = established();
+    bob.hears(&alice.send(&bob.id(), "on the first"), "on the first");
+    let first = active(&bob, &alice.id());
+    let copy = alice.store.clone();
+    alice.initiate(&bob.bundle(true)).expect("begins");
+    bob.hears(&alice.send(&bob.id(), "on the second"), "on the second");
+    assert_ne!(active(&bob, &alice.id()), first);
+    alice.put_back(copy);
+    alice.now = alice.now.saturating_add(Duration::from_secs(60));
+    bob.hears(&alice.send(&bob.id(), "on the first again"), "on the first again");
+    assert_eq!(active(&bob, &alice.id()), first);
+}

@@ -209,3 +209,13 @@ fn a_session_that_ends_by_its_post_quantum_part_is_replaced() {
     let resend = bob.reset(&alice.bundle(true), &[], Reset::Automatic).expect("within the budget");
     assert!(matches!(alice.take(&resend, None)[..], [Outcome::Message(_)]));
 }
+
+#[test]
+fn after_a_rollback_nothing_waits() {
+    let (_, mut bob) = broken();
+    assert_eq!(bob.device.waiting_count(), 1);
+    bob.device.roll_back(bob.now, &mut bob.rng).commit(|c| bob.store.apply(c)).expect("stored");
+    bob.reload();
+    assert_eq!(bob.device.waiting_count(), 0);
+    assert!(bob.retry().is_empty());
+}

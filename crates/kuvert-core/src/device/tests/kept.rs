@@ -108,6 +108,17 @@ fn outcomes_are_read_back_and_no_part_of_them_is() {
 }
 
 #[test]
+fn no_part_of_a_received_frame_is_one() {
+    for conversation in [None, Some(ConversationId::from_bytes([11; 32]))] {
+        let bytes = received(conversation, None).encode();
+        for len in 0..bytes.len() {
+            assert!(Received::decode(&bytes[..len]).is_err(), "{len} bytes");
+        }
+        assert_eq!(Received::decode(&bytes), Ok(received(conversation, None)));
+    }
+}
+
+#[test]
 fn unknown_codes_are_told_apart() {
     use kuvert_wire::DecodeError::Unknown;
     let peer = [9; 16];
@@ -116,6 +127,10 @@ fn unknown_codes_are_told_apart() {
     assert_eq!(Outcomes::decode(&[1, 8, 255, 0]), Err(Unknown { what: "cause" }));
     let event = [&[1, 9][..], &peer, &[6]].concat();
     assert_eq!(Outcomes::decode(&event), Err(Unknown { what: "event of a transcript" }));
+    for kind in [1, 2] {
+        let mode = [&[1, 9][..], &peer, &[kind, 9]].concat();
+        assert!(Outcomes::decode(&mode).is_err(), "an unknown mode");
+    }
     let finding = [&[1, 9][..], &peer, &[5, 6]].concat();
     assert_eq!(Outcomes::decode(&finding), Err(Unknown { what: "finding" }));
     let evidence = [&[1, 9][..], &peer, &[5, 3], &[0; 8], &[9]].concat();

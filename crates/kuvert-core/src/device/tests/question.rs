@@ -158,3 +158,16 @@ fn an_old_device_that_comes_back_gives_way_with_its_sessions() {
     assert!(bob.device.peer(&alice.id()).is_none());
     assert_eq!(bob.device.sessions().count(), 1, "the new device's");
 }
+
+/// IDN-7
+#[test]
+fn while_it_is_asked_no_session_is_begun_with_the_account() {
+    let (mut alice, mut second, mut bob, _) = asked();
+    let changed = Some(ProtocolError::IdentityChanged);
+    for bundle in [alice.bundle(true), second.bundle(true)] {
+        assert_eq!(bob.initiate(&bundle).err(), changed);
+    }
+    let bundle = alice.bundle(true);
+    let reset = bob.device.reset(&bundle, &[], Reset::ByHand, bob.now, &mut bob.rng);
+    assert_eq!(reset.err(), changed);
+}

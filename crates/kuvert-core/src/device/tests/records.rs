@@ -2,6 +2,7 @@
 
 use super::outcomes::mailbox;
 use super::*;
+use alloc::borrow::ToOwned as _;
 
 /// Three devices that have been through enough to have a record of every kind.
 fn that_have_lived() -> [Party; 3] {
@@ -253,4 +254,27 @@ impl Party {
         self.reload();
         outgoing.envelope
     }
+}
+
+/// Keys of messages that never came are erased with their session, and with no other.
+#[test]
+fn skipped_keys_end_with_their_session() {
+    let (mut alice, mut bob) = established();
+    let mut carol = Party::new(3);
+    carol.initiate(&bob.bundle(true)).expect("begins");
+    for peer in [&mut alice, &mut carol] {
+        let sent = [peer.send(&bob.id(), "lost"), peer.send(&bob.id(), "heard")];
+        bob.hears(&sent[1], "heard");
+    }
+    let pages = |bob: &Party| {
+        let names = bob.store.0.keys().map(|key| key.as_str().to_owned());
+        names.filter(|name| name.starts_with("skipped/")).collect::<Vec<_>>()
+    };
+    assert_eq!(pages(&bob).len(), 2);
+    let session = active(&bob, &carol.id()).expect("has one");
+    let step = bob.device.close(&alice.id()).expect("known");
+    step.commit(|c| bob.store.apply(c)).expect("stored");
+    bob.reload();
+    let left = pages(&bob);
+    assert!(left.len() == 1 && left[0].contains(&alloc::format!("/{session}/")), "{left:?}");
 }

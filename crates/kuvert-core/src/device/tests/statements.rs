@@ -234,3 +234,39 @@ fn a_peer_that_is_forgotten_takes_its_switch_along() {
     assert!(!bob.store.0.contains_key(&switch));
     assert_eq!(bob.device.transcript_state(&alice.id()), SwitchState::Off);
 }
+
+/// TRA-3
+#[test]
+fn a_start_that_its_device_has_not_signed_is_refused_for_good() {
+    let (mut alice, mut bob) = established();
+    let start = kuvert_wire::transcript::Start {
+        mode: Mode::Signed,
+        nonce: kuvert_wire::transcript::TranscriptNonce::from_bytes([1; 32]),
+        key: kuvert_wire::transcript::TranscriptKey::from_bytes([2; 32]),
+        signature: kuvert_wire::Signature::from_bytes([3; 64]),
+    };
+    let content = Content::transcript(&TranscriptBody::Start(start));
+    let envelope = alice.try_send(&bob.id(), &content).expect("can send");
+    let cause = ProtocolError::BadSignature;
+    let rejected = Outcome::Rejected { cause, peer: Some(alice.id()) };
+    assert_eq!(bob.take(&envelope, None), [rejected], "waiting would not help");
+    assert_eq!(bob.device.transcript_state(&alice.id()), SwitchState::Off);
+}
+
+#[test]
+fn a_damaged_record_of_a_transcript_is_named() {
+    let (mut alice, mut bob) = running(Mode::Signed);
+    talk(&mut alice, &mut bob, "tea");
+    talk(&mut bob, &mut alice, "four");
+    let records: Vec<_> = alice.store.0.values().filter(|r| is_of_device(r)).cloned().collect();
+    let is_one = |key: &Key| ["switch/", "transcript/"].iter().any(|p| key.as_str().starts_with(p));
+    let mut count = 0;
+    for (place, record) in records.iter().enumerate().filter(|(_, record)| is_one(&record.key)) {
+        let mut bad = records.clone();
+        bad[place].value.truncate(record.value.len() - 1);
+        let key = record.key.clone();
+        assert_eq!(Device::load(bad).err(), Some(LoadError::Unreadable { key }));
+        count += 1;
+    }
+    assert_eq!(count, 4, "the switch, and three of the transcript");
+}

@@ -189,6 +189,9 @@ fn debug_shows_no_secret() {
     let text = alloc::format!("{:?}", alice.device);
     let step = alice.device.encrypt(&bob.id(), &Content::text("tea"), alice.now, &mut alice.rng);
     let text = alloc::format!("{text} {:?}", step.expect("can send"));
+    let session = &alice.device.sessions.values().next().expect("has one").value;
+    let text = alloc::format!("{text} {session:?} {:?}", session.ratchet);
+    assert!(text.contains(" Session(") && text.contains(" Ratchet("), "{text}");
     for record in alice.store.0.values() {
         for window in record.value.windows(16).step_by(16) {
             let hex: String = window.iter().map(|b| alloc::format!("{b:02x}")).collect();

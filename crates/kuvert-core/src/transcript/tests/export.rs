@@ -226,3 +226,38 @@ fn what_is_not_there_any_more_is_left_out() {
     assert_eq!((report.entries, report.missing.len()), (5, 1));
     assert_eq!((report.missing[0].side, report.missing[0].first), (Side::Low, 1));
 }
+
+/// TRA-12
+#[test]
+fn an_entry_that_has_seen_nothing_and_names_it_contradicts_itself() {
+    let mut pair = Pair::new(Mode::Signed);
+    pair.tell(Side::Low, "hello", 0);
+    let mut sent = pair.low.say("tea", at(1));
+    (sent.block.seen_hash, sent.block.head) =
+        (kuvert_wire::transcript::TreeHash::from_bytes([1; 32]), None);
+    assert_eq!(pair.high.hear(&sent).len(), 1);
+    pair.high.seal(at(2));
+    let report = verify(&pair.high.file()).unwrap().report().clone();
+    let found: Vec<_> = report.contradictions.iter().map(|found| (found.side, found.seq)).collect();
+    assert_eq!(found, [(Side::Low, 1)]);
+}
+
+#[test]
+fn a_report_may_go_with_one_side_of_a_conversation() {
+    let mut pair = Pair::new(Mode::Signed);
+    let sent = pair.low.say("tea", at(1));
+    assert_eq!(pair.high.hear(&sent), []);
+    pair.seal(2);
+    let frame = kuvert_wire::Frame {
+        frame_type: FrameType::Message,
+        sent: sent.time,
+        message_id: sent.message_id,
+        expire_seconds: 0,
+        body: sent.body.clone(),
+        block: None,
+    };
+    let verified = verify(&pair.high.file()).unwrap();
+    let context = super::super::franking::context(&frame, &verified).unwrap();
+    assert_eq!((context.author, context.seq, context.entries), (Side::Low, 0, 1));
+    assert!(context.is_contiguous, "the other side has said nothing");
+}

@@ -90,6 +90,9 @@ fn what_waits_or_has_come_bare_is_had() {
     assert!(!has(&pair, &other));
     let other = Sent { time: at(8), ..sent[0].clone() };
     assert!(!has(&pair, &other));
+    let mut other = sent[0].clone();
+    other.block.seen = 1;
+    assert!(!has(&pair, &other), "it has seen more");
 }
 
 #[test]
