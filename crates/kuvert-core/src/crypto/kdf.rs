@@ -139,7 +139,7 @@ labels! {
     RELAY_STOCK = "relay stock";
 }
 
-/// Puts the length before a label at compile time; a label over 255 bytes does not compile.
+/// Puts the length before a label at compile time; a label over 254 bytes does not compile.
 const fn with_len<const N: usize>(text: &[u8]) -> [u8; N] {
     assert!(text.len() < 256 && N == text.len() + 1);
     let mut out = [0; N];
