@@ -45,13 +45,25 @@ fn replayed(context: &Context, build: Build) -> Result<Lines> {
     let (shell, tool) = (&context.shell, LLVM_COV.path(context)?);
     let folder = context.target().join("fuzz").join("coverage").join(build.name());
     let report = folder.with_extension("lcov");
-    let command = cmd!(
+    // In two goes: a test of one package alone is reported for that package alone.
+    let clean = cmd!(shell, "{tool} llvm-cov clean --profraw-only");
+    let replay = cmd!(
         shell,
-        "{tool} llvm-cov --locked -p kuvert-testkit --features fuzz --test fuzz --lcov --output-path {report}"
+        "{tool} llvm-cov --no-report --locked -p kuvert-testkit --features fuzz --test fuzz"
     );
-    let command = command.env("RUSTFLAGS", build.flags()).env("CARGO_TARGET_DIR", folder);
-    context.logged(&format!("fuzz-coverage-{}", build.name()), command)?;
-    Ok(lines(&shell.read_file(report)?))
+    let write = cmd!(shell, "{tool} llvm-cov report --lcov --output-path {report}");
+    for (step, command) in [("clean", clean), ("replay", replay), ("report", write)] {
+        let command = command.env("RUSTFLAGS", build.flags()).env("CARGO_TARGET_DIR", &folder);
+        context.logged(&format!("fuzz-coverage-{}-{step}", build.name()), command)?;
+    }
+    let mut lines = lines(&shell.read_file(report)?);
+    lines.retain(|(file, _), _| !is_for_tests(file));
+    Ok(lines)
+}
+
+/// What does the fuzzing is not what is fuzzed.
+fn is_for_tests(file: &str) -> bool {
+    place(file).starts_with("kuvert-testkit")
 }
 
 /// Reads `SF:` and `DA:` of an lcov report.
