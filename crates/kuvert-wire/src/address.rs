@@ -155,7 +155,7 @@ impl FromStr for Address {
 }
 
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), AddressError> {
-    let host_end = authority.rfind(']').map_or(0, |bracket| bracket + 1);
+    let host_end = authority.rfind(']').unwrap_or(0);
     match authority[host_end..].find(':') {
         None => Ok((authority, None)),
         Some(colon) => {
@@ -205,12 +205,11 @@ fn unbase32(text: &str) -> Option<[u8; 32]> {
         let pair = u16::try_from(value).ok()? << (11 - i * 5 % 8);
         let [high, low] = pair.to_be_bytes();
         out[i * 5 / 8] |= high;
-        match out.get_mut(i * 5 / 8 + 1) {
-            Some(next) => *next |= low,
-            None if low != 0 => return None,
-            None => {}
+        if let Some(next) = out.get_mut(i * 5 / 8 + 1) {
+            *next |= low;
         }
     }
+    // Also refuses unused bits that are not zero.
     (base32(&out) == text).then_some(out)
 }
 
@@ -270,12 +269,26 @@ mod tests {
     }
 
     #[test]
+    fn a_port_is_the_one_given_or_the_default_of_the_host() {
+        for (text, host, port) in [
+            ("wss://relay.example", "relay.example", 443),
+            ("wss://relay.example:8443", "relay.example", 8443),
+            ("ws://localhost", "localhost", 80),
+            ("ws://[::1]:9", "[::1]", 9),
+        ] {
+            let relay: RelayUrl = text.parse().expect("valid");
+            assert_eq!((relay.host(), relay.port()), (host, port));
+        }
+    }
+
+    #[test]
     fn the_scheme_follows_from_the_host() {
         let relay = |text: &str| text.parse::<RelayUrl>();
         for text in ["ws://127.0.0.1:4000", "ws://localhost", "ws://[::1]:8080", "wss://a.example"]
         {
             assert_eq!(relay(text).expect("valid").to_string(), text);
         }
+        assert_eq!(relay("wss://a.example/"), relay("wss://a.example"));
         assert_eq!(relay("ws://relay.example"), Err(AddressError::Unencrypted));
         assert_eq!(relay("wss://127.0.0.1:4000"), Err(AddressError::Loopback));
         assert_eq!(relay("https://relay.example"), Err(AddressError::Scheme));

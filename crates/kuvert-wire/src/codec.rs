@@ -214,6 +214,7 @@ pub trait Encode {
     fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.encoded_len());
         self.encode_into(&mut out);
+        debug_assert_eq!(out.len(), self.encoded_len(), "a length is what the encoding has");
         out
     }
 }
@@ -250,6 +251,8 @@ mod tests {
         let mut reader = Reader::new(&[1, 2, 3]);
         assert_eq!(reader.u32(), Err(DecodeError::Truncated { needed: 1 }));
         assert_eq!(reader.u16(), Ok(0x0102), "a failed read consumes nothing");
+        assert_eq!(reader.array_ref::<4>(), Err(DecodeError::Truncated { needed: 3 }));
+        assert_eq!(reader.take(4), Err(DecodeError::Truncated { needed: 3 }));
     }
 
     /// COD-2

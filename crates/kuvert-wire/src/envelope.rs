@@ -227,7 +227,19 @@ mod tests {
     fn the_smallest_message_is_563_bytes() {
         let bytes = session(SEALED_HEADER_LEN, FLOOR);
         assert_eq!(bytes.len(), 563);
+        assert_eq!(
+            bytes.len(),
+            ENVELOPE_HEAD_LEN + SessionMessage::overhead(SEALED_HEADER_LEN) + FLOOR + TAG_LEN
+        );
         assert!(Envelope::decode(&bytes).is_ok());
+    }
+
+    #[test]
+    fn the_largest_message_has_a_burst_and_a_full_frame() {
+        let bytes = session(1356, MAX_PADDED);
+        let message = Envelope::decode(&bytes).expect("well-formed").message;
+        assert_eq!(message.sealed_header.len(), SEALED_BURST_HEADER_LEN);
+        assert_eq!(message.ciphertext.len(), 65_552);
     }
 
     /// RAT-2
@@ -278,6 +290,16 @@ mod tests {
         let prefix = InitPrefix::decode(&prefix_bytes()).expect("well-formed");
         assert_eq!(prefix.one_time_id, None);
         assert_eq!(prefix.encode(), prefix_bytes());
+    }
+
+    #[test]
+    fn the_kind_follows_from_the_prefix() {
+        let message = session(SEALED_HEADER_LEN, FLOOR);
+        let first = [&[1, 1], prefix_bytes().as_slice(), &message[2..]].concat();
+        for (bytes, kind) in [(first, Kind::Init), (message, Kind::Session)] {
+            let envelope = Envelope::decode(&bytes).expect("well-formed");
+            assert_eq!((envelope.kind(), kind.code()), (kind, bytes[0]));
+        }
     }
 
     /// AGR-1

@@ -433,6 +433,23 @@ mod tests {
             assert_eq!(bytes.len(), FRAME_HEAD_LEN + len);
             assert_eq!(decoded(&bytes), Ok(frame));
         }
+        assert_eq!(frame(&vec![9; MAX_BODY]).encoded_len(), MAX_FRAME);
+    }
+
+    #[test]
+    fn every_type_round_trips() {
+        for code in 1..=6 {
+            let mut bytes = frame(b"tea").encode();
+            bytes[0] = code;
+            let frame = decoded(&bytes).expect("known");
+            assert_eq!((frame.frame_type.code(), frame.encode()), (code, bytes));
+        }
+    }
+
+    #[test]
+    fn debug_shows_how_long_a_body_is_and_not_what_it_says() {
+        let shown = alloc::format!("{:?}", frame(b"tea"));
+        assert!(shown.contains("body_len: 3") && !shown.contains("116"), "{shown}");
     }
 
     /// MSG-5
@@ -484,8 +501,10 @@ mod tests {
     #[test]
     fn bodies_round_trip() {
         let ids: Vec<_> = (0..64).map(|i| MessageId::from_bytes([i; 16])).collect();
-        let receipt = Receipt { read: true, message_ids: ids.clone() };
-        assert_eq!(Receipt::decode(&receipt.encode()), Ok(receipt));
+        for read in [false, true] {
+            let receipt = Receipt { read, message_ids: ids.clone() };
+            assert_eq!(Receipt::decode(&receipt.encode()), Ok(receipt));
+        }
         for control in [
             Control::Empty,
             Control::Close,

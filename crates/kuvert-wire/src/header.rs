@@ -204,6 +204,15 @@ mod tests {
         }
     }
 
+    #[test]
+    fn every_kind_and_index_round_trips() {
+        for kind in [PqKind::EncapsulationKey, PqKind::Ciphertext] {
+            let fragment = Fragment { index: MAX_FRAGMENT_INDEX, ..Fragment::ZERO };
+            let header = header(PqFields { kind, epoch: 1, fragments: alloc::vec![fragment] });
+            assert_eq!(Header::decode(&header.encode()), Ok(header));
+        }
+    }
+
     fn refused_with(at: usize, value: u8, header: &Header, what: &'static str) {
         let mut bytes = header.encode();
         bytes[at] = value;

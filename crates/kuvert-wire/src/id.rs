@@ -274,10 +274,26 @@ mod tests {
     }
 
     #[test]
+    fn a_prekey_id_has_one_encoding_and_shows_hex() {
+        let id = PrekeyId::new(0xa7).expect("not zero");
+        assert_eq!(id.encode(), [0, 0, 0, 0xa7]);
+        assert_eq!(format!("{id}"), "000000a7");
+    }
+
+    #[test]
     fn time_saturates_at_both_ends() {
         let day = Duration::from_secs(86_400);
         assert_eq!(Timestamp::default().saturating_sub(day), Timestamp::default());
         assert_eq!(Timestamp(u64::MAX).saturating_add(day), Timestamp(u64::MAX));
         assert_eq!(Timestamp(5).since(Timestamp(9)), Duration::ZERO);
+    }
+
+    #[test]
+    fn time_counts_in_milliseconds() {
+        let (moment, second) = (Timestamp(5_000), Duration::from_secs(1));
+        assert_eq!(moment.saturating_add(second).as_millis(), 6_000);
+        assert_eq!(moment.saturating_sub(second).as_millis(), 4_000);
+        assert_eq!(moment.since(Timestamp(4_000)), second);
+        assert_eq!(moment.encode(), [0, 0, 0, 0, 0, 0, 0x13, 0x88]);
     }
 }

@@ -82,3 +82,17 @@ impl Decode for KemPrekey {
         Ok(Self(bytes))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kem_prekey_is_the_bytes_received() {
+        let mut bytes = [0; KemPrekey::LEN];
+        bytes[KemPrekey::LEN - 1] = 7;
+        let prekey = KemPrekey::decode(&bytes).expect("of its length");
+        assert_eq!(prekey.as_bytes(), &bytes);
+        assert_eq!(prekey.encode(), bytes);
+    }
+}

@@ -56,4 +56,9 @@ mod tests {
     fn the_largest_frame_fills_the_largest_class() {
         assert_eq!(padded_len(65_535), MAX_PADDED);
     }
+
+    #[test]
+    fn a_frame_has_room_for_the_byte_behind_it() {
+        assert_eq!([255, 256].map(padded_len), [256, 272]);
+    }
 }

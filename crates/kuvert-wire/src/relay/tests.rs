@@ -212,6 +212,8 @@ fn what_is_delivered_is_laid_out_as_the_spec_says() {
     let tagged = [&head(2)[..], &received, &[1], &[27; 32], &[28], &[29; 32], &envelope].concat();
     assert_eq!(delivered(2, vec![7, 7]).encode(), tagged);
     assert_eq!(tagged.len(), Delivered::HEAD_LEN + 2);
+    assert_one_encoding(&franked());
+    assert_one_encoding(&delivered(2, vec![7, 7]));
     let neither = [&head(1)[..], &received, &[2], &envelope].concat();
     assert_eq!(Delivered::decode(&neither), Err(DecodeError::Unknown { what: "has_tag" }));
 }
@@ -221,8 +223,12 @@ fn a_hello_is_laid_out_as_the_spec_says() {
     let nonce = Nonce::from_bytes([0xaa; 32]);
     let hello = RelayEvent::Hello(Hello { nonce, time: Timestamp::from_millis(0x0102) });
     let expected = [&[0, 0, 0, 0, 1, 1][..], &[0xaa; 32], &[0, 0, 0, 0, 0, 0, 1, 2]].concat();
-    assert_eq!(ServerMessage::Event(hello).encode(), expected);
+    assert_eq!(ServerMessage::Event(hello.clone()).encode(), expected);
     assert_eq!(ServerMessage::Event(RelayEvent::Arrived).encode(), [0, 0, 0, 0, 2]);
+    for event in [hello, RelayEvent::Arrived] {
+        assert_one_encoding(&event);
+        assert_one_encoding(&ServerMessage::Event(event));
+    }
 }
 
 #[test]
@@ -300,6 +306,8 @@ fn counts_are_bounded_before_anything_is_read() {
 fn a_list_is_never_longer_than_its_limit() {
     assert!(List::<u8, 2>::new(vec![1, 2]).is_ok());
     assert_eq!(List::<u8, 2>::new(vec![1, 2, 3]), Err(TooMany { count: 3, limit: 2 }));
+    assert!(List::<u8, 2>::default().is_empty());
+    assert_eq!(List::<u8, 2>::new(vec![7]).unwrap().into_vec(), [7]);
 }
 
 /// REL-4
@@ -307,6 +315,7 @@ fn a_list_is_never_longer_than_its_limit() {
 fn an_envelope_has_at_least_one_byte_and_at_most_72_kib() {
     let too_long = Err(DecodeError::TooLong { what: "envelope", limit: MAX_ENVELOPE });
     assert_eq!(SealedEnvelope::new(vec![0; MAX_ENVELOPE + 1]), too_long);
+    assert_eq!(SealedEnvelope::new(vec![7]).unwrap().into_bytes(), [7]);
     let head = [&[0; 48][..], &[0]].concat();
     let invalid = Err(DecodeError::Invalid { what: "envelope length" });
     assert_eq!(Post::decode(&head), invalid);

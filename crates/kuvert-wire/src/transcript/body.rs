@@ -207,6 +207,17 @@ mod tests {
         round_trips(&[3, 0, 0, 0, 0, 0, 0, 0, 9, 3, 232]);
     }
 
+    #[test]
+    fn notices_are_logged() {
+        let redaction = [&[6][..], &[0, 0, 0, 1, 1, 1, 0, 1, 1], &[0; 11], &[1, 0, 1]].concat();
+        let receipt = [&[7][..], &[0; 8], &[0, 1, 1]].concat();
+        for bytes in [redaction, receipt, [8, 1, 0, 0].into()] {
+            let body = TranscriptBody::decode(&bytes).expect("well-formed");
+            assert_eq!(body.encode(), bytes);
+            assert!(body.is_logged());
+        }
+    }
+
     /// TRA-1
     #[test]
     fn another_code_or_length_is_refused() {

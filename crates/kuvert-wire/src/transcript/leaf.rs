@@ -184,6 +184,9 @@ mod tests {
         bytes[0] = LEAF_VERSION;
         assert_eq!(Leaf::decode(&bytes).map(|leaf| leaf.encode()), Ok(bytes.clone()));
         assert_eq!(Head::decode(&bytes[..136]).map(|head| head.encode()), Ok(bytes[..136].into()));
+        let claim = HeadClaim::decode(&bytes[..HeadClaim::LEN]).expect("of its length");
+        assert_eq!(claim.encode(), bytes[..88]);
+        assert_eq!([claim.own.encode(), claim.peer.encode()].concat(), bytes[..80]);
         assert!((0..Leaf::LEN).all(|len| Leaf::decode(&bytes[..len]).is_err()));
         assert!((0..Head::LEN).all(|len| Head::decode(&bytes[..len]).is_err()));
     }

@@ -401,6 +401,8 @@ mod tests {
     #[test]
     fn notices_round_trip() {
         same(&redaction());
+        same(&redaction().targets[0]);
+        assert_eq!(redaction().policy.as_str(), "gdpr-17");
         let policy = PolicyId::default();
         same(&ErasureReceipt {
             seq: 9,

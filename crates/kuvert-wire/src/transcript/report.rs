@@ -131,6 +131,7 @@ mod tests {
         let report = FrankingReport::decode(&bytes).expect("long enough");
         assert_eq!(report.frame.len(), 256 - FrankingReport::TAIL_LEN);
         assert_eq!(report.encode(), bytes);
+        assert_eq!(report.tag.encode(), bytes[256 - FrankingTag::LEN..]);
     }
 
     /// TRA-50
