@@ -149,6 +149,22 @@ fn healing_turns_the_post_quantum_ratchet_in_a_few_messages() {
 }
 
 #[test]
+fn what_is_sent_after_healing_is_a_burst_until_the_ratchet_has_turned() {
+    let (mut alice, mut bob) = established();
+    let header_len = |envelope: &[u8]| u16::from_be_bytes([envelope[14], envelope[15]]);
+    let before = alice.send(&bob.id(), "one fragment");
+    assert_eq!(header_len(&before), 195);
+    bob.hears(&before, "one fragment");
+    let step = alice.device.heal(&bob.id(), alice.now, &mut alice.rng).expect("can send");
+    let healing = step.commit(|c| alice.store.apply(c)).expect("stored").envelope;
+    alice.reload();
+    assert_eq!(header_len(&healing), 1356);
+    bob.receive(&healing).expect("opens");
+    let after = alice.send(&bob.id(), "ten fragments");
+    assert_eq!(header_len(&after), 1356);
+}
+
+#[test]
 fn the_same_randomness_gives_the_same_bytes() {
     let run = || {
         let (mut alice, mut bob) = established();

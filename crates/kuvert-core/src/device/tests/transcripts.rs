@@ -147,7 +147,8 @@ fn a_logged_message_that_overtakes_the_start_is_not_lost() {
 #[test]
 fn a_message_sent_again_keeps_its_place() {
     let (mut alice, mut bob) = running(Mode::Signed);
-    let content = Content::text("lost on the way").named(MessageId::from_bytes([5; 16]));
+    let content =
+        Content::text("lost on the way").named(MessageId::from_bytes([5; 16])).expiring(60);
     let now = alice.now;
     let step = alice.device.encrypt(&bob.id(), &content, now, &mut alice.rng).expect("can send");
     let block = step.block().copied().map(alloc::boxed::Box::new);
@@ -158,12 +159,15 @@ fn a_message_sent_again_keeps_its_place() {
         frame_type: FrameType::Message,
         sent: now,
         message_id: MessageId::from_bytes([5; 16]),
-        expire_seconds: 0,
+        expire_seconds: 60,
         body: b"lost on the way".to_vec(),
         block,
     };
     let again = alice.try_send(&bob.id(), &Content::again(&frame)).expect("can send");
-    assert_eq!(texts(&bob.take(&again, None)), ["lost on the way"]);
+    let outcomes = bob.take(&again, None);
+    assert_eq!(texts(&outcomes), ["lost on the way"]);
+    let Outcome::Message(received) = &outcomes[0] else { panic!("{outcomes:?}") };
+    assert_eq!(received.frame, frame);
     assert_eq!(alice.transcript(&bob.id()).sizes(), (1, 0));
     assert_eq!(bob.transcript(&alice.id()).sizes(), (0, 1));
     let twice = alice.try_send(&bob.id(), &Content::again(&frame)).expect("can send");
