@@ -13,7 +13,8 @@
 //! - `wasm` builds wire and core without `std`, and runs their tests as WebAssembly in Node;
 //! - `coverage` prints what of wire and core their tests run;
 //! - `api` compares what the published crates show with what was agreed on;
-//! - `minimal` compiles the published crates with the least versions that they allow.
+//! - `minimal` compiles the published crates with the least versions that they allow;
+//! - `mutants` changes wire and core in one place after the other, and lists what no unit test notices.
 
 mod api;
 mod bench;
@@ -27,6 +28,7 @@ mod fuzz;
 mod instructions;
 mod minimal;
 mod models;
+mod mutants;
 mod release;
 mod sim;
 mod source;
@@ -82,6 +84,8 @@ enum Command {
     Api(api::Arguments),
     /// Compile the published crates with the least versions that they allow
     Minimal(minimal::Arguments),
+    /// Change wire and core in one place after the other, and list what no unit test notices
+    Mutants(mutants::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -101,6 +105,7 @@ fn main() -> ExitCode {
         Command::Coverage(arguments) => coverage::run(&context, &arguments),
         Command::Api(arguments) => api::run(&context, &arguments),
         Command::Minimal(arguments) => minimal::run(&context, &arguments),
+        Command::Mutants(arguments) => mutants::run(&context, &arguments),
     });
     match done {
         Ok(true) => ExitCode::SUCCESS,

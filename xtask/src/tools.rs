@@ -37,6 +37,9 @@ pub(crate) const FUZZ: Tool =
 /// Tells which lines a test has run.
 pub(crate) const LLVM_COV: Tool =
     Tool { name: "cargo-llvm-cov", version: "0.8.7", install: &[], exact: false };
+/// Changes code in one place after the other, and runs the tests.
+pub(crate) const MUTANTS: Tool =
+    Tool { name: "cargo-mutants", version: "27.1.0", install: &[], exact: false };
 /// Compiles crates with their features one by one.
 pub(crate) const HACK: Tool =
     Tool { name: "cargo-hack", version: "0.6.46", install: &[], exact: false };
