@@ -279,6 +279,20 @@ mod tests {
         IdentityKeyPair::generate(Timestamp::from_millis(1_000), &mut ChaCha20Rng::seed_from_u64(1))
     }
 
+    /// Computed by another implementation of SHA-256, over the length of the label, the label and the key.
+    #[test]
+    fn a_relay_knows_mailboxes_and_tokens_by_these_hashes() {
+        let mailbox = mailbox_id(&MailboxKey::from_bytes([1; 32]));
+        assert_eq!(
+            hex::encode(mailbox.as_bytes()),
+            "bbd073b492fbae03584ae1bd1e462cf545b80b259a368b0be192ce99b7e6cfd6"
+        );
+        assert_eq!(
+            hex::encode(token_id(&DeliveryToken::from_bytes([2; 16]))),
+            "f1c41dcac63611020c2ed9b836332dcea1c00a081ab2471a0b8beecaef1c5c66"
+        );
+    }
+
     #[test]
     fn an_own_certificate_verifies() {
         let cert = pair().cert().cert().clone();
