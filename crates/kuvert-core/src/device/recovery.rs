@@ -237,6 +237,19 @@ mod tests {
         assert!(now >= at(4 * 86_400), "four a day");
     }
 
+    /// A clock that was ahead has set it, and has been put right.
+    #[test]
+    fn what_is_due_in_more_than_two_days_is_due_now() {
+        let recovery =
+            |due| Recovery { accepted: true, healing: Healing::Due(due), ..Recovery::default() };
+        let two_days = at(0).saturating_add(2 * RESET_WINDOW);
+        assert!(!recovery(two_days).is_due(at(0)));
+        let more = two_days.saturating_add(core::time::Duration::from_secs(1));
+        assert!(recovery(more).is_due(at(0)));
+        assert!(recovery(at(40 * 86_400)).is_due(at(0)));
+        assert!(!Recovery { accepted: false, ..recovery(at(0)) }.is_due(at(0)));
+    }
+
     /// MSG-18
     #[test]
     fn nothing_is_automatic_towards_strangers() {
