@@ -181,7 +181,7 @@ impl Loading {
 impl Device {
     /// Encodes the device and reads it back in place, as when its process starts anew, and gives the
     /// records that it then makes, sorted by key: what a store must hold. Identity and one-time
-    /// prekeys, which no message changes and whose loading takes longest, are left as they are.
+    /// prekeys, which no message changes, are left as they are.
     ///
     /// # Errors
     ///
