@@ -12,13 +12,14 @@
 
 use std::fmt;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf, absolute};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Anchor;
+use super::at::{read_at, write_at};
 use super::key::AnchorKey;
 use super::slot::{self, SLOT_LEN};
 use crate::error::{Part, StoreError};
@@ -28,6 +29,8 @@ use crate::new_file::{create_private, draft_name, give_name, sync_folder};
 /// Where the slots are: each in a block of its own.
 const SLOTS: [usize; 2] = [0, 4096];
 const FILE_LEN: usize = SLOTS[1] + SLOT_LEN;
+/// The same places, as files count them.
+const PLACES: [u64; 2] = [0, 4096];
 
 /// Others hold the file for microseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -75,31 +78,42 @@ impl FileAnchor {
         Ok(anchor)
     }
 
-    /// The file, locked against others. One that was deleted or replaced is opened again: an anchor
-    /// that others do not see would be none.
-    fn locked(&self) -> Result<Locked<'_>, StoreError> {
+    /// The file. One that was deleted or replaced is opened again: an anchor that others do not see
+    /// would be none.
+    fn current(&self) -> Result<MutexGuard<'_, Open>, StoreError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if FileId::at(&self.path) != open.id {
             *open = Open::at(&self.path, &self.key)?;
         }
-        Locked::new(open, self.patience)
+        Ok(open)
     }
 }
 
 impl Anchor for FileAnchor {
     fn highest(&self) -> Result<u64, StoreError> {
-        let (_, highest) = self.locked()?.slots(&self.key)?;
-        Ok(highest)
+        let open = self.current()?;
+        // No lock is needed to see two whole slots: one that is being written is the lower one, so
+        // neither is below what was known before. A slot that is not whole may be in the middle of it.
+        if let Ok([Some(first), Some(second)]) = open.slots(&self.key) {
+            return Ok(first.max(second));
+        }
+        highest(Locked::new(open, self.patience)?.0.slots(&self.key)?)
     }
 
     fn raise(&mut self, generation: u64) -> Result<(), StoreError> {
-        let mut file = self.locked()?;
-        let (lower, highest) = file.slots(&self.key)?;
-        if generation > highest {
-            file.write(lower, &slot::encode(generation, &self.key))?;
+        let Locked(open) = &Locked::new(self.current()?, self.patience)?;
+        let [first, second] = open.slots(&self.key)?;
+        if generation > highest([first, second])? {
+            let lower = if first <= second { PLACES[0] } else { PLACES[1] };
+            write_at(&open.file, &slot::encode(generation, &self.key), lower)?;
         }
         Ok(())
     }
+}
+
+/// The generation that counts.
+fn highest([first, second]: [Option<u64>; 2]) -> Result<u64, StoreError> {
+    first.max(second).ok_or_else(unreadable) // STO-16
 }
 
 impl Open {
@@ -127,6 +141,16 @@ impl Open {
         }
         Ok(Self { file, id: FileId::of(&metadata) })
     }
+
+    /// What the slots say; `None` of one that is not whole or not this store's.
+    fn slots(&self, key: &AnchorKey) -> Result<[Option<u64>; 2], StoreError> {
+        let mut bytes = [0; FILE_LEN];
+        match read_at(&self.file, &mut bytes, PLACES[0]) {
+            Ok(()) => Ok(SLOTS.map(|at| slot::decode(&bytes[at..at + SLOT_LEN], key))),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(unreadable()),
+            Err(error) => Err(error.into()),
+        }
+    }
 }
 
 /// The file while it is locked against others.
@@ -147,27 +171,6 @@ impl<'a> Locked<'a> {
                 Err(TryLockError::Error(error)) => return Err(error.into()),
             }
         }
-    }
-
-    /// Which slot is to be written next, and the generation that counts.
-    fn slots(&mut self, key: &AnchorKey) -> Result<(usize, u64), StoreError> {
-        let mut bytes = [0; FILE_LEN];
-        self.0.file.seek(SeekFrom::Start(0))?;
-        match self.0.file.read_exact(&mut bytes) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Err(unreadable()),
-            Err(error) => return Err(error.into()),
-        }
-        let [first, second] = SLOTS.map(|at| slot::decode(&bytes[at..at + SLOT_LEN], key));
-        let highest = first.max(second).ok_or_else(unreadable)?; // STO-16
-        let lower = if first <= second { SLOTS[0] } else { SLOTS[1] };
-        Ok((lower, highest))
-    }
-
-    fn write(&mut self, at: usize, slot: &[u8; SLOT_LEN]) -> io::Result<()> {
-        let at = u64::try_from(at).unwrap_or(u64::MAX);
-        self.0.file.seek(SeekFrom::Start(at))?;
-        self.0.file.write_all(slot)
     }
 }
 
@@ -214,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_others_hold_is_busy() {
+    fn raising_what_others_hold_is_busy() {
         let folder = tempfile::tempdir().unwrap();
         let open = || {
             let key = AnchorKey::new(&Secret::copied_from(&[1; 32]));
@@ -222,11 +225,38 @@ mod tests {
         };
         let (mut ours, theirs) = (open(), open());
         ours.patience = Duration::ZERO;
-        let held = theirs.locked().unwrap();
+        ours.raise(2).unwrap();
+        let held = Locked::new(theirs.current().unwrap(), PATIENCE).unwrap();
         assert!(matches!(ours.raise(3), Err(StoreError::Busy)));
-        assert!(matches!(ours.highest(), Err(StoreError::Busy)));
+        assert_eq!(ours.highest().unwrap(), 2, "a look at two whole slots waits for nobody");
+        write_at(&held.0.file, &[0; SLOT_LEN], PLACES[1]).unwrap();
+        assert!(
+            matches!(ours.highest(), Err(StoreError::Busy)),
+            "it may be in the middle of a raise"
+        );
         drop(held);
+        assert_eq!(ours.highest().unwrap(), 2);
         ours.raise(3).unwrap();
         assert_eq!(theirs.highest().unwrap(), 3);
+    }
+
+    /// Each process writes the slot that is not whole, or else the lower one, and looks meanwhile.
+    #[test]
+    fn what_is_seen_while_others_raise_is_never_lower() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || {
+            let key = AnchorKey::new(&Secret::copied_from(&[1; 32]));
+            FileAnchor::open(folder.path().join("anchor"), key).unwrap()
+        };
+        let (mut raising, looking) = (open(), open());
+        let raise = thread::spawn(move || (1..=2_000).try_for_each(|at| raising.raise(at)));
+        let mut seen = 0;
+        while !raise.is_finished() {
+            let now = looking.highest().unwrap();
+            assert!(now >= seen, "{now} after {seen}");
+            seen = now;
+        }
+        raise.join().unwrap().unwrap();
+        assert_eq!(looking.highest().unwrap(), 2_000);
     }
 }

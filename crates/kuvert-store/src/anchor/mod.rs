@@ -14,6 +14,7 @@
 //!
 //! `spec/09-storage.md`, "The anchor".
 
+mod at;
 mod file;
 mod key;
 pub(crate) mod slot;

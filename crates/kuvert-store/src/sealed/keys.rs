@@ -1,6 +1,9 @@
 //! What an open store holds: the keys for sealing, for row names, and for the ledger's marks.
 
-use kuvert_core::at_rest::{NameKey, RecordKey, SALT_LEN};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use kuvert_core::at_rest::{NameKey, OVERHEAD, RecordKey, SALT_LEN};
 use kuvert_core::secret::Secret;
 use zeroize::Zeroizing;
 
@@ -17,7 +20,12 @@ pub(super) struct Keys {
     records: RecordKey,
     names: NameKey,
     marks: NameKey,
+    /// First segments that were blinded before, of which a program has a dozen: half of all there are to blind.
+    first_segments: Mutex<BTreeMap<Box<str>, [u8; SEGMENT_LEN]>>,
 }
+
+/// A program that makes up collections as it goes must not fill the memory.
+const MAX_REMEMBERED: usize = 64;
 
 impl Keys {
     /// From the store's two secrets.
@@ -26,6 +34,7 @@ impl Keys {
             records: RecordKey::for_store(master),
             names: NameKey::new(master),
             marks: NameKey::new(ledger),
+            first_segments: Mutex::default(),
         }
     }
 
@@ -35,7 +44,8 @@ impl Keys {
     }
 
     pub(super) fn seal_with(&self, salt: &[u8; SALT_LEN], ad: &[u8], plaintext: &[u8]) -> Vec<u8> {
-        let mut value = salt.to_vec();
+        let mut value = Vec::with_capacity(SALT_LEN + plaintext.len() + OVERHEAD);
+        value.extend_from_slice(salt);
         self.records.seal_into(salt, ad, plaintext, &mut value);
         value
     }
@@ -49,12 +59,30 @@ impl Keys {
     /// The row name of a path: 16 bytes a segment, each depending on all segments before it. So the
     /// name of a collection is the beginning of the names of what is in it.
     pub(super) fn row_name(&self, path: &str) -> Vec<u8> {
-        path.split('/').fold(Vec::new(), |mut name, segment| {
-            let parent = &name[name.len().saturating_sub(SEGMENT_LEN)..];
-            let blinded = self.names.blind(parent, segment.as_bytes());
-            name.extend_from_slice(&blinded[..SEGMENT_LEN]);
+        let mut segments = path.split('/');
+        let first = self.first_segment(segments.next().unwrap_or_default());
+        segments.fold(first.to_vec(), |mut name, segment| {
+            let blinded = self.blind(&name[name.len() - SEGMENT_LEN..], segment);
+            name.extend_from_slice(&blinded);
             name
         })
+    }
+
+    fn first_segment(&self, segment: &str) -> [u8; SEGMENT_LEN] {
+        let mut known = self.first_segments.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(blinded) = known.get(segment) {
+            return *blinded;
+        }
+        let blinded = self.blind(&[], segment);
+        if known.len() < MAX_REMEMBERED {
+            known.insert(segment.into(), blinded);
+        }
+        blinded
+    }
+
+    fn blind(&self, parent: &[u8], segment: &str) -> [u8; SEGMENT_LEN] {
+        let blinded = self.names.blind(parent, segment.as_bytes());
+        blinded.first_chunk().copied().unwrap_or_default()
     }
 
     /// What a row of this name and version adds to the ledger's sum.
@@ -107,6 +135,19 @@ mod tests {
         let keys = test_keys();
         assert_ne!(keys.row_name("a/x")[16..], keys.row_name("b/x")[16..]);
         assert_ne!(keys.row_name("x/x")[..16], keys.row_name("x/x")[16..]);
+    }
+
+    #[test]
+    fn a_name_is_the_same_whether_its_first_segment_is_remembered_or_not() {
+        let (keys, other) = (test_keys(), test_keys());
+        for at in 0..2 * MAX_REMEMBERED {
+            let path = format!("collection-{at}/9f");
+            let name = keys.row_name(&path);
+            assert_eq!(name, keys.row_name(&path));
+            assert_eq!(name, other.row_name(&path), "{at} before it");
+            other.first_segments.lock().unwrap().clear();
+        }
+        assert_eq!(keys.first_segments.lock().unwrap().len(), MAX_REMEMBERED);
     }
 
     #[test]

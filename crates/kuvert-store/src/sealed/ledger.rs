@@ -25,7 +25,7 @@ use crate::rows::{Batch, Row};
 const IMPLIED_LEN: usize = 40;
 
 /// Which rows there are. The default is that of a store that has not been written yet.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ledger {
     /// The version of the ledger's own row.
     version: u64,
@@ -34,7 +34,31 @@ pub(super) struct Ledger {
     generation: u64,
 }
 
+/// A ledger's row as it was written, and what is in it.
+#[derive(Debug)]
+pub(super) struct Written {
+    value: Vec<u8>,
+    ledger: Ledger,
+}
+
 impl Ledger {
+    /// Opens the ledger's row, unless it is the one that was `written` last.
+    pub(super) fn open_or_known(
+        row: Option<Row>,
+        written: Option<&Written>,
+        keys: &Keys,
+    ) -> Result<Self, StoreError> {
+        let is_row = |written: &&Written| {
+            row.as_ref().is_some_and(|row| {
+                row.version == written.ledger.version && row.value == written.value
+            })
+        };
+        match written.filter(is_row) {
+            Some(Written { ledger, .. }) => Ok(ledger.clone()),
+            None => Self::open(row, keys),
+        }
+    }
+
     /// Opens the ledger's row, which every store has.
     pub(super) fn open(row: Option<Row>, keys: &Keys) -> Result<Self, StoreError> {
         let row = row.ok_or_else(unreadable)?; // STO-8
@@ -80,10 +104,12 @@ impl Ledger {
     }
 
     /// Writes the ledger's next version.
-    pub(super) fn write(&self, batch: &mut impl Batch, keys: &Keys) -> Result<(), StoreError> {
+    pub(super) fn write(self, batch: &mut impl Batch, keys: &Keys) -> Result<Written, StoreError> {
         let value = keys.seal(&ad(self.version + 1), &self.encode())?;
-        let written = batch.put(LEDGER, self.version, &value)?;
-        if written { Ok(()) } else { Err(unreadable()) }
+        if !batch.put(LEDGER, self.version, &value)? {
+            return Err(unreadable());
+        }
+        Ok(Written { value, ledger: Self { version: self.version + 1, ..self } })
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -127,6 +153,7 @@ const fn unreadable() -> StoreError {
 mod tests {
     use super::super::keys::test_keys;
     use super::*;
+    use crate::rows::RowError;
 
     type Rows = Vec<(Vec<u8>, u64)>;
 
@@ -176,6 +203,50 @@ mod tests {
         let implied_and_written = row(1, &[0; 48]);
         for bad in lengths.into_iter().chain(versions).chain([implied_and_written, None]) {
             assert!(Ledger::open(bad, &keys).is_err());
+        }
+    }
+
+    /// A row in memory, written as batches are.
+    struct OneRow(Option<Row>);
+
+    impl Batch for OneRow {
+        fn get(&self, _: &[u8]) -> Result<Option<Row>, RowError> {
+            Ok(self.0.clone())
+        }
+
+        fn put(&mut self, name: &[u8], expected: u64, value: &[u8]) -> Result<bool, RowError> {
+            let (name, value) = (name.to_vec(), value.to_vec());
+            self.0 = Some(Row { name, version: expected + 1, value });
+            Ok(true)
+        }
+
+        fn delete(&mut self, _: &[u8], _: u64) -> Result<bool, RowError> {
+            Ok(false)
+        }
+
+        fn commit(self) -> Result<(), RowError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_known_and_no_other_row_is_taken_for_it() {
+        let (keys, mut rows) = (test_keys(), OneRow(None));
+        let ledger = ledger_of(&vec![row("a", 1)]);
+        let written = ledger.write(&mut rows, &keys).unwrap();
+        let of = |row: &Option<Row>| Ledger::open_or_known(row.clone(), Some(&written), &keys).ok();
+        assert_eq!(of(&rows.0), Some(written.ledger.clone()));
+        assert_eq!(of(&rows.0), Ledger::open(rows.0.clone(), &keys).ok());
+        let another = ledger_of(&vec![row("a", 1), row("b", 1)]);
+        let mut by_others = OneRow(None);
+        another.write(&mut by_others, &keys).unwrap();
+        assert_eq!(of(&by_others.0).map(|ledger| ledger.rows), Some(2));
+        let mut damaged = rows.0.clone();
+        damaged.iter_mut().for_each(|row| row.value[20] ^= 1);
+        let mut of_another_version = rows.0.clone();
+        of_another_version.iter_mut().for_each(|row| row.version += 1);
+        for bad in [damaged, of_another_version, None] {
+            assert_eq!(of(&bad), None);
         }
     }
 

@@ -27,7 +27,7 @@ use crate::store::{Counted, Floor, Store, collection, in_order};
 
 use header::Header;
 use keys::Keys;
-use ledger::Ledger;
+use ledger::{Ledger, Written};
 use record::SealedChange;
 
 pub use unlock::Unlock;
@@ -48,6 +48,8 @@ pub use unlock::Unlock;
 pub struct Sealed<R> {
     rows: R,
     keys: Keys,
+    /// The ledger that this handle wrote last, which need not be opened again.
+    written: Option<Written>,
 }
 
 /// Row names of one segment or more have a length that is a multiple of 16; these two have not.
@@ -63,7 +65,7 @@ impl<R: Rows> Sealed<R> {
     /// - `Rng`, `Busy`, `Full`, `Io`.
     pub fn create_over(mut rows: R, unlock: Unlock<'_>) -> Result<Self, StoreError> {
         let keys = initialise(&mut rows, unlock)?;
-        Ok(Self { rows, keys })
+        Ok(Self { rows, keys, written: None })
     }
 
     /// Opens the store in `rows` and checks that all its rows are there, in their latest versions.
@@ -78,7 +80,7 @@ impl<R: Rows> Sealed<R> {
         let header = header.ok_or(StoreError::unreadable(Part::Header))?;
         let keys = Header::decode(&header.value)?.open(unlock)?;
         check_ledger(&rows, &keys)?;
-        Ok(Self { rows, keys })
+        Ok(Self { rows, keys, written: None })
     }
 
     /// The key that binds an anchor to this store.
@@ -93,7 +95,7 @@ impl<R: Rows> Sealed<R> {
         self,
         relocate: impl FnOnce(R) -> Result<R, StoreError>,
     ) -> Result<Self, StoreError> {
-        Ok(Self { rows: relocate(self.rows)?, keys: self.keys })
+        Ok(Self { rows: relocate(self.rows)?, ..self })
     }
 
     fn write(&mut self, changes: &Changes, durability: Durability) -> Result<(), StoreError> {
@@ -107,7 +109,7 @@ impl<R: Rows> Sealed<R> {
 impl<R: Rows> Counted for Sealed<R> {
     fn generation(&self) -> Result<u64, StoreError> {
         let row = self.rows.moment()?.get(LEDGER)?;
-        Ok(Ledger::open(row, &self.keys)?.generation())
+        Ok(Ledger::open_or_known(row, self.written.as_ref(), &self.keys)?.generation())
     }
 
     fn apply_above(
@@ -120,7 +122,8 @@ impl<R: Rows> Counted for Sealed<R> {
         let sealed: Vec<_> = changes.iter().map(seal).collect::<Result<_, _>>()?;
 
         let mut batch = self.rows.begin(durability)?;
-        let mut ledger = Ledger::open(batch.get(LEDGER)?, &self.keys)?;
+        let row = batch.get(LEDGER)?;
+        let mut ledger = Ledger::open_or_known(row, self.written.as_ref(), &self.keys)?;
         let generation = floor.next(ledger.generation(), durability)?;
         for (change, sealed) in changes.iter().zip(&sealed) {
             if !sealed.make(&mut batch)? {
@@ -129,8 +132,9 @@ impl<R: Rows> Counted for Sealed<R> {
             ledger.note(sealed, &self.keys);
         }
         ledger.advance_to(generation);
-        ledger.write(&mut batch, &self.keys)?;
+        let written = ledger.write(&mut batch, &self.keys)?;
         batch.commit()?;
+        self.written = Some(written);
         Ok(generation)
     }
 }

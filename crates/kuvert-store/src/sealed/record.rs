@@ -12,6 +12,8 @@
 //!
 //! `spec/09-storage.md`, "Records".
 
+use std::ops::Range;
+
 use kuvert_core::{Change, Key, Record, Version};
 use kuvert_wire::padding;
 use zeroize::Zeroizing;
@@ -69,13 +71,15 @@ impl SealedChange {
 
 /// The record in a row; `None` if it is not whole, or not the record of this row and version.
 pub(super) fn open(row: &Row, keys: &Keys) -> Option<Record> {
-    let plaintext = keys.open(&ad(&row.name, row.version), &row.value)?; // STO-10
+    let mut plaintext = keys.open(&ad(&row.name, row.version), &row.value)?; // STO-10
     let (key, value) = unpad(&plaintext)?;
     if keys.row_name(key.as_str()) != row.name {
         return None; // STO-13
     }
-    let version = Version::from_number(row.version);
-    Some(Record { key, version, value: Zeroizing::new(value.to_vec()) })
+    // Where it is: a copy would be one more to wipe.
+    plaintext.truncate(value.end);
+    plaintext.drain(..value.start);
+    Some(Record { key, version: Version::from_number(row.version), value: plaintext })
 }
 
 pub(super) fn ad(name: &[u8], version: u64) -> Vec<u8> {
@@ -96,15 +100,17 @@ pub(super) fn pad(key: &Key, value: &[u8]) -> Zeroizing<Vec<u8>> {
     plaintext
 }
 
-fn unpad(plaintext: &[u8]) -> Option<(Key, &[u8])> {
+/// The key, and where the value is.
+fn unpad(plaintext: &[u8]) -> Option<(Key, Range<usize>)> {
     let end = plaintext.iter().rposition(|&byte| byte != 0)?;
     if plaintext[end] != PADDING_START || plaintext.len() != padding::class(end + 1) {
         return None; // STO-11
     }
     let (&key_len, rest) = plaintext[..end].split_first()?;
-    let (key, value) = rest.split_at_checked(usize::from(key_len))?;
+    let key = rest.get(..usize::from(key_len))?;
+    let key_end = 1 + key.len();
     let key = Key::parse(str::from_utf8(key).ok()?)?; // STO-12
-    Some((key, value))
+    Some((key, key_end..end))
 }
 
 #[cfg(test)]
@@ -142,7 +148,7 @@ mod tests {
         assert_eq!(plaintext("note/a", &[1; 249]).len(), 272);
         for value in [&b""[..], &[0; 5], &[0x80; 3], &[0x80, 0], &[0; 300]] {
             let padded = plaintext("note/a", value);
-            assert_eq!(unpad(&padded).unwrap().1, value);
+            assert_eq!(padded[unpad(&padded).unwrap().1], *value);
         }
     }
 

@@ -3,12 +3,15 @@
 //! | module | crates | when |
 //! |---|---|---|
 //! | [`portable`] | dalek, RustCrypto | always |
+//! | `edwards` | dalek | X25519 in `portable`, where the processor has AVX2 |
 //! | `short` | libcrux | the AEAD of short texts in `portable` |
 //! | `fast` | graviola | feature `fast`, x86-64 or aarch64, and a processor that has what it needs |
 //!
 //! All give the same bytes and refuse the same inputs: tests compare them, and all published vectors
 //! run with either. Nothing outside `crypto` can tell which one works.
 
+#[cfg(all(target_arch = "x86_64", not(kuvert_null_crypto)))]
+mod edwards;
 #[cfg(all(
     feature = "fast",
     not(kuvert_null_crypto),
@@ -22,6 +25,8 @@ mod fast;
 mod portable;
 #[cfg(not(kuvert_null_crypto))]
 mod short;
+#[cfg(not(kuvert_null_crypto))]
+mod stack;
 #[cfg(all(
     test,
     feature = "fast",

@@ -12,6 +12,8 @@ use ed25519_dalek::{
 #[cfg(not(kuvert_null_crypto))]
 use x25519_dalek::{PublicKey, StaticSecret};
 
+#[cfg(all(target_arch = "x86_64", not(kuvert_null_crypto)))]
+use super::edwards;
 #[cfg(not(kuvert_null_crypto))]
 use super::short;
 use crate::crypto::aead::{NONCE_LEN, TAG_LEN};
@@ -42,6 +44,10 @@ pub(super) fn x25519_base(secret: &Secret<32>) -> [u8; 32] {
 }
 
 pub(super) fn x25519(secret: &Secret<32>, their: &[u8; 32]) -> Option<Secret<32>> {
+    #[cfg(all(target_arch = "x86_64", not(kuvert_null_crypto)))]
+    if let Some(shared) = edwards::x25519(secret, their) {
+        return (!shared.ct_eq(&Secret::zero_filled(|_| ()))).then_some(shared);
+    }
     let shared = dalek(secret).diffie_hellman(&PublicKey::from(*their));
     shared.was_contributory().then(|| Secret::copied_from(shared.as_bytes()))
 }

@@ -5,8 +5,8 @@
 //! the stack, where `RustCrypto`'s wipes it, so the stack below the caller is written over afterwards.
 
 use libcrux_chacha20poly1305::{decrypt_detached, encrypt_detached};
-use zeroize::Zeroize as _;
 
+use super::stack;
 use crate::crypto::aead::{NONCE_LEN, TAG_LEN};
 use crate::secret::Secret;
 
@@ -23,7 +23,7 @@ pub(super) fn seal(
     let (mut sealed, mut tag) = ([0; LONGEST_TEXT], [0; TAG_LEN]);
     let sealed = &mut sealed[..text.len()];
     encrypt(key, nonce, ad, text, (sealed, &mut tag));
-    wipe_stack();
+    stack::wipe::<STACK_WORDS>();
     text.copy_from_slice(sealed);
     tag
 }
@@ -38,7 +38,7 @@ pub(super) fn open(
     out: &mut [u8],
 ) -> bool {
     let is_open = out.len() == text.len() && decrypt(key, nonce, ad, (text, tag), out);
-    wipe_stack();
+    stack::wipe::<STACK_WORDS>();
     if !is_open {
         out.fill(0);
     }
@@ -66,13 +66,6 @@ fn decrypt(
     out: &mut [u8],
 ) -> bool {
     decrypt_detached(key.expose(), out, text, tag, ad, nonce).is_ok()
-}
-
-/// Called from where [`encrypt`] and [`decrypt`] were, none of the three inlined, so that its frame lies over
-/// theirs.
-#[inline(never)]
-fn wipe_stack() {
-    [0_u64; STACK_WORDS].zeroize();
 }
 
 /// An optimised build has 900 bytes of theirs there.
