@@ -59,6 +59,9 @@ pub struct FileAnchor {
 struct Open {
     file: File,
     id: FileId,
+    /// What was in the slots at the last look, and what it said: of bytes that have not changed, no tag
+    /// need be computed again.
+    seen: [([u8; SLOT_LEN], Option<u64>); 2],
 }
 
 impl FileAnchor {
@@ -91,7 +94,7 @@ impl FileAnchor {
 
 impl Anchor for FileAnchor {
     fn highest(&self) -> Result<u64, StoreError> {
-        let open = self.current()?;
+        let mut open = self.current()?;
         // No lock is needed to see two whole slots: one that is being written is the lower one, so
         // neither is below what was known before. A slot that is not whole may be in the middle of it.
         if let Ok([Some(first), Some(second)]) = open.slots(&self.key) {
@@ -101,7 +104,7 @@ impl Anchor for FileAnchor {
     }
 
     fn raise(&mut self, generation: u64) -> Result<(), StoreError> {
-        let Locked(open) = &Locked::new(self.current()?, self.patience)?;
+        let Locked(open) = &mut Locked::new(self.current()?, self.patience)?;
         let [first, second] = open.slots(&self.key)?;
         if generation > highest([first, second])? {
             let lower = if first <= second { PLACES[0] } else { PLACES[1] };
@@ -139,17 +142,26 @@ impl Open {
         if !metadata.is_file() {
             return Err(unreadable());
         }
-        Ok(Self { file, id: FileId::of(&metadata) })
+        let seen = [([0; SLOT_LEN], None); 2];
+        Ok(Self { file, id: FileId::of(&metadata), seen })
     }
 
     /// What the slots say; `None` of one that is not whole or not this store's.
-    fn slots(&self, key: &AnchorKey) -> Result<[Option<u64>; 2], StoreError> {
+    fn slots(&mut self, key: &AnchorKey) -> Result<[Option<u64>; 2], StoreError> {
         let mut bytes = [0; FILE_LEN];
         match read_at(&self.file, &mut bytes, PLACES[0]) {
-            Ok(()) => Ok(SLOTS.map(|at| slot::decode(&bytes[at..at + SLOT_LEN], key))),
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(unreadable()),
-            Err(error) => Err(error.into()),
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Err(unreadable()),
+            Err(error) => return Err(error.into()),
         }
+        for (at, (slot, says)) in SLOTS.into_iter().zip(&mut self.seen) {
+            let now = &bytes[at..at + SLOT_LEN];
+            if slot != now {
+                slot.copy_from_slice(now);
+                *says = slot::decode(now, key);
+            }
+        }
+        Ok(self.seen.map(|(_, says)| says))
     }
 }
 

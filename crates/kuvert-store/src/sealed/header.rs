@@ -20,7 +20,7 @@ use kuvert_wire::{DecodeError, Reader};
 use zeroize::Zeroizing;
 
 use super::HEADER;
-use super::keys::{Keys, random_secret, salt};
+use super::keys::{Keys, Salts, random_secret};
 use super::unlock::{Cost, Unlock, stretch};
 use crate::error::{Part, StoreError};
 
@@ -45,7 +45,7 @@ impl Header {
     /// New random keys, wrapped.
     pub(super) fn generate(unlock: Unlock<'_>) -> Result<(Self, Keys), StoreError> {
         let (master, ledger) = (random_secret()?, random_secret()?);
-        let header = Self::wrap(unlock, salt()?, &master, &ledger)?;
+        let header = Self::wrap(unlock, Salts::fresh(1)?.take()?, &master, &ledger)?;
         Ok((header, Keys::new(&master, &ledger)))
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::vec;
 
 use kuvert_core::at_rest::{NameKey, OVERHEAD, RecordKey, SALT_LEN};
 use kuvert_core::secret::Secret;
@@ -39,8 +40,13 @@ impl Keys {
     }
 
     /// A row's value that holds `plaintext`: `salt 16 || sealed`. `ad` says which row it is for.
-    pub(super) fn seal(&self, ad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, StoreError> {
-        Ok(self.seal_with(&salt()?, ad, plaintext))
+    pub(super) fn seal(
+        &self,
+        salts: &mut Salts,
+        ad: &[u8],
+        plaintext: &[u8],
+    ) -> Result<Vec<u8>, StoreError> {
+        Ok(self.seal_with(&salts.take()?, ad, plaintext))
     }
 
     pub(super) fn seal_with(&self, salt: &[u8; SALT_LEN], ad: &[u8], plaintext: &[u8]) -> Vec<u8> {
@@ -97,11 +103,26 @@ impl Keys {
     }
 }
 
-/// Fresh random bytes from the operating system.
-pub(super) fn salt() -> Result<[u8; SALT_LEN], StoreError> {
-    let mut salt = [0; SALT_LEN];
-    getrandom::fill(&mut salt).map_err(|_| StoreError::Rng)?;
-    Ok(salt)
+/// Fresh salts, taken from the operating system all at once: a call for each costs as much as sealing does.
+///
+/// They are for one batch and do not outlive it. A process that was split in two must not have the same.
+pub(super) struct Salts(vec::IntoIter<[u8; SALT_LEN]>);
+
+impl Salts {
+    pub(super) fn fresh(number: usize) -> Result<Self, StoreError> {
+        let mut salts = vec![[0; SALT_LEN]; number];
+        getrandom::fill(salts.as_flattened_mut()).map_err(|_| StoreError::Rng)?;
+        Ok(Self(salts.into_iter()))
+    }
+
+    /// One that nobody has had.
+    pub(super) fn take(&mut self) -> Result<[u8; SALT_LEN], StoreError> {
+        if let Some(salt) = self.0.next() {
+            return Ok(salt);
+        }
+        *self = Self::fresh(1)?;
+        self.take()
+    }
 }
 
 /// A fresh random secret.

@@ -16,7 +16,7 @@
 use kuvert_wire::{DecodeError, Reader};
 
 use super::LEDGER;
-use super::keys::Keys;
+use super::keys::{Keys, Salts};
 use super::record::SealedChange;
 use crate::error::{Part, StoreError};
 use crate::rows::{Batch, Row};
@@ -104,8 +104,13 @@ impl Ledger {
     }
 
     /// Writes the ledger's next version.
-    pub(super) fn write(self, batch: &mut impl Batch, keys: &Keys) -> Result<Written, StoreError> {
-        let value = keys.seal(&ad(self.version + 1), &self.encode())?;
+    pub(super) fn write(
+        self,
+        batch: &mut impl Batch,
+        keys: &Keys,
+        salts: &mut Salts,
+    ) -> Result<Written, StoreError> {
+        let value = keys.seal(salts, &ad(self.version + 1), &self.encode())?;
         if !batch.put(LEDGER, self.version, &value)? {
             return Err(unreadable());
         }
@@ -164,6 +169,10 @@ mod tests {
         ledger
     }
 
+    fn salts() -> Salts {
+        Salts::fresh(1).unwrap()
+    }
+
     fn row(name: &str, version: u64) -> (Vec<u8>, u64) {
         (name.as_bytes().to_vec(), version)
     }
@@ -194,7 +203,8 @@ mod tests {
     fn a_ledger_of_another_length_or_version_is_refused() {
         let keys = test_keys();
         let row = |version: u64, plaintext: &[u8]| {
-            let (name, value) = (LEDGER.to_vec(), keys.seal(&ad(1), plaintext).unwrap());
+            let (name, value) =
+                (LEDGER.to_vec(), keys.seal(&mut salts(), &ad(1), plaintext).unwrap());
             Some(Row { name, version, value })
         };
         assert!(Ledger::open(row(1, &[0; 40]), &keys).is_ok());
@@ -233,13 +243,13 @@ mod tests {
     fn what_was_written_is_known_and_no_other_row_is_taken_for_it() {
         let (keys, mut rows) = (test_keys(), OneRow(None));
         let ledger = ledger_of(&vec![row("a", 1)]);
-        let written = ledger.write(&mut rows, &keys).unwrap();
+        let written = ledger.write(&mut rows, &keys, &mut salts()).unwrap();
         let of = |row: &Option<Row>| Ledger::open_or_known(row.clone(), Some(&written), &keys).ok();
         assert_eq!(of(&rows.0), Some(written.ledger.clone()));
         assert_eq!(of(&rows.0), Ledger::open(rows.0.clone(), &keys).ok());
         let another = ledger_of(&vec![row("a", 1), row("b", 1)]);
         let mut by_others = OneRow(None);
-        another.write(&mut by_others, &keys).unwrap();
+        another.write(&mut by_others, &keys, &mut salts()).unwrap();
         assert_eq!(of(&by_others.0).map(|ledger| ledger.rows), Some(2));
         let mut damaged = rows.0.clone();
         damaged.iter_mut().for_each(|row| row.value[20] ^= 1);
@@ -256,7 +266,7 @@ mod tests {
         let mut ledger = Ledger::default();
         for (version, generation) in [(0, 0), (1, 1), (2, 1), (3, 2), (4, 17), (5, 17), (6, 6)] {
             ledger.advance_to(generation);
-            let value = keys.seal(&ad(version + 1), &ledger.encode()).unwrap();
+            let value = keys.seal(&mut salts(), &ad(version + 1), &ledger.encode()).unwrap();
             assert_eq!(value.len(), if generation == version { 104 } else { 112 });
             let row = Row { name: LEDGER.to_vec(), version: version + 1, value };
             ledger = Ledger::open(Some(row), &keys).unwrap();

@@ -26,7 +26,7 @@ use crate::rows::{Batch, Durability, Moment, Rows};
 use crate::store::{Counted, Floor, Store, collection, in_order};
 
 use header::Header;
-use keys::Keys;
+use keys::{Keys, Salts};
 use ledger::{Ledger, Written};
 use record::SealedChange;
 
@@ -118,7 +118,9 @@ impl<R: Rows> Counted for Sealed<R> {
         durability: Durability,
         floor: Floor,
     ) -> Result<u64, StoreError> {
-        let seal = |change| SealedChange::seal(change, &self.keys);
+        // One each, and one for the ledger.
+        let mut salts = Salts::fresh(changes.iter().count() + 1)?;
+        let seal = |change| SealedChange::seal(change, &self.keys, &mut salts);
         let sealed: Vec<_> = changes.iter().map(seal).collect::<Result<_, _>>()?;
 
         let mut batch = self.rows.begin(durability)?;
@@ -132,7 +134,7 @@ impl<R: Rows> Counted for Sealed<R> {
             ledger.note(sealed, &self.keys);
         }
         ledger.advance_to(generation);
-        let written = ledger.write(&mut batch, &self.keys)?;
+        let written = ledger.write(&mut batch, &self.keys, &mut salts)?;
         batch.commit()?;
         self.written = Some(written);
         Ok(generation)
@@ -192,7 +194,7 @@ fn initialise<R: Rows>(rows: &mut R, unlock: Unlock<'_>) -> Result<Keys, StoreEr
     if !batch.put(HEADER, 0, &header.encode())? {
         return Err(StoreError::unreadable(Part::Header));
     }
-    Ledger::default().write(&mut batch, &keys)?;
+    Ledger::default().write(&mut batch, &keys, &mut Salts::fresh(1)?)?;
     batch.commit()?;
     Ok(keys)
 }

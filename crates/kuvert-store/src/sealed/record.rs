@@ -18,7 +18,7 @@ use kuvert_core::{Change, Key, Record, Version};
 use kuvert_wire::padding;
 use zeroize::Zeroizing;
 
-use super::keys::Keys;
+use super::keys::{Keys, Salts};
 use crate::error::StoreError;
 use crate::rows::{Batch, Row, RowError};
 
@@ -33,13 +33,21 @@ pub(super) struct SealedChange {
 }
 
 impl SealedChange {
-    pub(super) fn seal(change: &Change, keys: &Keys) -> Result<Self, StoreError> {
+    pub(super) fn seal(
+        change: &Change,
+        keys: &Keys,
+        salts: &mut Salts,
+    ) -> Result<Self, StoreError> {
         let name = keys.row_name(change.key().as_str());
         let expected = change.expected().number();
         let value = match change {
             Change::Put { key, expected, value } => {
-                let plaintext = pad(key, value);
-                Some(keys.seal(&ad(&name, expected.next().number()), &plaintext)?)
+                let mut plaintext = pad(key, value);
+                let ad = ad(&name, expected.next().number());
+                let sealed = keys.seal(salts, &ad, &plaintext)?;
+                // Emptied, it is wiped in one go instead of byte by byte.
+                plaintext.clear();
+                Some(sealed)
             }
             Change::Delete { .. } => None,
             _ => return Err(StoreError::unknown_change()),
@@ -122,7 +130,8 @@ mod tests {
     fn row(key: &str, version: u64, plaintext: &[u8]) -> Row {
         let keys = test_keys();
         let name = keys.row_name(key);
-        let value = keys.seal(&ad(&name, version), plaintext).unwrap();
+        let value =
+            keys.seal(&mut Salts::fresh(1).unwrap(), &ad(&name, version), plaintext).unwrap();
         Row { name, version, value }
     }
 
