@@ -11,7 +11,7 @@ use graviola::aead::ChaCha20Poly1305;
 use graviola::key_agreement::x25519::{PublicKey, StaticPrivateKey};
 use graviola::signing::eddsa::{Ed25519SigningKey, Ed25519VerifyingKey};
 
-use super::portable;
+use super::{portable, small_order};
 use crate::crypto::aead::{NONCE_LEN, TAG_LEN};
 use crate::secret::Secret;
 
@@ -78,43 +78,10 @@ pub(super) fn open(
 /// graviola refuses scalars that are not reduced, and keys and commitments in a second spelling; what
 /// is missing to strictness are points of small order.
 pub(super) fn verify(public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
-    let (commitment, _) = signature.split_at(32);
-    if SMALL_ORDER.iter().any(|point| point == public || point == commitment) {
+    if small_order::has(public) || small_order::has(&signature[..32]) {
         return false;
     }
     Ed25519VerifyingKey::from_bytes(public).is_ok_and(|key| key.verify(signature, message).is_ok())
-}
-
-/// The points of order 1, 2, 4 and 8 of edwards25519 in their one canonical spelling.
-pub(super) const SMALL_ORDER: [[u8; 32]; 8] = [
-    coordinate(0x01, 0x00, 0x00),
-    coordinate(0xec, 0xff, 0x7f),
-    coordinate(0x00, 0x00, 0x00),
-    coordinate(0x00, 0x00, 0x80),
-    ORDER_8,
-    with_sign(ORDER_8),
-    ORDER_8_NEGATED,
-    with_sign(ORDER_8_NEGATED),
-];
-
-const ORDER_8: [u8; 32] = [
-    0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
-    0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
-];
-const ORDER_8_NEGATED: [u8; 32] = [
-    0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
-    0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
-];
-
-const fn coordinate(low: u8, middle: u8, high: u8) -> [u8; 32] {
-    let mut out = [middle; 32];
-    (out[0], out[31]) = (low, high);
-    out
-}
-
-const fn with_sign(mut point: [u8; 32]) -> [u8; 32] {
-    point[31] |= 0x80;
-    point
 }
 
 /// Expanded, in a box that wipes itself.

@@ -26,6 +26,8 @@ mod portable;
 #[cfg(not(kuvert_null_crypto))]
 mod short;
 #[cfg(not(kuvert_null_crypto))]
+mod small_order;
+#[cfg(not(kuvert_null_crypto))]
 mod stack;
 #[cfg(all(
     test,

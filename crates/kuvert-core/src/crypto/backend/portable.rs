@@ -7,7 +7,8 @@ use chacha20poly1305::aead::inout::InOutBuf;
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit};
 #[cfg(not(kuvert_null_crypto))]
 use ed25519_dalek::{
-    Signature, SigningKey as DalekKey, VerifyingKey, ed25519::signature::MultipartSigner,
+    Signature, SigningKey as DalekKey, Verifier as _, VerifyingKey,
+    ed25519::signature::MultipartSigner,
 };
 #[cfg(not(kuvert_null_crypto))]
 use x25519_dalek::{PublicKey, StaticSecret};
@@ -15,7 +16,7 @@ use x25519_dalek::{PublicKey, StaticSecret};
 #[cfg(all(target_arch = "x86_64", not(kuvert_null_crypto)))]
 use super::edwards;
 #[cfg(not(kuvert_null_crypto))]
-use super::short;
+use super::{short, small_order};
 use crate::crypto::aead::{NONCE_LEN, TAG_LEN};
 #[cfg(kuvert_null_crypto)]
 use crate::crypto::null::{
@@ -97,7 +98,21 @@ fn cipher(key: &Secret<32>) -> ChaCha20Poly1305 {
 
 pub(super) fn verify(public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
     let signature = Signature::from_bytes(signature);
-    VerifyingKey::from_bytes(public).is_ok_and(|key| key.verify_strict(message, &signature).is_ok())
+    VerifyingKey::from_bytes(public).is_ok_and(|key| is_verified(&key, message, &signature))
+}
+
+/// What dalek's strict verification does, but that the commitment is not decompressed to see whether it is of
+/// small order: it equals the compressed result of the equation, which is canonical, or is refused anyway.
+#[cfg(not(kuvert_null_crypto))]
+fn is_verified(key: &VerifyingKey, message: &[u8], signature: &Signature) -> bool {
+    !key.is_weak()
+        && !small_order::has(signature.r_bytes())
+        && key.verify(message, signature).is_ok()
+}
+
+#[cfg(kuvert_null_crypto)]
+fn is_verified(key: &VerifyingKey, message: &[u8], signature: &Signature) -> bool {
+    key.verify(message, signature).is_ok()
 }
 
 /// Expanded, in a box that wipes itself.
@@ -114,5 +129,46 @@ impl SigningKey {
 
     pub(super) fn sign(&self, parts: &[&[u8]]) -> [u8; 64] {
         self.0.multipart_sign(parts).to_bytes()
+    }
+}
+
+#[cfg(all(test, not(kuvert_null_crypto)))]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::crypto::dh;
+
+    /// All points of small order and all second spellings, as key and as commitment, with the scalars that
+    /// make the equation hold by chance or by cofactor, and with a good signature's parts.
+    #[test]
+    fn verification_is_as_strict_as_dalek_s() {
+        let key = SigningKey::from_seed(&Secret::copied_from(&[7; 32]));
+        let good = key.sign(&[b"tea"]);
+        let spelled_twice = (0xec..=0xff).map(dh::near_prime).flat_map(|mut point| {
+            let plain = point;
+            point[31] |= 0x80;
+            [plain, point]
+        });
+        let mut points: Vec<[u8; 32]> = small_order::ALL.into_iter().chain(spelled_twice).collect();
+        points.extend([key.public(), *good.first_chunk().unwrap()]);
+        let (mut accepted, mut loosely) = (0, 0);
+        for (public, commitment) in points.iter().flat_map(|a| points.iter().map(move |r| (a, r))) {
+            for scalar in [[0; 32], *good.last_chunk().unwrap()] {
+                let bytes: [u8; 64] = [*commitment, scalar].concat().try_into().unwrap();
+                let signature = Signature::from_bytes(&bytes);
+                let theirs = VerifyingKey::from_bytes(public);
+                let strictly =
+                    theirs.is_ok_and(|key| key.verify_strict(b"tea", &signature).is_ok());
+                assert_eq!(verify(public, b"tea", &bytes), strictly, "{public:x?} {bytes:x?}");
+                accepted += usize::from(strictly);
+                loosely += usize::from(
+                    VerifyingKey::from_bytes(public)
+                        .is_ok_and(|key| key.verify(b"tea", &signature).is_ok()),
+                );
+            }
+        }
+        assert_eq!(accepted, 1);
+        assert!(loosely > 8, "{loosely}: nothing was there to be strict about");
     }
 }

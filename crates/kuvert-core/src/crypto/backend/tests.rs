@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
-use super::{fast, portable};
+use super::{fast, portable, small_order};
 use crate::crypto::dh;
 use crate::crypto::vectors::{array, bytes, json, list, text};
 use crate::secret::Secret;
@@ -150,7 +150,7 @@ fn ed25519_of_unusual_points() {
     let mut rng = rng(5);
     let key = portable::SigningKey::from_seed(&Secret::copied_from(&random(&mut rng)));
     let good = key.sign(&[b"tea"]);
-    let mut points: Vec<[u8; 32]> = fast::SMALL_ORDER.to_vec();
+    let mut points: Vec<[u8; 32]> = small_order::ALL.to_vec();
     // y from the prime on: the second spellings of 0 to 18.
     points.extend((0xed..=0xff).map(dh::near_prime));
     points.extend([dh::near_prime(0xec), key.public()]);
@@ -174,18 +174,6 @@ fn ed25519_of_unusual_points() {
         let is_own = *public == key.public();
         assert_eq!(same_verdict(public, b"tea", &good), is_own);
     }
-}
-
-/// Every point that the portable implementation calls one of small order is in the table, and the
-/// other way round: each has a signature that holds without the check.
-#[test]
-fn the_table_of_small_orders_is_whole() {
-    for point in fast::SMALL_ORDER {
-        let key = ed25519_dalek::VerifyingKey::from_bytes(&point).expect("on the curve");
-        assert!(key.is_weak(), "{point:x?}");
-    }
-    let distinct: alloc::collections::BTreeSet<_> = fast::SMALL_ORDER.into_iter().collect();
-    assert_eq!(distinct.len(), 8, "as many as the cofactor");
 }
 
 /// L, little-endian.
