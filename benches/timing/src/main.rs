@@ -13,8 +13,8 @@ use device::{
 };
 use dudect_bencher::ctbench_main;
 use primitives::{
-    control_early_exit, differs_record_commitment_or_tag, record_commitment, record_tag,
-    safety_number, secret_random, secret_second_half,
+    control_early_exit, differs_record_commitment_or_tag, private_key, record_commitment,
+    record_tag, safety_number, secret_random, secret_second_half,
 };
 
 ctbench_main!(
@@ -26,6 +26,7 @@ ctbench_main!(
     message_header,
     message_header_of_stranger,
     prekey_spent_or_never_made,
+    private_key,
     record_commitment,
     record_tag,
     safety_number,

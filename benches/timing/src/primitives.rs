@@ -3,6 +3,7 @@
 use dudect_bencher::rand::Rng as _;
 use dudect_bencher::{BenchRng, CtRunner};
 use kuvert_core::at_rest::{OVERHEAD, RecordKey};
+use kuvert_core::hazmat;
 use kuvert_core::safety_number::SafetyNumber;
 use kuvert_core::secret::Secret;
 use kuvert_wire::AccountKey;
@@ -67,6 +68,15 @@ pub(crate) fn record_tag(runner: &mut CtRunner, rng: &mut BenchRng) {
 /// A wrong commitment against a wrong tag: the commitment is checked first.
 pub(crate) fn differs_record_commitment_or_tag(runner: &mut CtRunner, rng: &mut BenchRng) {
     record(runner, rng, |len| [0, len - 1]);
+}
+
+/// A private key of nearly no ones against one of nearly nothing else, with a public key as any.
+pub(crate) fn private_key(runner: &mut CtRunner, rng: &mut BenchRng) {
+    let mut their = [0; 32];
+    their[0] = 9;
+    compare(runner, rng, [&[0; 32], &[0xff; 32]], |private| {
+        hazmat::x25519(private.try_into().expect("a key's length"), &their)
+    });
 }
 
 /// A safety number that differs in its first digit against one that differs in its last.

@@ -8,6 +8,7 @@ use kuvert_wire::label::{PREFIX, label};
 use kuvert_wire::{AccountKey, DeviceKey, IdentityKey};
 
 use crate::agreement::{FirstSecrets, SecondSecrets, Th1Input, schedule_with};
+use crate::crypto::dh;
 use crate::crypto::kdf::{self, Expander, Label, MAX_EXPAND_LEN};
 use crate::identity::device_id_of;
 use crate::safety_number::SafetyNumber;
@@ -52,6 +53,14 @@ pub fn expand(k: &[u8; 32], s: &str, ctx: &[u8], n: usize) -> Result<Vec<u8>, Ba
     let key = Expander::new(&Secret::copied_from(k));
     key.expand_into(Label::from_encoded(&encoded(s)?), &[ctx], &mut out);
     Ok(out)
+}
+
+/// X25519 of a private key with `their` public key, 32 bytes, as agreements and turns of the ratchet compute
+/// it; `None` if that is zero.
+#[must_use]
+pub fn x25519(private: &[u8; 32], their: &[u8; 32]) -> Option<[u8; 32]> {
+    let shared = dh::agree(&Secret::copied_from(private), their).ok()?;
+    Some(*shared.expose())
 }
 
 /// `device_id`: from a device's two public keys, 16 bytes.
@@ -248,6 +257,17 @@ mod tests {
             };
             assert_eq!(output, Ok(expected));
         }
+    }
+
+    /// RFC 7748 §6.1.
+    #[test]
+    fn known_answers_of_x25519() {
+        let key = |hex: &str| hex::decode(hex).unwrap().try_into().unwrap();
+        let alice = key("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a");
+        let bob = key("de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f");
+        let shared = key("4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742");
+        assert_eq!(x25519(&alice, &bob), Some(shared));
+        assert_eq!(x25519(&alice, &[0; 32]), None);
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod transcript;
 pub use attachment::{ChunkInput, attach_chunk};
 pub use crypto::{
     AgreementInput, AgreementOutput, BadInput, agreement, device_id, expand, frank, hash, mac,
-    safety,
+    safety, x25519,
 };
 pub use merkle::{merkle_consistency, merkle_inclusion, merkle_root};
 pub use ratchet::{
