@@ -5,7 +5,7 @@
 //! | [`kdf`] | hash, MAC, HKDF and the table of all labels | sha2, hmac |
 //! | [`aead`] | ChaCha20-Poly1305, in place | chacha20poly1305 or graviola |
 //! | [`commit`] | keys that commit to what they open | on `kdf` |
-//! | [`dh`] | X25519, zero results refused | x25519-dalek or graviola |
+//! | [`dh`] | X25519, zero results refused | curve25519-dalek, x25519-dalek or graviola |
 //! | [`sign`] | Ed25519, strict verification | ed25519-dalek or graviola |
 //! | [`backend`] | which of two crates does X25519, Ed25519 and the AEAD | |
 //! | [`kem`] | ML-KEM-768 and -1024, kept as seeds | libcrux-ml-kem |
