@@ -1,5 +1,6 @@
 //! What is printed and written: sections, each a table for people and the same numbers for programs.
 
+mod aims;
 mod around;
 mod bytes;
 mod fast;
@@ -32,6 +33,7 @@ pub fn measured(results: &Results) -> Vec<Section> {
         fast::section(results),
         around::section(results),
         floors::section(results),
+        aims::section(results),
     ]
 }
 

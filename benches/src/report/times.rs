@@ -9,8 +9,8 @@ use crate::rows::{Row, rows};
 const PEERS: [&str; 3] = ["vodozemac", "snow", "openmls"];
 
 /// A row with its numbers, in microseconds.
-struct Measured {
-    title: String,
+pub(super) struct Measured {
+    pub(super) title: String,
     kuvert: Option<Time>,
     own: Option<f64>,
     best: Option<f64>,
@@ -46,7 +46,7 @@ fn head() -> [String; 2] {
 }
 
 impl Measured {
-    fn of(results: &Results, row: &Row) -> Self {
+    pub(super) fn of(results: &Results, row: &Row) -> Self {
         let time = |name| Some(results.time(&row.group, name)?.of_one(row.times));
         Self {
             title: row.title.clone(),
@@ -55,6 +55,22 @@ impl Measured {
             best: results.sum(&row.floor, |one| Some(results.best(one)?.0)),
             peers: PEERS.map(time),
         }
+    }
+
+    pub(super) fn micros(&self) -> Option<f64> {
+        min(self.kuvert)
+    }
+
+    pub(super) fn to_floor(&self) -> Option<f64> {
+        self.to_floors()[0]
+    }
+
+    pub(super) fn to_best(&self) -> Option<f64> {
+        self.to_floors()[1]
+    }
+
+    pub(super) fn times_as_fast_as_vodozemac(&self) -> Option<f64> {
+        self.of_peers()[0]
     }
 
     fn to_floors(&self) -> [Option<f64>; 2] {
