@@ -258,6 +258,7 @@ mod tests {
     fn an_oversize_envelope_is_not_looked_at() {
         let refused = Err(DecodeError::TooLong { what: "envelope", limit: MAX_ENVELOPE });
         assert_eq!(Envelope::decode(&vec![0; MAX_ENVELOPE + 1]), refused);
+        assert_ne!(Envelope::decode(&vec![0; MAX_ENVELOPE]), refused, "72 KiB are allowed");
     }
 
     /// MSG-16

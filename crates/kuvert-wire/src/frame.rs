@@ -532,4 +532,17 @@ mod tests {
             assert!(Receipt::decode(body).is_err(), "{body:?}");
         }
     }
+
+    /// MSG-9
+    #[test]
+    fn a_relay_is_named_in_ascii() {
+        let control = |relay: &str| Control::Mailbox {
+            mailbox: MailboxId::from_bytes([7; 32]),
+            token: None,
+            relay: relay.into(),
+        };
+        assert!(Control::decode(&control("wss://kuvert.example").encode()).is_ok());
+        let refused = Err(DecodeError::Invalid { what: "relay" });
+        assert_eq!(Control::decode(&control("wss://küvert.example").encode()), refused);
+    }
 }

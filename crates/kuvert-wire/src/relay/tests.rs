@@ -307,7 +307,9 @@ fn a_list_is_never_longer_than_its_limit() {
     assert!(List::<u8, 2>::new(vec![1, 2]).is_ok());
     assert_eq!(List::<u8, 2>::new(vec![1, 2, 3]), Err(TooMany { count: 3, limit: 2 }));
     assert!(List::<u8, 2>::default().is_empty());
-    assert_eq!(List::<u8, 2>::new(vec![7]).unwrap().into_vec(), [7]);
+    let list = List::<u8, 2>::new(vec![7]).unwrap();
+    assert_eq!(*list, [7]);
+    assert_eq!(list.into_vec(), [7]);
 }
 
 /// REL-4

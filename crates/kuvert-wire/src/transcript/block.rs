@@ -133,6 +133,7 @@ mod tests {
 
     #[test]
     fn blocks_round_trip_with_and_without_a_head() {
+        assert_eq!((Block::LEN, Block::MAX_LEN), (81, 233));
         for has_head in [0, 1] {
             let bytes = bytes(has_head);
             let block = Block::decode(&bytes).expect("well-formed");

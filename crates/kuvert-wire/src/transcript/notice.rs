@@ -455,6 +455,21 @@ mod tests {
 
     /// TRA-7
     #[test]
+    fn a_notice_names_between_one_and_64_targets() {
+        let with = |count: u8| {
+            let mut bytes =
+                ErasureReceipt { seq: 9, policy: PolicyId::default(), results: vec![] }.encode();
+            *bytes.last_mut().expect("ends with the count") = count;
+            bytes.resize(bytes.len() + usize::from(count), 1);
+            ErasureReceipt::decode(&bytes)
+        };
+        assert!(with(1).is_ok() && with(64).is_ok());
+        let refused = Err(DecodeError::Invalid { what: "number of targets" });
+        assert_eq!([with(0), with(65)], [refused.clone(), refused]);
+    }
+
+    /// TRA-7
+    #[test]
     fn targets_rise_and_stay_apart() {
         let target = |log, first, count| Target { log, first, count, parts: 1 };
         let (own, other) = (LogSide::Sender, LogSide::Receiver);
