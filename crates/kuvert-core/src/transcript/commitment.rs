@@ -298,7 +298,13 @@ mod tests {
             assert_eq!(bytes.len(), openings.encoded_len());
             assert_eq!(Openings::decode(&bytes), Ok(openings));
         }
-        assert!(Openings::decode(&[17; 1 + 33 * 17]).is_err());
+        let closed = |count: u8| {
+            let parts = (0..count).flat_map(|_| [&[2][..], &[7; 32]].concat());
+            [count].into_iter().chain(parts).collect::<Vec<u8>>()
+        };
+        assert!(Openings::decode(&closed(16)).is_ok());
+        let refused = Err(DecodeError::TooLong { what: "parts", limit: 16 });
+        assert_eq!(Openings::decode(&closed(17)), refused);
         assert!(Openings::decode(&[1, 3]).is_err());
     }
 

@@ -362,6 +362,18 @@ mod tests {
         assert_eq!(Conversation::new(one, reflected).err(), refused);
     }
 
+    /// TRA-4
+    #[test]
+    fn two_devices_of_one_account_have_no_conversation() {
+        let (mut alice, bob) = (Person::new(1), Person::new(2));
+        let keys =
+            IdentityKeyPair::another_device(&alice.keys, Timestamp::default(), &mut alice.rng);
+        let mut second = Person { keys, rng: ChaCha20Rng::seed_from_u64(3) };
+        let (one, _) = alice.party(Mode::Signed, &bob);
+        let (other, _) = second.party(Mode::Signed, &bob);
+        assert_eq!(check_pair(&one, &other), Err(ProtocolError::BadKey));
+    }
+
     /// TRA-2
     #[test]
     fn both_are_of_one_mode() {

@@ -196,13 +196,12 @@ impl Draft {
         let seq = arrived.seq;
         let bare = self.next.bare.get(&seq).copied();
         match bare.filter(|leaf| arrived.agrees_with(leaf)) {
-            Some(leaf) if arrived.kept.is_some() => {
+            Some(leaf) => {
                 self.put_entry(&leaf, arrived.kept, Version::ABSENT.next());
                 self.next.bare.remove(&seq);
                 self.touch(Name::Bare(seq));
                 arrived.head.iter().for_each(|head| self.take_head(head, now));
             }
-            Some(_) => {}
             None if bare.is_none() && self.next.is_at_its_place(&arrived).unwrap_or(true) => {}
             None => {
                 let leaf = self.leaf_of(&arrived, bare.map_or(TreeHash::NONE, |leaf| leaf.prev));

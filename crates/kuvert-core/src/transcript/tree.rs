@@ -378,6 +378,8 @@ mod tests {
         assert_eq!(root_of_run(&all[5..8], 17, 19, &proof), None);
         assert_eq!(root_of_run(&all[5..8], u64::MAX, 19, &proof), None);
         assert_eq!(root_of_run(&[], 5, 19, &proof), None);
+        assert_eq!(root_of_run(&[], 0, 1, &all[..1]), None, "the proof alone makes no root");
+        assert_eq!(root_of_run(&all[..2], 0, 1, &[]), None, "longer than the tree");
         assert_eq!(root_of_run(&all[5..8], 5, 19, &proof[1..]), None);
         assert_eq!(root_of_run(&all[5..8], 5, 19, &[&proof[..], &proof[..1]].concat()), None);
         for place in 0..proof.len() {

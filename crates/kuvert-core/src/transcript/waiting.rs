@@ -61,12 +61,10 @@ impl Arrived {
         }
     }
 
-    /// Whether it says the same as a leaf that is there.
+    /// Whether a message says the same as the leaf that came for it.
     pub(super) fn agrees_with(&self, leaf: &Leaf) -> bool {
-        let same_place =
-            (self.seq, self.seen, self.seen_hash) == (leaf.seq, leaf.seen, leaf.seen_hash);
-        let same_prev = self.prev.is_none_or(|prev| prev == leaf.prev);
-        same_place && same_prev && (self.time, self.cm) == (leaf.time, leaf.cm)
+        (self.seq, self.seen, self.seen_hash, self.time, self.cm)
+            == (leaf.seq, leaf.seen, leaf.seen_hash, leaf.time, leaf.cm)
     }
 
     /// Whether it says the same as another that arrived.

@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use kuvert_wire::transcript::{
     AskedBy, Consent, ConsentStep, Erasure, ErasureReceipt, LogSide, Mode, PolicyId, Reason,
@@ -52,6 +53,35 @@ fn a_text_has_everything_in_the_order_of_the_conversation() {
     assert!(text.contains("\\u{202e}") && !text.contains('\u{202e}'));
 }
 
+/// What was seen stands before what answers it, whatever the clocks say; else the clocks say it, and
+/// the lower side comes first.
+#[test]
+fn an_answer_stands_behind_its_question() {
+    let order = |low: u64, high: u64, first_heard: Option<Side>| {
+        let mut pair = Pair::new(Mode::Signed);
+        if first_heard == Some(Side::Low) {
+            pair.tell(Side::Low, "of the lower", low);
+            pair.tell(Side::High, "of the higher", high);
+        } else if first_heard == Some(Side::High) {
+            pair.tell(Side::High, "of the higher", high);
+            pair.tell(Side::Low, "of the lower", low);
+        } else {
+            let one = pair.low.write(FrameType::Message, b"of the lower", at(low));
+            let other = pair.high.write(FrameType::Message, b"of the higher", at(high));
+            assert_eq!((pair.low.hear(&other), pair.high.hear(&one)), (Vec::new(), Vec::new()));
+        }
+        pair.seal(200);
+        let text = to_text(&verified(&pair), &view());
+        let place = |words| text.find(words).unwrap();
+        if place("of the lower") < place("of the higher") { Side::Low } else { Side::High }
+    };
+    assert_eq!(order(100, 50, Some(Side::Low)), Side::Low);
+    assert_eq!(order(50, 100, Some(Side::High)), Side::High);
+    assert_eq!(order(20, 10, None), Side::High);
+    assert_eq!(order(10, 20, None), Side::Low);
+    assert_eq!(order(10, 10, None), Side::Low);
+}
+
 #[test]
 fn a_page_runs_and_loads_nothing() {
     let mut pair = Pair::talked(Mode::Deniable, 9);
@@ -70,7 +100,10 @@ fn a_page_runs_and_loads_nothing() {
     );
     assert!(page.contains("default-src &#39;none&#39;") || page.contains("default-src 'none'"));
     assert!(page.contains("could have made it"), "what a deniable file is worth");
-    assert!(page.contains("Alice &lt;a&gt;"));
+    for (side, name) in [("low", "Alice &lt;a&gt;"), ("high", "Bob")] {
+        let entry = format!("<li class=\"{side}\"><header><bdi>{name}</bdi>");
+        assert!(page.contains(&entry), "{entry}");
+    }
     assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
 }
 

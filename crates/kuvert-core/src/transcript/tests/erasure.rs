@@ -75,6 +75,21 @@ fn erasing_twice_or_with_other_content_does_nothing() {
     assert_eq!(entry.erased(&body, 0b10), None, "there is no such part");
 }
 
+/// The only copy of what a notice says is in its entry.
+#[test]
+fn a_notice_is_erased_with_its_part() {
+    let mut pair = Pair::talked(Mode::Signed, 2);
+    let body = redaction(0, 1).encode();
+    pair.low.notice(&redaction(0, 1), at(100));
+    let [entries, _] = pair.low.entries();
+    let (message, notice) = (&entries[0], entries.last().unwrap());
+    assert_eq!(message.notice(), None);
+    assert_eq!(notice.notice(), Some(&body[..]));
+    for mask in [1, u16::MAX] {
+        assert_eq!(notice.erased(&body, mask).unwrap().notice(), None, "{mask:b}");
+    }
+}
+
 #[test]
 fn the_file_of_an_attachment_is_erased_and_the_rest_is_not() {
     let mut pair = Pair::new(Mode::Signed);
@@ -128,6 +143,7 @@ fn an_announced_erasure_is_counted_signed_and_answered() {
     let sent = pair.low.notice(&redaction(1, 1), at(100));
     assert_eq!(pair.high.hear(&sent), []);
     assert_eq!(pair.low.transcript.redaction_count(), 1);
+    assert_eq!(pair.high.transcript.redaction_count(), 0, "it is not its own");
     let receipt = TranscriptBody::ErasureReceipt(ErasureReceipt {
         seq: sent.block.seq,
         policy: PolicyId::default(),
@@ -161,8 +177,8 @@ fn redactions_are_numbered() {
         let found = pair.high.hear(&sent[1]);
         assert!(matches!(found[..], [Finding::Fork { .. }]), "{found:?}");
         let report = verify(&pair.high.file()).unwrap().report().clone();
-        let wrong: Vec<_> = report.contradictions.iter().map(|found| found.seq).collect();
-        assert_eq!(wrong, [sent[1].block.seq]);
+        let found = report.contradictions.iter().map(|found| (found.side, found.seq));
+        assert_eq!(found.collect::<Vec<_>>(), [(Side::Low, sent[1].block.seq)]);
     }
 }
 

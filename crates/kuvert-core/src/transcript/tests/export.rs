@@ -2,6 +2,7 @@
 
 use super::super::{Cause, ContentState, ExportError, verify};
 use super::*;
+use kuvert_wire::transcript::TreeHash;
 
 #[test]
 fn a_whole_file_proves_everything() {
@@ -164,7 +165,9 @@ fn a_line_is_not_longer_than_an_entry_can_be() {
     assert_eq!(verify(&file).unwrap().report().entries, 1);
     let mut verifier = super::super::Verifier::new();
     let line = alloc::vec![b'x'; super::super::MAX_LINE + 1];
-    assert_eq!(verifier.push(&line).unwrap_err().cause, Cause::TooLong);
+    assert_eq!(verifier.push(&line[1..]), Ok(()), "its end may follow");
+    let refused = verifier.push(&line[..1]).unwrap_err();
+    assert_eq!((refused.cause, refused.line), (Cause::TooLong, 1));
 }
 
 /// TRA-12 TRA-13
@@ -174,7 +177,7 @@ fn authentic_entries_that_contradict_each_other_are_reported() {
     pair.tell(Side::High, "hello", 0);
     pair.tell(Side::Low, "tea?", 1);
     let mut sent = pair.high.say("coffee?", at(2));
-    sent.block.seen_hash = kuvert_wire::transcript::TreeHash::from_bytes([1; 32]);
+    sent.block.seen_hash = TreeHash::from_bytes([1; 32]);
     assert_eq!(pair.low.hear(&sent).len(), 1);
     pair.low.seal(at(3));
     let verified = verify(&pair.low.file()).unwrap();
@@ -185,7 +188,7 @@ fn authentic_entries_that_contradict_each_other_are_reported() {
     pair.tell(Side::Low, "tea?", 1);
     pair.tell(Side::High, "yes", 2);
     let mut sent = pair.high.say("what?", at(3));
-    (sent.block.seen, sent.block.seen_hash) = (0, kuvert_wire::transcript::TreeHash::NONE);
+    (sent.block.seen, sent.block.seen_hash) = (0, TreeHash::NONE);
     assert_eq!(pair.low.hear(&sent).len(), 1);
     pair.low.seal(at(4));
     let verified = verify(&pair.low.file()).unwrap();
@@ -233,13 +236,30 @@ fn an_entry_that_has_seen_nothing_and_names_it_contradicts_itself() {
     let mut pair = Pair::new(Mode::Signed);
     pair.tell(Side::Low, "hello", 0);
     let mut sent = pair.low.say("tea", at(1));
-    (sent.block.seen_hash, sent.block.head) =
-        (kuvert_wire::transcript::TreeHash::from_bytes([1; 32]), None);
+    (sent.block.seen_hash, sent.block.head) = (TreeHash::from_bytes([1; 32]), None);
     assert_eq!(pair.high.hear(&sent).len(), 1);
     pair.high.seal(at(2));
     let report = verify(&pair.high.file()).unwrap().report().clone();
     let found: Vec<_> = report.contradictions.iter().map(|found| (found.side, found.seq)).collect();
     assert_eq!(found, [(Side::Low, 1)]);
+}
+
+/// TRA-12: each entry is compared, not the first one that has seen something.
+#[test]
+fn a_later_entry_that_names_another_leaf_is_found_as_well() {
+    for hash in [TreeHash::from_bytes([1; 32]), TreeHash::NONE] {
+        let mut pair = Pair::new(Mode::Signed);
+        pair.tell(Side::High, "hello", 0);
+        pair.tell(Side::Low, "tea?", 1);
+        pair.tell(Side::Low, "or coffee?", 2);
+        let mut sent = pair.low.say("well?", at(3));
+        sent.block.seen_hash = hash;
+        assert_eq!(pair.high.hear(&sent).len(), 1);
+        pair.high.seal(at(4));
+        let report = verify(&pair.high.file()).unwrap().report().clone();
+        let found = report.contradictions.iter().map(|found| (found.side, found.seq));
+        assert_eq!(found.collect::<Vec<_>>(), [(Side::Low, 2)], "{hash:?}");
+    }
 }
 
 #[test]
@@ -260,4 +280,28 @@ fn a_report_may_go_with_one_side_of_a_conversation() {
     let context = super::super::franking::context(&frame, &verified).unwrap();
     assert_eq!((context.author, context.seq, context.entries), (Side::Low, 0, 1));
     assert!(context.is_contiguous, "the other side has said nothing");
+}
+
+#[test]
+fn an_answer_that_was_seen_in_between_belongs_to_what_is_reported() {
+    let mut pair = Pair::new(Mode::Signed);
+    let reported = pair.low.say("tea?", at(1));
+    assert_eq!(pair.high.hear(&reported), []);
+    for (side, text) in [(Side::High, "yes"), (Side::Low, "now?"), (Side::High, "later")] {
+        pair.tell(side, text, 2);
+    }
+    pair.seal(3);
+    let frame = kuvert_wire::Frame {
+        frame_type: FrameType::Message,
+        sent: reported.time,
+        message_id: reported.message_id,
+        expire_seconds: 0,
+        body: reported.body,
+        block: None,
+    };
+    for (shown, is_contiguous) in [(0, true), (1, false)] {
+        let file = pair.low.file_of(|side, seq| side == Side::Low || seq == shown);
+        let context = super::super::franking::context(&frame, &verify(&file).unwrap()).unwrap();
+        assert_eq!(context.is_contiguous, is_contiguous, "with answer {shown}");
+    }
 }

@@ -196,6 +196,24 @@ fn two_heads_that_exclude_each_other_are_kept_as_proof() {
     assert_eq!(evidence, Evidence::Heads(first, head));
 }
 
+/// TRA-18
+#[test]
+fn heads_contradict_when_each_covers_more_of_one_log() {
+    let pair = Pair::talked(Mode::Signed, 9);
+    let claim = |own, peer| {
+        let mut claim = pair.low.transcript.head(Side::Low).unwrap().claim;
+        (claim.own.size, claim.peer.size) = (claim.own.size + own, claim.peer.size + peer);
+        claim
+    };
+    let contradict = |one: (u64, u64), other: (u64, u64)| {
+        super::super::fork::contradict(&claim(one.0, one.1), &claim(other.0, other.1))
+    };
+    assert!(contradict((1, 2), (2, 1)) && contradict((2, 1), (1, 2)));
+    for (one, other) in [((1, 2), (2, 2)), ((1, 1), (1, 2)), ((1, 1), (2, 2)), ((1, 1), (1, 1))] {
+        assert!(!contradict(one, other) && !contradict(other, one), "{one:?} {other:?}");
+    }
+}
+
 /// TRA-13
 #[test]
 fn a_late_head_is_nothing_and_a_newer_one_over_less_is_a_rollback() {
@@ -211,6 +229,11 @@ fn a_late_head_is_nothing_and_a_newer_one_over_less_is_a_rollback() {
         claim.time = at(70);
     });
     assert_eq!(pair.high.hear_head(&newer, at(71)), [Finding::Rollback { ours: false }]);
+    let as_old = sealed(&pair.low, |claim| {
+        *claim = late.claim;
+        claim.time = next.claim.time;
+    });
+    assert_eq!(pair.high.hear_head(&as_old, at(72)), [], "not newer");
 }
 
 #[test]
@@ -220,9 +243,11 @@ fn a_head_over_more_than_has_come_waits_for_it() {
     let head = pair.low.seal(at(51));
     assert_eq!(pair.high.hear_head(&head, at(52)), []);
     assert_ne!(pair.high.transcript.head(Side::Low), Some(&head));
+    let other = sealed(&pair.low, |claim| claim.own.root = TreeHash::from_bytes([1; 32]));
+    assert_eq!(pair.high.hear_head(&other, at(53)), []);
     pair.high.restart();
     assert_eq!(pair.high.hear(&sent), []);
-    assert_eq!(pair.high.transcript.head(Side::Low), Some(&head));
+    assert_eq!(pair.high.transcript.head(Side::Low), Some(&head), "the first of its size");
 }
 
 /// A head that cannot be compared any more is nothing to rest an export on.
@@ -263,6 +288,24 @@ fn a_flood_of_findings_crowds_out_no_proof() {
     assert!(matches!(last, Finding::Fork { evidence: Evidence::Heads(..), .. }), "{last:?}");
     pair.high.restart();
     assert_eq!(pair.high.transcript.findings().count(), 41);
+}
+
+/// Two heads prove a fork to others; a leaf is evidence, a gap is neither.
+#[test]
+fn ten_forks_by_heads_are_kept_and_fifty_by_entries() {
+    let mut pair = Pair::talked(Mode::Signed, 5);
+    for i in 1..=60 {
+        let head = sealed(&pair.low, |claim| claim.own.root = TreeHash::from_bytes([i; 32]));
+        assert_eq!(pair.high.hear_head(&head, at(300)).len(), 1);
+    }
+    assert_eq!(pair.high.transcript.findings().count(), 10);
+    let sent = pair.low.say("tea", at(301));
+    assert_eq!(pair.high.hear(&sent), []);
+    for i in 0..60 {
+        let message_id = MessageId::from_bytes([i; 16]);
+        assert_eq!(pair.high.hear(&Sent { message_id, ..sent.clone() }).len(), 1);
+    }
+    assert_eq!(pair.high.transcript.findings().count(), 10 + 50);
 }
 
 /// TRA-19
@@ -310,7 +353,8 @@ fn what_waits_too_long_or_is_too_much_is_lost_and_said_to_be() {
     }
     let (last, one_more) = (MAX_WAITING as u64 + 1, &sent[MAX_WAITING + 1]);
     assert_eq!(pair.high.hear(one_more), [Finding::Lost { seq: last }]);
-    assert!(pair.high.transcript.tidy(at(5)).is_none());
+    let limit = at(1).saturating_add(WAITING_AGE);
+    assert!(pair.high.transcript.tidy(limit).is_none(), "the first has come at this age");
     let late = at(2000).saturating_add(WAITING_AGE);
     let advance = pair.high.transcript.tidy(late).unwrap();
     assert_eq!(pair.high.adopt(advance).len(), MAX_WAITING);

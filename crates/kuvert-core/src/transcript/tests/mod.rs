@@ -76,7 +76,7 @@ impl Person {
                 Change::Put { key, value, .. } => {
                     self.rows.insert(key.clone(), (version.next(), value.clone()));
                 }
-                Change::Delete { key, .. } => drop(self.rows.remove(key)),
+                Change::Delete { key, .. } => assert!(self.rows.remove(key).is_some(), "{key:?}"),
             }
         }
     }

@@ -192,6 +192,17 @@ fn the_entry_that_was_changed_is_named() {
     }
 }
 
+/// TRA-40: the first run of a file is not the only one that is mended.
+#[test]
+fn the_entry_that_was_changed_is_named_behind_a_gap() {
+    let pair = Pair::talked(Mode::Signed, 24);
+    let file = pair.low.file_of(|side, seq| side == Side::Low && seq != 3);
+    for seq in [5, 9] {
+        let bad = changed(&file, seq, |line| with_digit(line, "\"leaf\":\"", 133 * 4 / 3));
+        assert_eq!(refused(&bad), (Cause::Chain, Some(seq)));
+    }
+}
+
 /// TRA-38 TRA-43: an entry that is gone is named, and so is one that is there twice.
 #[test]
 fn the_entry_that_is_missing_or_doubled_is_named() {

@@ -68,3 +68,17 @@ fn only_starts_that_are_remembered_are_answered() {
     let turn = alice.switch.hear_ended(&ended, at(5 * HOUR), at(5 * HOUR));
     assert!(turn.is_none(), "twenty others have ended since");
 }
+
+/// The peer logs in a conversation that is not ours: it has not heard that the last one is over.
+#[test]
+fn who_logs_in_another_conversation_is_told_of_the_last_stop_again() {
+    let [mut alice, mut bob] = Device::pair();
+    let start = bob.start(Mode::Signed, &alice);
+    alice.hear(&start, 1, &bob);
+    let TranscriptBody::Stop(ended) = alice.stop() else { panic!("a stop") };
+    assert!(alice.switch.hear_foreign(at(HOUR - 1)).is_none(), "said within the hour");
+    let turn = alice.switch.hear_foreign(at(HOUR)).unwrap();
+    alice.adopt(turn);
+    let statement = alice.switch.repeat(at(HOUR)).unwrap();
+    assert_eq!(statement.body, TranscriptBody::Stop(ended));
+}

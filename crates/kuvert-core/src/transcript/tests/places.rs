@@ -71,6 +71,18 @@ fn a_message_without_any_sign_is_of_a_transcript_with_a_head() {
     assert!(pair.high.may_have(&bare), "nothing speaks against it");
 }
 
+/// What has been seen is a sign as well.
+#[test]
+fn a_message_that_has_seen_something_needs_no_head() {
+    let mut pair = Pair::new(Mode::Signed);
+    pair.tell(Side::Low, "tea?", 1);
+    pair.tell(Side::High, "yes", 2);
+    let next = pair.low.say("at four", at(3));
+    assert_eq!((next.block.head, next.block.seen), (None, 1));
+    assert_eq!(pair.high.transcript.head(Side::High), None);
+    assert!(pair.high.may_have(&next));
+}
+
 #[test]
 fn what_waits_or_has_come_bare_is_had() {
     let mut pair = Pair::new(Mode::Deniable);
@@ -108,6 +120,8 @@ fn a_leaf_that_comes_again_changes_nothing() {
     assert_eq!(pair.high.hear(&sent), []);
     let advance = pair.high.transcript.receive_leaf(&leaf, at(3));
     assert!(advance.changes.is_empty());
+    let entries = Side::Low.of(&pair.high.entries()).clone();
+    assert_eq!(entries[0].message(), Some((FrameType::Message, sent.message_id)));
 }
 
 /// TRA-19
@@ -131,7 +145,8 @@ fn a_bare_leaf_that_waited_and_does_not_follow_stops_there() {
     assert_eq!(pair.high.adopt(advance), [Finding::Gap { first: 0, count: 1 }]);
     assert_eq!(pair.high.hear(&sent[2]), []);
     let findings = pair.high.hear(&sent[0]);
-    assert!(matches!(findings[..], [Finding::Fork { seq: 1, .. }]), "{findings:?}");
+    let evidence = super::super::Evidence::Leaf(bent);
+    assert_eq!(findings, [Finding::Fork { seq: 1, evidence }]);
     assert_eq!(pair.high.transcript.sizes(), (0, 1));
     pair.high.restart();
     assert_eq!(pair.high.hear(&sent[1]), [], "the message itself follows");
@@ -194,6 +209,25 @@ fn a_conversation_is_of_its_mode_and_only_a_deniable_one_has_a_key_for_both() {
         let keys = [&pair.low, &pair.high].map(|person| person.transcript.conversation().mac_key());
         assert_eq!(keys[0].is_some(), mode == Mode::Deniable);
         assert_eq!(keys[0], keys[1]);
+    }
+}
+
+#[test]
+fn each_has_when_the_other_said_that_it_begins() {
+    let pair = Pair::new(Mode::Signed);
+    let starts = [&pair.low, &pair.high].map(|person| person.transcript.their_start());
+    assert_eq!(starts, [at(2), at(1)]);
+}
+
+#[test]
+fn it_is_sealed_until_something_is_said_in_either_log() {
+    let mut pair = Pair::new(Mode::Signed);
+    assert!(pair.low.transcript.is_sealed(), "there is nothing");
+    for (seconds, side) in (1..).zip([Side::High, Side::Low]) {
+        pair.tell(side, "tea", seconds);
+        assert!(!pair.low.transcript.is_sealed(), "{side:?}");
+        pair.seal(seconds);
+        assert!(pair.low.transcript.is_sealed());
     }
 }
 

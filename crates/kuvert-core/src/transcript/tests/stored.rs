@@ -1,6 +1,6 @@
 //! Records of transcripts and switches that are not what was written.
 
-use kuvert_wire::transcript::TreeHash;
+use kuvert_wire::transcript::{Erasure, ErasureReceipt, PolicyId, TreeHash};
 
 use super::super::Turn;
 use super::switch::Device;
@@ -66,6 +66,7 @@ fn a_record_in_anothers_place_is_refused() {
     };
     for (kind, name) in [
         ("own", alloc::format!("{id}/other")),
+        ("peer", alloc::format!("{id}/other")),
         ("own", alloc::format!("{id}/peer-")),
         ("own", alloc::format!("{id}")),
         ("own", alloc::format!("{id}0/own")),
@@ -92,13 +93,26 @@ fn a_record_in_anothers_place_is_refused() {
 
 #[test]
 fn what_waits_is_as_long_as_it_says() {
-    let pair = that_have_all(Mode::Signed);
+    let mut pair = that_have_all(Mode::Signed);
+    let lost = pair.low.say("lost", at(50)).message_id;
+    let is_lost = |entry: &&Entry| entry.message().is_some_and(|(_, id)| id == lost);
+    let leaf =
+        *pair.low.side().of(&pair.low.entries()).iter().find(is_lost).unwrap().leaf().unwrap();
+    let advance = pair.high.transcript.receive_leaf(&leaf, at(51));
+    pair.high.adopt(advance);
+    let (policy, results) = (PolicyId::default(), [Erasure::Erased].to_vec());
+    let notice = TranscriptBody::ErasureReceipt(ErasureReceipt { seq: 1, policy, results });
+    let with_head = pair.low.notice(&notice, at(52));
+    pair.high.hear(&with_head);
     let waiting = &pair.high.transcript.waiting;
-    assert!(!waiting.is_empty());
+    assert!(waiting.values().any(|arrived| arrived.prev.is_some()), "a leaf");
+    assert!(waiting.values().any(|arrived| arrived.head.is_some()), "a head");
     for arrived in waiting.values() {
         assert_eq!(arrived.encode().len(), arrived.encoded_len());
         let shown = alloc::format!("{arrived:?}");
-        assert!(!shown.contains("tea") && shown.contains("Kept(Message, 0 bytes)"), "{shown}");
+        assert!(!shown.contains("tea"), "{shown}");
+        let is_text = arrived.kept.is_some() && arrived.head.is_none();
+        assert_eq!(shown.contains("Kept(Message, 0 bytes)"), is_text, "{shown}");
     }
 }
 

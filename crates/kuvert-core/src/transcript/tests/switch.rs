@@ -186,6 +186,35 @@ fn a_clock_of_the_peers_that_was_ahead_does_not_keep_it_off() {
     assert_eq!(bob.switch.state(), Asked(Mode::Deniable));
 }
 
+/// One moment may have a stop and the start that follows it.
+#[test]
+fn a_start_as_old_as_the_last_statement_is_not_late() {
+    let [mut alice, mut bob] = Device::pair();
+    alice.start(Mode::Signed, &bob);
+    let stop = alice.stop();
+    bob.hear(&stop, 2, &alice);
+    let anew = alice.start(Mode::Signed, &bob);
+    bob.hear(&anew, 2, &alice);
+    assert_eq!(bob.switch.state(), Asked(Mode::Signed));
+}
+
+/// A start from further ahead than clocks are apart is by a clock that has been put right since: any
+/// stop is over it. Another is over what was said before it alone.
+#[test]
+fn a_stop_of_something_else_ends_a_start_that_is_misdated() {
+    const CLOCKS_APART: u64 = 600;
+    for (ahead, state) in
+        [(CLOCKS_APART, Asked(Mode::Signed)), (CLOCKS_APART + 1, Off), (90 * 86_400, Off)]
+    {
+        let [mut alice, mut bob] = Device::pair();
+        let start = alice.start(Mode::Signed, &bob);
+        bob.hear(&start, 2 + ahead, &alice);
+        let other = kuvert_wire::transcript::TranscriptNonce::from_bytes([9; 32]);
+        bob.hear(&TranscriptBody::Stop(other), 2, &alice);
+        assert_eq!(bob.switch.state(), state, "{ahead} seconds ahead");
+    }
+}
+
 #[test]
 fn a_copy_of_a_start_that_was_declined_does_not_begin_it_anew() {
     let [mut alice, mut bob] = Device::pair();
@@ -292,6 +321,27 @@ fn what_comes_before_the_peers_start_is_taken_up_with_it() {
     let (mut block, _) = running.append(&logged, at(5), &mut bob.rng).unwrap();
     block.head = None;
     assert!(alice.switch.hold(&logged, at(5), &block, at(5)).is_none(), "nothing tells of what");
+}
+
+/// Which of them is the one that was said shows when the conversation has begun.
+#[test]
+fn two_early_messages_for_one_place_are_both_held() {
+    let [mut alice, mut bob] = Device::pair();
+    let first = alice.start(Mode::Signed, &bob);
+    bob.hear(&first, 1, &alice);
+    let second = bob.start(Mode::Signed, &alice);
+    let running = bob.begun.remove(0).next;
+    let message_id = MessageId::from_bytes([7; 16]);
+    let logged = Logged { frame_type: FrameType::Message, message_id, body: b"tea" };
+    let (block, _) = running.append(&logged, at(3), &mut bob.rng).unwrap();
+    for body in [b"tea", b"two"] {
+        let turn = alice.switch.hold(&Logged { body, ..logged }, at(3), &block, at(4)).unwrap();
+        alice.adopt(turn);
+    }
+    alice.hear(&second, 2, &bob);
+    let begun = &alice.begun[0];
+    assert_eq!(begun.next.sizes(), (0, 1));
+    assert!(matches!(begun.findings[..], [super::Finding::Fork { seq: 0, .. }]));
 }
 
 /// Whoever starts and stops when, and in whatever order it is heard.

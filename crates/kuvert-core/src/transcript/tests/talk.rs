@@ -212,7 +212,8 @@ fn a_missing_entry_is_asked_for_and_comes_without_its_message() {
     let heard = pair.low.say("heard", at(2));
     let gap = [Finding::Gap { first: 0, count: 1 }];
     assert_eq!(pair.high.hear(&heard), gap);
-    assert!(pair.high.transcript.ask(at(3)).is_none(), "it may be under way");
+    assert!(pair.high.transcript.ask(at(601)).is_none(), "it may be under way");
+    assert!(pair.high.transcript.ask(at(602)).is_some(), "after ten minutes");
     let (request, advance) = pair.high.transcript.ask(at(700)).unwrap();
     assert_eq!((request.seq, request.count), (0, 1));
     assert_eq!(pair.high.adopt(advance), []);

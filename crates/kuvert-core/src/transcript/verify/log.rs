@@ -107,7 +107,7 @@ impl LogCheck {
     fn note(&mut self, leaf: &Leaf) {
         if leaf.seen < self.last_seen {
             self.fallen.push(leaf.seq); // TRA-13
-        } else if leaf.seen > self.last_seen || leaf.seen_hash != TreeHash::NONE {
+        } else {
             let is_new = self
                 .seen
                 .last()

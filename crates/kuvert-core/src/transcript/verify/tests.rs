@@ -65,6 +65,8 @@ fn another_way_to_write_the_same_is_refused() {
         ("},\n{\"device\"", "}\n{\"device\""),
         ("},\n],\"items\"", "},,\n],\"items\""),
         ("}\n],\"items\"", "},\n],\"items\""),
+        ("],\"items\":[", "],\"item\":["),
+        ("],\"consistency\":[", "],\"consistent\":["),
     ] {
         let bad = text.replacen(from, to, 1);
         if bad != text {
@@ -160,6 +162,21 @@ fn heads_that_exclude_each_other_prove_nothing() {
     (claim.own.size, claim.peer.size) = (claim.own.size + 1, claim.peer.size - 1);
     let both = format!("{old},\n{}", line(&pair, &pair.low.sealed(claim)));
     assert_eq!(cause(&text(&pair).replacen(&old, &both, 1)), Cause::HeadsDisagree, "crossing");
+}
+
+/// TRA-38
+#[test]
+fn the_lower_sides_log_stands_before_the_others() {
+    let text = text(&Pair::talked(Mode::Signed, 5));
+    let is_entry = |line: &&str| line.contains("\"leaf\":");
+    let entries: Vec<&str> = text.lines().filter(is_entry).collect();
+    let device = |line: &str| line.split(',').next().map(String::from);
+    let low = entries.iter().filter(|line| device(line) == device(entries[0])).count();
+    let turned: Vec<&str> = [&entries[low..], &entries[..low]].concat();
+    let turned: Vec<&str> = turned.iter().map(|line| line.trim_end_matches(',')).collect();
+    let bad = text.replacen(&entries.join("\n"), &turned.join(",\n"), 1);
+    let refused = refused(&bad);
+    assert_eq!((refused.cause, refused.entry.unwrap().1), (Cause::Order, 0));
 }
 
 /// TRA-39
@@ -280,6 +297,8 @@ fn a_line_that_is_too_long_is_refused_with_its_end_as_well() {
     line.push(b'\n');
     let refused = verify(&line).unwrap_err();
     assert_eq!((refused.cause, refused.line), (Cause::TooLong, 1));
+    let refused = verify(&line[1..]).unwrap_err();
+    assert_eq!((refused.cause, refused.line), (Cause::NotCanonical, 1), "as long as it may be");
 }
 
 #[test]
