@@ -202,6 +202,18 @@ impl Event {
     }
 }
 
+/// The event that the next three bytes stand for, for fuzz targets of one's own.
+#[cfg(feature = "fuzz")]
+impl<'a> arbitrary::Arbitrary<'a> for Event {
+    fn arbitrary(input: &mut arbitrary::Unstructured<'a>) -> arbitrary::Result<Self> {
+        Ok(Self::from_bytes(input.arbitrary()?))
+    }
+
+    fn size_hint(_: usize) -> (usize, Option<usize>) {
+        (Self::LEN, Some(Self::LEN))
+    }
+}
+
 /// The time that an amount stands for: one second to nine hours, each step twice the one before.
 #[must_use]
 pub const fn span(amount: u8) -> Duration {
@@ -221,6 +233,16 @@ mod tests {
             Event::Send(Seat { side: Side::Bob, process: Process::Helper }, 9)
         });
         assert_eq!(Event::all_from_bytes(&[4, 0, 1, 4, 0]), [Event::Pass(1)]);
+    }
+
+    #[cfg(feature = "fuzz")]
+    #[test]
+    fn arbitrary_events_are_those_of_the_same_bytes() {
+        let bytes: Vec<u8> = (0..=254).collect();
+        let mut input = arbitrary::Unstructured::new(&bytes);
+        let events: Result<Vec<Event>, _> =
+            (0..bytes.len() / 3).map(|_| input.arbitrary()).collect();
+        assert_eq!(events.unwrap(), Event::all_from_bytes(&bytes));
     }
 
     #[test]
