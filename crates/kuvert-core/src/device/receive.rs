@@ -202,11 +202,9 @@ impl Device {
         let mut outcomes = vec![waiting.pending()];
         let mut effects = Vec::new();
         match &refusal.newcomer {
-            Some(newcomer) if is_question => {
-                outcomes.extend(self.ask_about(&mut effects, newcomer));
-            }
-            _ if cause == ProtocolError::TooManySessions => {}
-            _ => outcomes.extend(self.begin_healing(&mut effects, &peer, now, rng)),
+            Some(newcomer) => outcomes.extend(self.ask_about(&mut effects, newcomer)),
+            None if cause == ProtocolError::TooManySessions => {}
+            None => outcomes.extend(self.begin_healing(&mut effects, &peer, now, rng)),
         }
         if !self.has_room_for(&waiting) {
             outcomes[0] = Outcome::Rejected { cause, peer: Some(peer) };
