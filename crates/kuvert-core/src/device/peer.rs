@@ -252,3 +252,61 @@ impl core::fmt::Debug for PeerView<'_> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::IdentityKeyPair;
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    fn peer() -> Peer {
+        let keys = IdentityKeyPair::generate(NOW, &mut ChaCha20Rng::seed_from_u64(1));
+        Peer::new(keys.cert().cert().clone())
+    }
+
+    /// MSG-12
+    #[test]
+    fn takeovers_are_counted_for_a_day_in_both_directions() {
+        let mut peer = peer();
+        for _ in 0..MAX_TAKEOVERS {
+            assert!(peer.may_take_over(NOW) && peer.note_takeover(NOW));
+        }
+        let millisecond = core::time::Duration::from_millis(1);
+        let (before, after) =
+            (NOW.saturating_sub(TAKEOVER_WINDOW), NOW.saturating_add(TAKEOVER_WINDOW));
+        for (now, is_allowed) in [
+            (NOW, false),
+            (after.saturating_sub(millisecond), false),
+            (after, true),
+            (before.saturating_add(millisecond), false),
+            (before, true), // by a clock that was ahead then
+        ] {
+            assert_eq!(peer.may_take_over(now), is_allowed, "{now:?}");
+            assert_eq!(peer.clone().note_takeover(now), is_allowed, "{now:?}");
+        }
+    }
+
+    #[test]
+    fn no_more_is_read_than_is_ever_kept() {
+        let read = |inactive: usize, takeovers: usize| {
+            let mut peer = peer();
+            peer.inactive = alloc::vec![(SessionId::from_bytes([1; 16]), NOW); inactive];
+            peer.takeovers = alloc::vec![NOW; takeovers];
+            Peer::decode(&peer.encode()).map(|_| ())
+        };
+        assert_eq!(read(MAX_INACTIVE, MAX_TAKEOVERS), Ok(()));
+        let (what, limit) = ("inactive sessions", MAX_INACTIVE);
+        assert_eq!(read(MAX_INACTIVE + 1, 0), Err(DecodeError::TooLong { what, limit }));
+        let (what, limit) = ("takeovers", MAX_TAKEOVERS);
+        assert_eq!(read(0, MAX_TAKEOVERS + 1), Err(DecodeError::TooLong { what, limit }));
+    }
+
+    #[test]
+    fn a_peer_without_any_session_is_not_closed() {
+        let peer = peer();
+        assert!(!PeerView { peer: &peer, active: None }.is_closed());
+    }
+}

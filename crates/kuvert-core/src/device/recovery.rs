@@ -250,6 +250,62 @@ mod tests {
         assert!(!Recovery { accepted: false, ..recovery(at(0)) }.is_due(at(0)));
     }
 
+    /// MSG-17
+    #[test]
+    fn resets_are_counted_for_a_day_in_both_directions() {
+        let day = RESET_WINDOW.as_secs();
+        for (now, is_counted) in
+            [(day, true), (2 * day - 1, true), (2 * day, false), (1, true), (0, false)]
+        {
+            assert_eq!(counts(at(day), at(now)), is_counted, "after {now} seconds");
+        }
+    }
+
+    #[test]
+    fn a_reset_comes_between_5_and_60_seconds_later() {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let jitters: Vec<_> = (0..2000).map(|_| jitter(&mut rng)).collect();
+        assert!(jitters.iter().all(|jitter| *jitter <= HEALING_JITTER));
+        assert!(jitters.iter().any(|jitter| *jitter < HEALING_JITTER / 100));
+        assert!(jitters.iter().any(|jitter| *jitter > HEALING_JITTER / 100 * 99));
+        let span = u64::try_from(HEALING_JITTER.as_millis()).unwrap();
+        assert_eq!(jitter(&mut Always(span)), HEALING_JITTER);
+        assert_eq!(jitter(&mut Always(span + 1)), Duration::ZERO);
+    }
+
+    /// Gives one number for ever.
+    struct Always(u64);
+
+    impl rand_core::TryRng for Always {
+        type Error = core::convert::Infallible;
+
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            Ok(u32::try_from(self.0).unwrap_or(u32::MAX))
+        }
+
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            Ok(self.0)
+        }
+
+        fn try_fill_bytes(&mut self, dst: &mut [u8]) -> Result<(), Self::Error> {
+            dst.fill(0);
+            Ok(())
+        }
+    }
+
+    impl rand_core::TryCryptoRng for Always {}
+
+    #[test]
+    fn only_the_session_that_heals_ends_the_healing() {
+        let [healing, other] = [1, 2].map(|byte| SessionId::from_bytes([byte; 16]));
+        let mut recovery = Recovery { healing: Healing::Begun(healing), ..Recovery::default() };
+        recovery.forget(None);
+        recovery.forget(Some(&other));
+        assert_eq!(recovery.healing, Healing::Begun(healing));
+        recovery.forget(Some(&healing));
+        assert_eq!(recovery.healing, Healing::None);
+    }
+
     /// MSG-18
     #[test]
     fn nothing_is_automatic_towards_strangers() {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::device::effect::session_value;
+use crate::session::Begun;
 
 #[test]
 fn both_begin_at_once_and_no_message_is_lost() {
@@ -88,6 +89,8 @@ impl Party {
         id[..8].copy_from_slice(&u64::try_from(n).expect("fits").to_be_bytes());
         let mut session = Session::decode(&record).expect("its own bytes");
         session.head.id = kuvert_wire::SessionId::from_bytes(id);
+        let init = InitId::from_bytes([id, id].concat().try_into().expect("32"));
+        session.head.begun = Begun::ByPeer { init, prefix_hash: [0; 32] };
         cert.device_key =
             kuvert_wire::DeviceKey::from_bytes([id, id].concat().try_into().expect("32"));
         let mut peer = Peer::new(cert);
@@ -109,9 +112,10 @@ fn strangers_cannot_fill_all_places() {
     let hello = alice.send(&bob.id(), "hello");
     bob.hears(&hello, "hello");
     let first = bob.device.sessions().next().expect("one").session;
-    let newest = crate::limits::MAX_UNANSWERED_SESSIONS;
-    (0..newest).for_each(|n| drop(bob.knows_stranger(n)));
+    let others = crate::limits::MAX_UNANSWERED_SESSIONS - 1;
+    (0..others).for_each(|n| drop(bob.knows_stranger(n)));
     let before = bob.device.sessions().count();
+    assert_eq!(before, crate::limits::MAX_UNANSWERED_SESSIONS);
     let mut carol = Party::new(3);
     let bundle = bob.bundle(true);
     carol.initiate(&bundle).expect("begins");
@@ -120,6 +124,41 @@ fn strangers_cannot_fill_all_places() {
     assert_eq!(bob.device.sessions().count(), before, "the oldest made room");
     assert_eq!(bob.device.peers().count(), before, "and is forgotten");
     assert!(bob.device.sessions().any(|session| session.session == first));
+}
+
+#[test]
+fn a_stranger_takes_no_place_while_there_are_others() {
+    let (mut alice, mut bob) = begun(true);
+    bob.hears(&alice.send(&bob.id(), "hello"), "hello");
+    let mut carol = Party::new(3);
+    carol.initiate(&bob.bundle(true)).expect("begins");
+    bob.hears(&carol.send(&bob.id(), "hello from carol"), "hello from carol");
+    assert_eq!(bob.device.sessions().count(), 2);
+}
+
+/// Who was accepted or answered is no stranger: neither makes room, nor counts.
+#[test]
+fn only_strangers_that_were_not_answered_make_room() {
+    let (mut alice, mut bob) = begun(true);
+    bob.hears(&alice.send(&bob.id(), "hello"), "hello");
+    let strangers: Vec<_> =
+        (0..crate::limits::MAX_UNANSWERED_SESSIONS).map(|n| bob.knows_stranger(n)).collect();
+    let receipt = Receipt { read: false, message_ids: vec![MessageId::from_bytes([1; 16])] };
+    bob.try_send(&alice.id(), &Content::receipt(&receipt)).expect("can send");
+    assert!(!bob.device.peer(&alice.id()).expect("known").is_accepted());
+    let accepted = strangers[0].device_id();
+    let step = bob.device.accept(&accepted, true).expect("known");
+    step.commit(|c| bob.store.apply(c)).expect("stored");
+    for seed in [3, 4] {
+        let before = bob.device.sessions().count();
+        let mut newcomer = Party::new(seed);
+        newcomer.initiate(&bob.bundle(true)).expect("begins");
+        bob.hears(&newcomer.send(&bob.id(), "hello"), "hello");
+        let is_free = seed == 3;
+        assert_eq!(bob.device.sessions().count(), before + usize::from(is_free));
+    }
+    assert!(bob.device.peer(&accepted).expect("known").active().is_some());
+    assert!(bob.device.peer(&strangers[1].device_id()).is_none(), "the oldest that is left");
 }
 
 /// The session that makes room may not be the only one of its stranger's.
@@ -131,15 +170,23 @@ fn a_stranger_with_another_session_is_not_forgotten_with_its_oldest() {
         (0..crate::limits::MAX_UNANSWERED_SESSIONS).map(|n| bob.knows_stranger(n)).collect();
     let (oldest, newest) = (&strangers[0], &strangers[strangers.len() - 1]);
     let (first, last) = (oldest.active.expect("one"), newest.active.expect("one"));
-    let mut both = alloc::boxed::Box::new(oldest.clone());
-    (both.active, both.inactive) = (Some(last), vec![(first, bob.now)]);
-    bob.device.step(vec![Effect::PutPeer(both)], ()).commit(|c| bob.store.apply(c)).expect("ok");
-    let mut carol = Party::new(3);
-    carol.initiate(&bob.bundle(true)).expect("begins");
-    bob.hears(&carol.send(&bob.id(), "hello from carol"), "hello from carol");
-    assert!(bob.device.sessions().all(|session| session.session != first), "it made room");
-    let left = bob.device.peer(&oldest.device_id()).expect("is not forgotten").active();
-    assert_eq!(left.map(|session| session.session), Some(last));
+    let (device, store) = (bob.device.records(), bob.store.clone());
+    for (is_first_active, active, inactive) in [(false, last, first), (true, first, last)] {
+        (bob.device, bob.store) =
+            (Device::load(device.clone()).expect("its own records"), store.clone());
+        let mut both = alloc::boxed::Box::new(oldest.clone());
+        (both.active, both.inactive) = (Some(active), vec![(inactive, bob.now)]);
+        let effects = vec![Effect::PutPeer(both)];
+        bob.device.step(effects, ()).commit(|c| bob.store.apply(c)).expect("stored");
+        let mut carol = Party::new(3);
+        carol.initiate(&bob.bundle(true)).expect("begins");
+        bob.hears(&carol.send(&bob.id(), "hello from carol"), "hello from carol");
+        assert!(bob.device.sessions().all(|session| session.session != first), "it made room");
+        let left = &bob.device.peers.get(&oldest.device_id()).expect("is not forgotten").value;
+        let expected = if is_first_active { (None, vec![last]) } else { (Some(last), vec![]) };
+        let inactive: Vec<_> = left.inactive.iter().map(|(session, _)| *session).collect();
+        assert_eq!((left.active, inactive), expected);
+    }
 }
 
 #[test]
@@ -261,21 +308,26 @@ fn an_unknown_peer_has_no_session() {
 
 #[test]
 fn sessions_end_when_their_time_is_over() {
+    let millisecond = Duration::from_millis(1);
+    let tidied = |party: &mut Party| {
+        party.device.tidy(party.now).commit(|c| party.store.apply(c)).expect("stored");
+        party.reload();
+        party.device.sessions().count()
+    };
     let (mut alice, bob) = begun(true);
-    alice.now = alice.now.saturating_add(UNANSWERED_AGE).saturating_add(Duration::from_secs(1));
+    alice.now = alice.now.saturating_add(UNANSWERED_AGE);
+    assert_eq!(tidied(&mut alice), 1, "its last moment");
+    alice.now = alice.now.saturating_add(millisecond);
     let refused = alice.try_send(&bob.id(), &Content::text("hello"));
     assert_eq!(refused, Err(ProtocolError::Closed));
-    alice.device.tidy(alice.now).commit(|c| alice.store.apply(c)).expect("stored");
-    alice.reload();
-    assert_eq!(alice.device.sessions().count(), 0);
+    assert_eq!(tidied(&mut alice), 0);
 
     let (mut alice, mut bob) = established();
     alice.initiate(&bob.bundle(true)).expect("begins");
-    assert_eq!(alice.device.sessions().count(), 2);
-    alice.now = alice.now.saturating_add(INACTIVE_AGE).saturating_add(Duration::from_secs(1));
-    alice.device.tidy(alice.now).commit(|c| alice.store.apply(c)).expect("stored");
-    alice.reload();
-    assert_eq!(alice.device.sessions().count(), 0, "one was inactive, one unanswered");
+    alice.now = alice.now.saturating_add(INACTIVE_AGE);
+    assert_eq!(tidied(&mut alice), 2, "their last moment");
+    alice.now = alice.now.saturating_add(millisecond);
+    assert_eq!(tidied(&mut alice), 0, "one was inactive, one unanswered");
 }
 
 #[test]
@@ -292,15 +344,42 @@ fn three_inactive_sessions_are_kept() {
 /// Its newest message says which session a peer sends on, whichever of its own it is.
 #[test]
 fn a_peer_that_goes_back_to_its_first_session_is_followed() {
-    let (mut alice, mut bob) = established();
-    bob.hears(&alice.send(&bob.id(), "on the first"), "on the first");
-    let first = active(&bob, &alice.id());
+    for (later, is_followed) in [(Duration::from_millis(1), true), (Duration::ZERO, false)] {
+        let (mut alice, mut bob) = established();
+        bob.hears(&alice.send(&bob.id(), "on the first"), "on the first");
+        let first = active(&bob, &alice.id());
+        let copy = alice.store.clone();
+        alice.initiate(&bob.bundle(true)).expect("begins");
+        let heard = bob.hears(&alice.send(&bob.id(), "on the second"), "on the second");
+        let second = active(&bob, &alice.id());
+        assert_ne!(second, first);
+        alice.put_back(copy);
+        let content =
+            Content::text("on the first again").dated(heard.frame.sent.saturating_add(later));
+        let envelope = alice.try_send(&bob.id(), &content).expect("can send");
+        bob.hears(&envelope, "on the first again");
+        let (sends, receives) = if is_followed { (first, second) } else { (second, first) };
+        assert_eq!(active(&bob, &alice.id()), sends);
+        let inactive = &bob.device.peers[&alice.id()].value.inactive;
+        assert_eq!(inactive.iter().map(|(id, _)| Some(*id)).collect::<Vec<_>>(), [receives]);
+    }
+}
+
+/// Which of two sessions that we have begun is sent on is ours to say.
+#[test]
+fn a_peer_that_goes_back_to_a_session_of_ours_is_not_followed() {
+    let (mut alice, mut bob) = leader_and_follower();
+    bob.initiate(&alice.bundle(true)).expect("begins");
+    alice.hears(&bob.send(&alice.id(), "first"), "first");
+    let answer = alice.send(&bob.id(), "on the first");
+    bob.hears(&answer, "on the first");
     let copy = alice.store.clone();
-    alice.initiate(&bob.bundle(true)).expect("begins");
+    bob.initiate(&alice.bundle(true)).expect("begins anew");
+    alice.hears(&bob.send(&alice.id(), "second"), "second");
     bob.hears(&alice.send(&bob.id(), "on the second"), "on the second");
-    assert_ne!(active(&bob, &alice.id()), first);
+    let second = active(&bob, &alice.id());
     alice.put_back(copy);
     alice.now = alice.now.saturating_add(Duration::from_secs(60));
     bob.hears(&alice.send(&bob.id(), "on the first again"), "on the first again");
-    assert_eq!(active(&bob, &alice.id()), first);
+    assert_eq!(active(&bob, &alice.id()), second);
 }

@@ -79,6 +79,9 @@ fn a_replayed_first_message_makes_no_second_session() {
         let hello = alice.send(&bob.id(), "hello");
         bob.hears(&hello, "hello");
         assert_eq!(bob.receive(&hello), Err(ProtocolError::Duplicate));
+        let remembered = bob.store.0.values().filter(|r| r.key.as_str().starts_with("replay/"));
+        assert!(remembered.clone().all(|record| record.value[..] == [1]), "its format");
+        assert_eq!(remembered.count(), usize::from(!with_one_time));
         let peer = alice.id();
         let step = bob.device.close(&peer).expect("known");
         step.commit(|c| bob.store.apply(c)).expect("stored");
@@ -166,6 +169,34 @@ fn a_full_replay_cache_turns_the_medium_prekey() {
     assert!(bob.device.is_publishing_due(100, bob.now), "the new one has to be published");
 }
 
+/// The clock was ahead when it was made, and nobody would take it from that future.
+#[test]
+fn a_medium_prekey_from_far_ahead_is_replaced() {
+    for (ahead, is_kept) in [
+        (crate::limits::CLOCK_SKEW / 2, true),
+        (crate::limits::CLOCK_SKEW / 2 + Duration::from_millis(1), false),
+    ] {
+        let mut bob = Party::new(2);
+        let right = bob.now;
+        bob.now = right.saturating_add(ahead);
+        let medium = |bob: &mut Party| {
+            let upload = bob.device.prekeys(100, bob.now, &mut bob.rng);
+            let upload = upload.commit(|c| bob.store.apply(c)).expect("stored");
+            bob.device.published(upload.medium.id).commit(|c| bob.store.apply(c)).expect("stored");
+            bob.reload();
+            upload.medium.id
+        };
+        bob.device.mediums.clear();
+        bob.store = Records::default();
+        let changes = crate::Changes::of(bob.device.first_records());
+        bob.store.apply(&changes).expect("stored");
+        let first = medium(&mut bob);
+        bob.now = right;
+        assert_eq!(bob.device.is_publishing_due(100, right), !is_kept);
+        assert_eq!(medium(&mut bob) == first, is_kept, "{ahead:?} ahead");
+    }
+}
+
 #[test]
 fn prekeys_are_kept_in_stock() {
     let mut bob = Party::new(2);
@@ -177,6 +208,10 @@ fn prekeys_are_kept_in_stock() {
     bob.reload();
     assert!(!bob.device.is_publishing_due(25, bob.now));
     assert!(bob.device.is_publishing_due(24, bob.now));
+    for (on_relay, made) in [(0, 100), (24, 76), (25, 0), (100, 0), (200, 0)] {
+        let upload = bob.device.prekeys(on_relay, bob.now, &mut bob.rng);
+        assert_eq!(upload.changes().iter().count(), made, "{on_relay} at the relay");
+    }
     for _ in 0..3 {
         let upload = bob.device.prekeys(0, bob.now, &mut bob.rng);
         upload.commit(|c| bob.store.apply(c)).expect("stored");
@@ -190,6 +225,10 @@ fn prekeys_are_kept_in_stock() {
     let turned = turned.commit(|c| bob.store.apply(c)).expect("stored");
     assert_ne!(turned.medium.id, upload.medium.id);
     assert!(turned.one_time.is_empty());
+    assert!(bob.device.is_publishing_due(100, bob.now));
+    bob.device.published(turned.medium.id).commit(|c| bob.store.apply(c)).expect("stored");
+    bob.reload();
+    assert!(!bob.device.is_publishing_due(100, bob.now));
     bob.now = bob.now.saturating_add(Duration::from_secs(37 * 86_400));
     bob.device.tidy(bob.now).commit(|c| bob.store.apply(c)).expect("stored");
     bob.reload();
@@ -210,5 +249,61 @@ fn who_begins_anew_without_a_word_of_what_it_holds_has_forgotten_the_session() {
         bob.hears(&anew, "anew");
         let suspected = bob.device.peer(&alice.id()).expect("known").clone_suspected();
         assert_eq!(suspected.is_some(), is_suspected, "{skipped} of the session are late");
+    }
+}
+
+/// MSG-20
+#[test]
+fn who_says_what_it_holds_or_may_not_have_heard_of_the_session_has_not_forgotten_it() {
+    let resend = Control::Resend(vec![MessageId::from_bytes([1; 16])]);
+    let mut no_control = Content::text("");
+    no_control.frame_type = FrameType::Amendment;
+    no_control.body = crate::secret::SecretBytes::new(resend.encode());
+    for (first, is_suspected) in [
+        (Content::control(&resend), false),
+        (Content::control(&Control::Empty), true),
+        (no_control, true),
+    ] {
+        let (mut alice, mut bob) = established();
+        bob.hears(&alice.send(&bob.id(), "confirmed"), "confirmed");
+        alice.initiate(&bob.bundle(true)).expect("begins anew");
+        let anew = alice.try_send(&bob.id(), &first).expect("can send");
+        bob.receive(&anew).expect("opens");
+        let suspected = bob.device.peer(&alice.id()).expect("known").clone_suspected();
+        assert_eq!(suspected.is_some(), is_suspected, "{first:?}");
+    }
+    let unconfirmed = |alice: &mut Party, bob: &mut Party| {
+        alice.initiate(&bob.bundle(true)).expect("begins anew");
+        bob.hears(&alice.send(&bob.id(), "anew"), "anew");
+        bob.device.peer(&alice.id()).expect("known").clone_suspected()
+    };
+    let (mut alice, mut bob) = begun(true);
+    bob.hears(&alice.send(&bob.id(), "hello"), "hello");
+    assert_eq!(unconfirmed(&mut alice, &mut bob), None, "no answer has come");
+    let (mut bob, mut alice) = established();
+    alice.hears(&bob.send(&alice.id(), "confirmed"), "confirmed");
+    assert_eq!(unconfirmed(&mut alice, &mut bob), None, "ours, begun before it heard of it");
+}
+
+/// MSG-20
+#[test]
+fn a_clone_is_told_of_once_for_each_session() {
+    let (mut alice, mut bob) = established();
+    bob.hears(&alice.send(&bob.id(), "confirmed"), "confirmed");
+    alice.initiate(&bob.bundle(true)).expect("begins anew");
+    let anew = alice.send(&bob.id(), "anew");
+    let suspected = Outcome::CloneSuspected { peer: alice.id() };
+    let outcomes = bob.take(&anew, None);
+    assert!(matches!(&outcomes[..], [Outcome::Message(_), told] if *told == suspected));
+    assert_eq!(bob.device.next_reset(), None, "a new session is there already");
+
+    let copy = alice.store.clone();
+    let tea = alice.send(&bob.id(), "tea");
+    assert!(matches!(bob.take(&tea, None)[..], [Outcome::Message(_)]), "not told again");
+    alice.put_back(copy);
+    for is_told in [true, false] {
+        let coffee = alice.send(&bob.id(), "coffee");
+        assert_eq!(bob.take(&coffee, None).contains(&suspected), is_told);
+        alice.rng = ChaCha20Rng::seed_from_u64(98);
     }
 }

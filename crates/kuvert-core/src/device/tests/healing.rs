@@ -129,6 +129,9 @@ fn no_automatic_reset_towards_a_stranger() {
     let bundle = alice.bundle(true);
     let refused = bob.reset(&bundle, &[], Reset::Automatic);
     assert_eq!(refused, Err(ProtocolError::NoSession));
+    drop(bob.try_send(&alice.id(), &Content::control(&Control::Empty)).expect("can send"));
+    let refused = bob.reset(&bundle, &[], Reset::Automatic);
+    assert_eq!(refused, Err(ProtocolError::NoSession), "no person has written");
     bob.device
         .accept(&alice.id(), true)
         .expect("known")
@@ -156,6 +159,7 @@ fn a_peer_no_longer_accepted_is_not_healed() {
         .expect("ok");
     bob.reload();
     assert_eq!(bob.device.resets_due(bob.now).count(), 0);
+    assert!(!bob.device.peer(&alice.id()).expect("known").is_healing());
 }
 
 #[test]

@@ -48,7 +48,7 @@ impl Records {
                     let (version, value) = (expected.next(), value.clone());
                     self.0.insert(key.clone(), Record { key: key.clone(), version, value });
                 }
-                Change::Delete { key, .. } => drop(self.0.remove(key)),
+                Change::Delete { key, .. } => assert!(self.0.remove(key).is_some(), "{key:?}"),
             }
         }
         Ok(())
@@ -75,7 +75,9 @@ impl Party {
     fn reload(&mut self) {
         let records: Vec<_> = self.store.0.values().filter(|r| is_of_device(r)).cloned().collect();
         assert!(self.device.records() == records, "memory is what the store has");
+        let by_init = core::mem::take(&mut self.device.by_init);
         self.device = Device::load(records.clone()).expect("its own records");
+        assert_eq!(self.device.by_init, by_init, "and so is what first flights are known by");
         assert!(self.device.records() == records, "it comes back as it was");
         self.device.renew().expect("its own records");
         assert!(self.device.records() == records, "once more");

@@ -103,7 +103,9 @@ fn what_comes_to_a_sessions_own_mailbox_and_does_not_open_starts_healing() {
     let again = bob.take(&garbage(), Some(&via));
     assert!(matches!(again[..], [Outcome::Pending { .. }]), "no second place, no second healing");
     assert_eq!(bob.device.waiting_count(), 1);
-    bob.wait(2 * DAY);
+    bob.now = deadline;
+    assert!(bob.retry().is_empty(), "its last moment");
+    bob.wait(Duration::from_millis(1));
     let cause = ProtocolError::Undecryptable;
     assert_eq!(bob.retry(), [Outcome::Rejected { cause, peer: Some(alice.id()) }]);
     assert_eq!(bob.device.waiting_count(), 0);
@@ -236,6 +238,12 @@ fn two_messages_in_one_place_show_a_clone() {
         "told once"
     );
     assert_eq!(bob.take(&tea, None), [Outcome::AlreadyReceived], "the network repeats");
+
+    bob.initiate(&alice.bundle(true)).expect("begins anew");
+    alice.take(&bob.send(&alice.id(), "anew"), None);
+    let outcomes = bob.take(&alice.send(&bob.id(), "answer"), None);
+    let healed = Outcome::Healed { peer: alice.id() };
+    assert!(matches!(&outcomes[..], [Outcome::Message(_), last] if *last == healed));
 }
 
 /// MSG-20

@@ -59,6 +59,7 @@ fn yes_gives_the_place_to_the_new_device() {
     answer(&mut bob, &alice, &second.id(), true);
     assert_eq!(texts(&bob.retry()), ["my new phone"]);
     assert!(bob.device.peer(&alice.id()).is_none(), "the old one has given way");
+    assert!(bob.device.peer(&second.id()).expect("known").is_accepted(), "as the old one was");
     let back = bob.send(&second.id(), "welcome");
     second.hears(&back, "welcome");
 }
@@ -103,6 +104,27 @@ fn strangers_may_come_with_any_device() {
     second.initiate(&bob.bundle(true)).expect("begins");
     let hello = second.send(&bob.id(), "me again");
     assert_eq!(texts(&bob.take(&hello, None)), ["me again"]);
+    assert!(bob.device.peer(&alice.id()).is_some(), "it has not given way");
+}
+
+/// IDN-7
+#[test]
+fn of_each_device_of_the_account_it_is_asked_whether_it_gives_way() {
+    let (mut alice, mut bob) = begun(true);
+    bob.hears(&alice.send(&bob.id(), "hello"), "hello");
+    let mut second = second_device(&alice, 50);
+    second.initiate(&bob.bundle(true)).expect("begins");
+    bob.hears(&second.send(&bob.id(), "me again"), "me again");
+    for known in [alice.id(), second.id()] {
+        drop(bob.send(&known, "I know you"));
+    }
+    let mut third = second_device(&alice, 51);
+    third.initiate(&bob.bundle(true)).expect("begins");
+    bob.take(&third.send(&bob.id(), "and again"), None);
+    for known in [alice.id(), second.id()] {
+        let known = bob.device.peer(&known).expect("known");
+        assert_eq!(known.identity_question(), Some(third.id()));
+    }
 }
 
 fn question(bob: &mut Party, bundle: &VerifiedBundle) -> Vec<Outcome> {

@@ -192,6 +192,12 @@ fn the_devices_own_records_are_missed() {
         let missing = LoadError::Unreadable { key: Key::new("device", key) };
         assert_eq!(Device::load(rest).err(), Some(missing));
     }
+    for kind in ["peer/", "session/"] {
+        let rest = alice.store.0.values().filter(|record| record.key.as_str().starts_with(kind));
+        let missing = LoadError::Unreadable { key: Key::new("device", "identity") };
+        assert_eq!(Device::load(rest.cloned()).err(), Some(missing), "nothing but {kind}");
+    }
+    assert_eq!(Device::load([]).err(), Some(LoadError::Absent));
 }
 
 #[test]

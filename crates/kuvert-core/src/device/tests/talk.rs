@@ -113,6 +113,12 @@ fn mailboxes_are_named_inside_the_session() {
     assert!(alice.device.sign_for_relay(&mailbox.key, b"a request").is_some());
     assert!(bob.device.sign_for_relay(&mailbox.key, b"a request").is_none());
 
+    let begun = Party::new(1).now;
+    let last = begun.saturating_add(crate::limits::MAILBOX_ROTATION);
+    assert!(!alice.device.is_announcement_due(&bob_id, last));
+    assert!(
+        alice.device.is_announcement_due(&bob_id, last.saturating_add(Duration::from_millis(1)))
+    );
     alice.now = alice.now.saturating_add(Duration::from_secs(8 * 86_400));
     assert!(alice.device.is_announcement_due(&bob_id, alice.now));
     let step =
@@ -162,6 +168,15 @@ fn what_is_sent_after_healing_is_a_burst_until_the_ratchet_has_turned() {
     bob.receive(&healing).expect("opens");
     let after = alice.send(&bob.id(), "ten fragments");
     assert_eq!(header_len(&after), 1356);
+    bob.hears(&after, "ten fragments");
+    let mixed = |party: &Party| party.device.sessions().map(|s| s.ratchet.pq_mixed).max();
+    while mixed(&alice) < Some(2) {
+        alice.hears(&bob.send(&alice.id(), "on and on"), "on and on");
+        let has_turned = mixed(&alice) > Some(0);
+        let envelope = alice.send(&bob.id(), "on and on");
+        assert!(!has_turned || header_len(&envelope) == 195, "one fragment again");
+        bob.hears(&envelope, "on and on");
+    }
 }
 
 #[test]
@@ -242,6 +257,10 @@ fn a_delivery_token_belongs_to_the_mailbox_that_was_named() {
     bob.receive(&outgoing.envelope).expect("opens");
     let first = named(&bob, &alice.id()).expect("is named");
     assert!(first.is_some() && first != Some(token(2)));
+    let named_at = alice.now;
+    says(&mut alice, &mut bob, 4, named_at);
+    assert_eq!(named(&bob, &alice.id()), Some(Some(token(4))), "in the same moment");
+    let first = Some(token(4));
     let late = Timestamp::from_millis(now.as_millis() - 1000);
     says(&mut alice, &mut bob, 2, late);
     assert_eq!(named(&bob, &alice.id()), Some(first), "late");

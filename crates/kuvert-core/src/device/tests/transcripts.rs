@@ -241,6 +241,35 @@ fn with_transcripts_off_nothing_of_them_is_stored() {
 }
 
 #[test]
+fn notices_are_entries_of_a_log() {
+    let (mut alice, mut bob) = running(Mode::Signed);
+    let receipt = kuvert_wire::transcript::ErasureReceipt {
+        seq: 0,
+        policy: kuvert_wire::transcript::PolicyId::default(),
+        results: vec![kuvert_wire::transcript::Erasure::NotHeld],
+    };
+    let content = Content::erasure_receipt(&receipt);
+    let envelope = alice.try_send(&bob.id(), &content).expect("can send");
+    assert!(bob.events(&envelope).is_empty());
+    assert_eq!(alice.transcript(&bob.id()).sizes(), (1, 0));
+    assert_eq!(bob.transcript(&alice.id()).sizes(), (0, 1));
+}
+
+#[test]
+fn an_offer_that_is_withdrawn_is_told_of_and_a_stop_of_nothing_is_not() {
+    let (mut alice, mut bob) = established();
+    let (offer, withdrawn) = (alice.start(&bob.id(), Mode::Signed), alice.stop(&bob.id()));
+    assert_eq!(bob.events(&offer), [TranscriptEvent::Asked(Mode::Signed)]);
+    assert_eq!(bob.events(&withdrawn), [TranscriptEvent::Stopped]);
+    drop(bob.start(&alice.id(), Mode::Signed));
+    let nonce = kuvert_wire::transcript::TranscriptNonce::from_bytes([7; 32]);
+    let other = Content::transcript(&TranscriptBody::Stop(nonce));
+    let other = alice.try_send(&bob.id(), &other).expect("can send");
+    assert_eq!(bob.events(&other), [], "ours stands");
+    assert_eq!(bob.device.transcript_state(&alice.id()), SwitchState::Offered(Mode::Signed));
+}
+
+#[test]
 fn a_body_that_is_none_of_a_transcript_is_refused() {
     let (mut alice, mut bob) = established();
     let body = TranscriptBody::Stop(kuvert_wire::transcript::TranscriptNonce::from_bytes([7; 32]));

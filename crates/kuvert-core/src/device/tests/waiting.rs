@@ -45,6 +45,18 @@ fn what_opens_when_it_comes_again_waits_no_longer() {
     assert_eq!((bob.device.waiting_count(), bob.device.next_reset()), (0, None));
 }
 
+/// What was tried is tried again once something of its peer's has arrived, in the same process.
+#[test]
+fn what_waits_is_tried_again_when_its_session_has_changed() {
+    let (mut alice, mut bob) = established();
+    let sent = alice.sends_many(&bob.id(), 1200);
+    bob.receives_only(&sent[1199], None);
+    assert!(bob.retry().is_empty(), "the gap is too large");
+    let step = bob.device.receive(&sent[600], None, bob.now, &mut bob.rng);
+    step.commit(|c| bob.store.apply(c)).expect("stored");
+    assert_eq!(texts(&bob.retry()), ["1199"]);
+}
+
 /// The session is not known to work before nothing of it waits.
 #[test]
 fn healing_goes_on_while_something_else_waits() {
