@@ -75,3 +75,94 @@ pub const MAX_WAITING_OF_PEER: usize = 16;
 pub const MAX_WAITING_BYTES: usize = 1 << 20;
 /// Names of messages in one `resend`.
 pub const MAX_HELD: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::string::String;
+
+    use super::*;
+
+    fn days(span: Duration) -> String {
+        assert_eq!(span.as_secs() % 86_400, 0, "{span:?}");
+        format!("{} d", span.as_secs() / 86_400)
+    }
+
+    fn hours(span: Duration) -> String {
+        assert_eq!(span.as_secs() % 3600, 0, "{span:?}");
+        format!("{} h", span.as_secs() / 3600)
+    }
+
+    #[test]
+    fn times_are_those_of_the_specification() {
+        let spec = include_str!("../../../spec/00-conventions.md");
+        let seconds = |span: Duration| format!("{} s", span.as_secs());
+        for (what, number) in [
+            ("Age of a skipped key", days(SKIPPED_KEY_AGE)),
+            ("Life of an inactive or unanswered session", days(INACTIVE_AGE)),
+            ("Life of an inactive or unanswered session", days(UNANSWERED_AGE)),
+            ("Takeovers per peer", format!("{MAX_TAKEOVERS} in {}", hours(TAKEOVER_WINDOW))),
+            (
+                "Automatic resets per peer",
+                format!(
+                    "{MAX_RESETS} in {}, {} min apart",
+                    hours(RESET_WINDOW),
+                    RESET_PAUSE.as_secs() / 60
+                ),
+            ),
+            (
+                "Medium prekey",
+                format!(
+                    "rotate {}, valid {}, kept {}",
+                    days(MEDIUM_ROTATION),
+                    days(MEDIUM_VALIDITY),
+                    days(MEDIUM_VALIDITY + MEDIUM_GRACE)
+                ),
+            ),
+            ("Burst when an epoch is older than", hours(BURST_AFTER)),
+            ("Clock skew", hours(CLOCK_SKEW)),
+            (
+                "Before an automatic reset",
+                format!(
+                    "{} and up to {} by chance",
+                    seconds(HEALING_DELAY),
+                    seconds(HEALING_JITTER)
+                ),
+            ),
+        ] {
+            assert!(spec.contains(&format!("\n| {what} | {number} | ")), "{what}: {number}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_those_of_the_specification() {
+        let spec = include_str!("../../../spec/00-conventions.md").replace(',', "");
+        for (what, number) in [
+            ("Skipped messages in one jump", format!("{MAX_SKIP}")),
+            ("Skipped keys stored per session", format!("{MAX_SKIPPED_KEYS}")),
+            ("Old chains kept per session", format!("{MAX_OLD_CHAINS}")),
+            ("Messages in a chain", format!("2^{}", MAX_CHAIN.ilog2())),
+            ("Sessions per peer device", format!("1 active {MAX_INACTIVE} inactive")),
+            ("Sessions on a device", format!("{MAX_SESSIONS}")),
+            (
+                "One-time prekeys",
+                format!(
+                    "stock {ONE_TIME_STOCK} refill below {ONE_TIME_REFILL} at most {MAX_ONE_TIME} \
+                     outstanding"
+                ),
+            ),
+            ("Replay cache", format!("{MAX_REPLAY_CACHE} first messages")),
+            (
+                "Envelopes that wait",
+                format!(
+                    "{MAX_WAITING} of one peer {MAX_WAITING_OF_PEER} {} MiB in all",
+                    MAX_WAITING_BYTES >> 20
+                ),
+            ),
+            ("Received messages remembered per session", format!("{MAX_SEEN}")),
+        ] {
+            assert!(spec.contains(&format!("\n| {what} | {number} | ")), "{what}: {number}");
+        }
+        assert!(MAX_CHAIN.is_power_of_two() && MAX_WAITING_BYTES.is_power_of_two());
+    }
+}

@@ -399,6 +399,22 @@ mod tests {
         );
     }
 
+    /// Short contexts are hashed from the stack, which is an improvement of speed alone.
+    #[test]
+    fn a_context_of_any_length_is_expanded_alike() {
+        let expander = Expander::new(&Secret::copied_from(&[1; 32]));
+        let context = [7; SHORT_INFO + 8];
+        for ctx_len in 0..context.len() {
+            for out_len in [1, HASH_LEN, HASH_LEN + 1] {
+                let (mut out, mut long) = ([0; 2 * HASH_LEN], [0; 2 * HASH_LEN]);
+                let ctx: [&[u8]; 1] = [&context[..ctx_len]];
+                expander.expand_into(Label::FRANK, &ctx, &mut out[..out_len]);
+                expander.expand_long(Label::FRANK, &ctx, &mut long[..out_len]);
+                assert_eq!(out, long, "{ctx_len} to {out_len}");
+            }
+        }
+    }
+
     #[test]
     fn the_length_asked_for_is_part_of_the_input() {
         let key = Secret::copied_from(&[1; 32]);

@@ -151,8 +151,11 @@ mod tests {
         (prime[0], prime[31]) = (0xed, 0x7f);
         assert!(!is_canonical(&prime));
         assert!(!is_canonical(&[0xff; 32]), "the sign bit does not matter");
-        prime[0] = 0xec;
-        assert!(is_canonical(&prime));
+        for (place, byte) in [(0, 0xec), (7, 0xfe), (30, 0), (31, 0x3f), (31, 0xbf)] {
+            let mut below = prime;
+            below[place] = byte;
+            assert!(is_canonical(&below), "byte {place} = {byte}");
+        }
         assert!(is_canonical(&key().public()));
     }
 

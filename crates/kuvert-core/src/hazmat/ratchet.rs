@@ -319,6 +319,19 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_is_bound_to_the_kind_of_its_envelope() {
+        let context =
+            |kind| MessageContext { kind, hnonce: &[1; 12], eh: &[2; 195], salt: &[3; 16] };
+        let sealed = seal(&[4; 32], &context(1), b"frame").unwrap();
+        assert_eq!(open(&[4; 32], &context(1), &sealed), Ok(b"frame".to_vec()));
+        assert!(open(&[4; 32], &context(2), &sealed).is_err());
+        for kind in [0, 3] {
+            let refused = seal(&[4; 32], &context(kind), b"frame");
+            assert_eq!(refused, Err(BadInput { what: "kind" }));
+        }
+    }
+
+    #[test]
     fn known_answers_of_padding() {
         for case in cases("padme") {
             same(&case, padme(case.number("l")), |expect| expect.number("out"));

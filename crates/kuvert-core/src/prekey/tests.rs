@@ -176,6 +176,8 @@ fn a_term_over_14_days_or_backwards_is_refused() {
     assert_eq!(bob.verify(long).err(), refused);
     let back = bob.with_medium(|medium| medium.not_after = medium.created.saturating_sub(MILLI));
     assert_eq!(bob.verify(back).err(), refused);
+    let moment = bob.with_medium(|medium| medium.not_after = medium.created);
+    assert!(bob.verify(moment).is_ok(), "over as soon as it begins, and clocks differ");
 }
 
 /// PRE-10

@@ -377,6 +377,7 @@ mod tests {
         assert!(skipped.plan(Timestamp::default()).take(0, 129).is_none());
         assert!(skipped.plan(Timestamp::default()).take(0, 130).is_some());
         assert!(skipped.plan(Timestamp::default()).take(2, 0).is_some());
+        assert!(skipped.plan(Timestamp::default()).finish().is_empty(), "none is too much now");
     }
 
     /// RAT-13
@@ -396,8 +397,38 @@ mod tests {
             gone.map_or(2, |page| page.as_ref().map_or(0, |page| page.entries.len()))
         };
         let just_after = |n| day(n).saturating_add(Duration::from_millis(1));
+        assert!(skipped.plan(day(31)).finish().is_empty(), "nothing is written anew");
         assert_eq!((left_at(day(31)), left_at(just_after(31))), (2, 1));
         assert_eq!((left_at(day(41)), left_at(just_after(41))), (1, 0));
+    }
+
+    /// RAT-13: the ages on a page are counted anew when its oldest key goes.
+    #[test]
+    fn a_key_is_not_kept_longer_because_another_has_gone() {
+        let day = |n: u64| Timestamp::from_millis(n * 24 * 3_600_000);
+        let mut skipped = SkippedMessageKeys::default();
+        for (number, kept_on) in [(0, day(1)), (1, day(11)), (2, day(12))] {
+            let mut plan = skipped.plan(kept_on);
+            plan.keep(0, number, &keys(number..number + 1));
+            let changes = plan.finish();
+            adopt(&mut skipped, changes);
+        }
+        for (now, left) in [(day(40), 2), (day(42), 1), (day(43), 0)] {
+            let changes = skipped.plan(now).finish();
+            adopt(&mut skipped, changes);
+            assert_eq!(skipped.count(), left, "{now:?}");
+        }
+    }
+
+    #[test]
+    fn a_chain_that_is_forgotten_leaves_its_room_to_others() {
+        let mut skipped = kept(&[(0, 0..1500), (1, 0..400)], 0);
+        let mut plan = skipped.plan(Timestamp::default());
+        plan.forget_chain(0);
+        plan.keep(2, 0, &keys(0..1500));
+        let changes = plan.finish();
+        adopt(&mut skipped, changes);
+        assert_eq!(skipped.count(), 400 + 1500);
     }
 
     #[test]

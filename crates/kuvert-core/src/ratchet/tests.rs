@@ -228,39 +228,30 @@ fn a_chain_keeps_its_ratchet_key() {
     assert_eq!(bob.receive(&envelope), Err(ProtocolError::Undecryptable));
 }
 
-/// RAT-8
+/// RAT-8: the randomness of a sender repeats, so that all else of its message is as it should be.
 #[test]
 fn a_new_chain_has_a_new_ratchet_key() {
-    let (mut alice, mut bob) = running();
-    let old = alice.state().sending.as_ref().expect("has one").ratchet_key.clone();
-    let first = alice.send(b"begins a chain");
-    bob.receive(&first).expect("opens");
-    let turn = bob.send(b"turn");
-    alice.receive(&turn).expect("opens");
-    let current = alice.state().sending.as_ref().expect("has one").ratchet_key.clone();
-    for reused in [old, current] {
-        let mut cheat = alice.state().duplicate();
-        begin_chain_with(&mut cheat, reused, &mut alice.rng);
-        let kept = core::mem::replace(alice.state(), cheat);
+    for turns in [1, 2, 3] {
+        let (mut alice, mut bob) = running();
+        let repeated = alice.rng.clone();
+        let mut keys = Vec::new();
+        for _ in 0..turns {
+            bob.receive(&alice.send(b"begins a chain")).expect("opens");
+            keys.push(alice.ratchet_key());
+            alice.receive(&bob.send(b"turn")).expect("opens");
+        }
+        alice.rng = repeated;
         let envelope = alice.send(b"tea");
-        *alice.state() = kept;
+        assert_eq!(alice.ratchet_key(), keys[0], "the one of {turns} chains before");
         assert_eq!(bob.receive(&envelope), Err(ProtocolError::Undecryptable));
     }
 }
 
-/// Begins a chain under a ratchet key that a correct sender would not take.
-fn begin_chain_with(state: &mut State, key: alloc::sync::Arc<DhSecret>, rng: &mut ChaCha20Rng) {
-    let sending = Sending { kind: Kind::Session, burst: false, now: NOW };
-    *state = state.seal(sending, &Raw(b""), &mut vec![], rng).expect("can send");
-    let header_key = {
-        // The header key by which the peer knows the next chain is the one just put to use.
-        let chain = state.sending.as_ref().expect("has one");
-        chain.header_key.share()
-    };
-    let chain = state.sending.as_mut().expect("has one");
-    chain.ratchet_key = key;
-    chain.header_key = header_key;
-    chain.next_number = 0;
+impl Party {
+    fn ratchet_key(&self) -> RatchetPublicKey {
+        let chain = self.ratchet.state.sending.as_ref().expect("has one");
+        RatchetPublicKey::from_bytes(*chain.ratchet_key.public())
+    }
 }
 
 /// RAT-9
