@@ -76,6 +76,19 @@ fn a_passphrase_opens_what_it_made() {
     assert_eq!(store.scan("note/").unwrap().len(), 1);
 }
 
+/// What it remembers of its records and of its ledger is no one's who reads a log.
+#[test]
+fn what_an_open_store_prints_is_where_it_is() {
+    let (_folder, file) = folder();
+    let mut store = SqliteStore::create_with(&file, Unlock::Key(&app_key())).unwrap();
+    store.apply(&Changes::of([put("note/tea", 0, b"at four")])).unwrap();
+    let printed = format!("{store:?}");
+    assert!(printed.contains("alice.kuvert"), "{printed}");
+    for hidden in ["note", "tea", "Ledger", "sum"] {
+        assert!(!printed.contains(hidden), "{hidden} in {printed}");
+    }
+}
+
 #[test]
 fn a_closed_store_is_two_files_and_an_open_one_its_owners_alone() {
     let (folder, file) = folder();

@@ -16,7 +16,6 @@ use crate::error::StoreError;
 const SEGMENT_LEN: usize = 16;
 
 /// The keys of an open store.
-#[derive(Debug)]
 pub(super) struct Keys {
     records: RecordKey,
     names: NameKey,

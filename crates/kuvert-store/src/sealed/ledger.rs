@@ -35,7 +35,6 @@ pub(super) struct Ledger {
 }
 
 /// A ledger's row as it was written, and what is in it.
-#[derive(Debug)]
 pub(super) struct Written {
     value: Vec<u8>,
     ledger: Ledger,

@@ -18,6 +18,8 @@ mod ledger;
 mod record;
 mod unlock;
 
+use std::fmt;
+
 use kuvert_core::{Changes, Key, Record};
 
 use crate::anchor::AnchorKey;
@@ -44,7 +46,6 @@ pub use unlock::Unlock;
 /// # Spec
 ///
 /// `spec/09-storage.md`, "Sealing".
-#[derive(Debug)]
 pub struct Sealed<R> {
     rows: R,
     keys: Keys,
@@ -184,6 +185,12 @@ impl<R: Rows> Store for Sealed<R> {
 
     fn scrub(&mut self) -> Result<(), StoreError> {
         Ok(self.rows.scrub()?)
+    }
+}
+
+impl<R: fmt::Debug> fmt::Debug for Sealed<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sealed").field("rows", &self.rows).finish_non_exhaustive()
     }
 }
 
