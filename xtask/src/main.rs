@@ -7,7 +7,7 @@
 //! - `sim` runs the simulator and prints what share of messages is delivered under which faults;
 //! - `models` checks the formal models, query by query;
 //! - `fuzz` runs the fuzz targets, and prints what they found and covered;
-//! - `timing` measures whether time tells what it must not;
+//! - `timing` measures whether time tells what it must not, or looks for branches on secrets;
 //! - `release` builds the programs twice and compares, and writes what is published with them;
 //! - `vectors` compares the vectors of the specification with what its reference computes;
 //! - `wasm` builds wire and core without `std`, and runs their tests as WebAssembly in Node;

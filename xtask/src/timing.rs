@@ -1,6 +1,8 @@
 //! `cargo xtask timing`: whether time tells what it must not. The cases and what each stands for are
 //! in `docs/timing.md`; a package of its own measures them.
 
+mod secrets;
+
 use anyhow::{Context as _, Result};
 use xshell::cmd;
 
@@ -19,6 +21,9 @@ pub(crate) struct Arguments {
     /// Calls of each case
     #[arg(long, default_value_t = 1_000_000)]
     samples: u32,
+    /// Look for branches and places in memory that depend on a secret, with valgrind, instead of measuring
+    #[arg(long)]
+    secrets: bool,
     /// Measure only cases whose name contains this
     filter: Option<String>,
 }
@@ -29,6 +34,9 @@ pub(crate) struct Arguments {
 ///
 /// When the cases do not build or do not run.
 pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<bool> {
+    if arguments.secrets {
+        return secrets::run(context, arguments.filter.as_deref());
+    }
     println!("Leave the machine alone meanwhile: other work is noise.");
     let shell = &context.shell;
     let target = context.target().join("benches");

@@ -48,10 +48,3 @@ fn class(is_left: u8) -> Class {
 fn samples() -> usize {
     env::var("KUVERT_TIMING_SAMPLES").map_or(SAMPLES, |count| count.parse().expect("a number"))
 }
-
-/// A copy with one bit of one byte changed.
-pub(crate) fn flipped(bytes: &[u8], place: usize) -> Vec<u8> {
-    let mut bytes = bytes.to_vec();
-    bytes[place] ^= 1;
-    bytes
-}

@@ -6,9 +6,10 @@ use kuvert_core::at_rest::{OVERHEAD, RecordKey};
 use kuvert_core::hazmat;
 use kuvert_core::safety_number::SafetyNumber;
 use kuvert_core::secret::Secret;
+use kuvert_timing::flipped;
 use kuvert_wire::AccountKey;
 
-use crate::measure::{compare, flipped};
+use crate::measure::compare;
 
 const OURS: [u8; 32] = [7; 32];
 const SALT: [u8; 16] = [5; 16];
