@@ -205,13 +205,13 @@ impl Person {
         other.says_on_record(TEXTS[3], self, watch);
     }
 
-    /// In a transcript. The salt that is drawn for it is stored and exported with what is said: no key.
+    /// In a transcript, with a salt.
     fn says_on_record(&mut self, text: &str, to: &mut Self, watch: &mut impl Watch) {
         let (peer, content) = (to.id(), Content::text(text));
         let outgoing = self.takes_openly(watch, |device, rng| {
             device.encrypt(&peer, &content, START, rng).unwrap()
         });
-        self.drawn();
+        self.drawn().iter().for_each(|bytes| watch.drew_on_record(bytes));
         to.opens(&outgoing, watch);
     }
 

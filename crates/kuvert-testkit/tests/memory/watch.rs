@@ -8,6 +8,7 @@ use kuvert_core::hazmat::chain_step;
 use kuvert_store::{SqliteStore, Store};
 use x25519_dalek::{PublicKey, StaticSecret};
 
+use crate::kem::encapsulated;
 use crate::life::{PASSPHRASE, TEXTS};
 use crate::session::{SessionSecrets, session_secrets};
 
@@ -22,6 +23,9 @@ const LINKS: u32 = 3;
 /// More messages than any chain of the life has.
 const NUMBERS: u32 = 8;
 
+/// What a salt of a transcript's message is called, and what else was drawn for that message.
+pub(crate) const SALT: &str = "a salt of a transcript";
+
 pub(crate) type Window = [u8; WINDOW];
 
 /// Sees what passes in a life.
@@ -30,6 +34,8 @@ pub(crate) trait Watch {
     fn wants_draws(&self) -> bool;
     /// Random bytes.
     fn drew(&mut self, bytes: &[u8]);
+    /// Random bytes for a message of a transcript: its salt, and keys if new ones were due.
+    fn drew_on_record(&mut self, bytes: &[u8]);
     /// The state after a step.
     fn holds(&mut self, store: &SqliteStore);
 }
@@ -42,6 +48,7 @@ impl Watch for Blind {
         false
     }
     fn drew(&mut self, _: &[u8]) {}
+    fn drew_on_record(&mut self, _: &[u8]) {}
     fn holds(&mut self, _: &SqliteStore) {}
 }
 
@@ -49,6 +56,7 @@ impl Watch for Blind {
 #[derive(Default)]
 pub(crate) struct Notes {
     draws: Vec<Vec<u8>>,
+    on_record: Vec<Vec<u8>>,
     /// All values that records with keys ever had, with the names of the records.
     records: HashSet<(String, Vec<u8>)>,
 }
@@ -60,6 +68,10 @@ impl Watch for Notes {
 
     fn drew(&mut self, bytes: &[u8]) {
         self.draws.push(bytes.to_vec());
+    }
+
+    fn drew_on_record(&mut self, bytes: &[u8]) {
+        self.on_record.push(bytes.to_vec());
     }
 
     fn holds(&mut self, store: &SqliteStore) {
@@ -91,6 +103,13 @@ impl Notes {
         }
         for shared in agreed(keys().filter_map(|(_, draw)| draw.as_slice().try_into().ok())) {
             secrets.add("a Diffie-Hellman result", &shared);
+        }
+        let draws = || self.draws.iter().chain(&self.on_record);
+        for shared in encapsulated(draws().map(Vec::as_slice)) {
+            secrets.add("a shared secret of ML-KEM", &shared);
+        }
+        for draw in self.on_record.iter().filter(|draw| draw.len() >= KEY_LEN) {
+            secrets.add(SALT, draw);
         }
         let mut links = HashSet::new();
         for (_, record) in self.records.iter().filter(|(key, _)| key.starts_with("session/")) {
