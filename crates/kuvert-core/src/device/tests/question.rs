@@ -127,6 +127,21 @@ fn of_each_device_of_the_account_it_is_asked_whether_it_gives_way() {
     }
 }
 
+/// MSG-9
+#[test]
+fn nobody_is_asked_about_a_newcomer_whose_body_is_malformed() {
+    let (alice, mut bob) = established();
+    let mut second = second_device(&alice, 50);
+    second.initiate(&bob.bundle(true)).expect("begins");
+    let mut content = Content::text("");
+    content.frame_type = FrameType::Transcript;
+    content.body = crate::secret::SecretBytes::new(vec![99]);
+    let hello = second.try_send(&bob.id(), &content).expect("can send");
+    let cause = ProtocolError::Malformed;
+    assert_eq!(bob.take(&hello, None), [Outcome::Rejected { cause, peer: None }]);
+    assert_eq!(bob.device.peer(&alice.id()).expect("known").identity_question(), None);
+}
+
 fn question(bob: &mut Party, bundle: &VerifiedBundle) -> Vec<Outcome> {
     let asked = bob.device.question_identity(bundle).commit(|c| bob.store.apply(c));
     bob.reload();
