@@ -292,6 +292,11 @@ mod tests {
         }
         assert_eq!(rs_fragment(&[0; 128], 255), Err(BadInput { what: "x" }));
         assert_eq!(rs_fragment(&[0; 255 * 128 + 1], 0), Err(BadInput { what: "obj" }));
+        assert_eq!(
+            rs_fragment(&[0; 255 * 128], 254),
+            Ok([0; 128]),
+            "as much as 255 fragments hold"
+        );
     }
 
     #[test]

@@ -420,6 +420,16 @@ mod tests {
         }
     }
 
+    /// A clock may be put forward by years.
+    #[test]
+    fn an_age_never_exceeds_its_three_bytes() {
+        let id = PageId { chain: 0, base: 0 };
+        let mut page = Page { id, since: Timestamp::default(), entries: Vec::new() };
+        let years = Duration::from_secs(20 * 365 * 86_400);
+        page.insert(0, &keys(0..1)[0], Timestamp::default().saturating_add(years));
+        assert_eq!(page.encode()[8..13], [1, 0, 0xff, 0xff, 0xff]);
+    }
+
     #[test]
     fn a_chain_that_is_forgotten_leaves_its_room_to_others() {
         let mut skipped = kept(&[(0, 0..1500), (1, 0..400)], 0);

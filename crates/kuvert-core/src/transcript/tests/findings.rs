@@ -2,7 +2,7 @@
 
 use kuvert_wire::transcript::{HeadAuth, TreeHash};
 
-use super::super::{Evidence, MAX_FINDINGS, MAX_WAITING, WAITING_AGE};
+use super::super::{Evidence, MAX_FINDINGS, MAX_WAITING};
 use super::*;
 
 fn fork_about(findings: &[Finding], about: u64) -> bool {
@@ -353,9 +353,9 @@ fn what_waits_too_long_or_is_too_much_is_lost_and_said_to_be() {
     }
     let (last, one_more) = (MAX_WAITING as u64 + 1, &sent[MAX_WAITING + 1]);
     assert_eq!(pair.high.hear(one_more), [Finding::Lost { seq: last }]);
-    let limit = at(1).saturating_add(WAITING_AGE);
-    assert!(pair.high.transcript.tidy(limit).is_none(), "the first has come at this age");
-    let late = at(2000).saturating_add(WAITING_AGE);
+    let thirty_days = 30 * 24 * 3600;
+    assert!(pair.high.transcript.tidy(at(1 + thirty_days)).is_none(), "the first came at 1");
+    let late = at(2 + MAX_WAITING as u64 + thirty_days);
     let advance = pair.high.transcript.tidy(late).unwrap();
     assert_eq!(pair.high.adopt(advance).len(), MAX_WAITING);
     pair.high.restart();
