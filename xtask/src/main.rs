@@ -14,6 +14,7 @@
 //! - `coverage` prints what of wire and core their tests run;
 //! - `api` compares what the published crates show with what was agreed on;
 //! - `minimal` compiles the published crates with the least versions that they allow;
+//! - `miri` runs unit tests of wire or core in Miri;
 //! - `mutants` changes wire and core in one place after the other, and lists what no unit test notices.
 
 mod api;
@@ -27,6 +28,7 @@ mod features;
 mod fuzz;
 mod instructions;
 mod minimal;
+mod miri;
 mod models;
 mod mutants;
 mod release;
@@ -84,6 +86,8 @@ enum Command {
     Api(api::Arguments),
     /// Compile the published crates with the least versions that they allow
     Minimal(minimal::Arguments),
+    /// Run unit tests of wire or core in Miri
+    Miri(miri::Arguments),
     /// Change wire and core in one place after the other, and list what no unit test notices
     Mutants(mutants::Arguments),
 }
@@ -105,6 +109,7 @@ fn main() -> ExitCode {
         Command::Coverage(arguments) => coverage::run(&context, &arguments),
         Command::Api(arguments) => api::run(&context, &arguments),
         Command::Minimal(arguments) => minimal::run(&context, &arguments),
+        Command::Miri(arguments) => miri::run(&context, &arguments),
         Command::Mutants(arguments) => mutants::run(&context, &arguments),
     });
     match done {
