@@ -30,7 +30,7 @@ use crate::new_file::{create_private, draft_name, give_name, sync_folder};
 const SLOTS: [usize; 2] = [0, 4096];
 const FILE_LEN: usize = SLOTS[1] + SLOT_LEN;
 /// The same places, as files count them.
-const PLACES: [u64; 2] = [0, 4096];
+const PLACES: [u64; 2] = [SLOTS[0] as u64, SLOTS[1] as u64];
 
 /// Others hold the file for microseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
