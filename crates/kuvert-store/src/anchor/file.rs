@@ -228,14 +228,15 @@ mod tests {
 
     use super::*;
 
+    fn open(folder: &tempfile::TempDir) -> FileAnchor {
+        let key = AnchorKey::new(&Secret::copied_from(&[1; 32]));
+        FileAnchor::open(folder.path().join("anchor"), key).unwrap()
+    }
+
     #[test]
     fn raising_what_others_hold_is_busy() {
         let folder = tempfile::tempdir().unwrap();
-        let open = || {
-            let key = AnchorKey::new(&Secret::copied_from(&[1; 32]));
-            FileAnchor::open(folder.path().join("anchor"), key).unwrap()
-        };
-        let (mut ours, theirs) = (open(), open());
+        let (mut ours, theirs) = (open(&folder), open(&folder));
         ours.patience = Duration::ZERO;
         ours.raise(2).unwrap();
         let held = Locked::new(theirs.current().unwrap(), PATIENCE).unwrap();
@@ -256,11 +257,7 @@ mod tests {
     #[test]
     fn what_is_seen_while_others_raise_is_never_lower() {
         let folder = tempfile::tempdir().unwrap();
-        let open = || {
-            let key = AnchorKey::new(&Secret::copied_from(&[1; 32]));
-            FileAnchor::open(folder.path().join("anchor"), key).unwrap()
-        };
-        let (mut raising, looking) = (open(), open());
+        let (mut raising, looking) = (open(&folder), open(&folder));
         let raise = thread::spawn(move || (1..=2_000).try_for_each(|at| raising.raise(at)));
         let mut seen = 0;
         while !raise.is_finished() {
